@@ -1,0 +1,52 @@
+# make demo   the whole workflow on the built-in dataset, ends with the table of scores
+# make test   the tests, less those marked slow
+# make test-slow   all tests, with examples that were not tried before
+# make check  style, types, lint and a dry run, in under a minute
+#
+# Each sets up .venv by itself. Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/requirements-installed
+
+.PHONY: demo test test-slow check lock
+.DELETE_ON_ERROR:
+
+# Training takes all cores. The rest mostly starts up: as many of it run as there are cores.
+demo: $(READY)
+	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
+		--set-threads infer_cam=1 crf_seeds=1 random_walk=1 segment=1 segment_crf=1
+	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/report.html
+	@cat results/demo/logs/summarise.log
+	@echo "report: results/demo/report.html"
+
+test: $(READY)
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -q --hypothesis-profile=search
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --dry-run --quiet
+
+# The environment, made or brought up to date when what it is made from changes.
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python >= 3.11 is needed"'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	touch $@
+
+# Pins what requirements.in asks for, as pip resolves it today in an empty environment. What only
+# torch's own CUDA build needs is left to torch, so that the file also fits machines without it.
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --requirement requirements.in
+	echo "# Made by \`make lock\` from requirements.in; do not edit." > requirements.txt
+	.venv-lock/bin/pip freeze | grep --invert-match --extended-regexp '^(nvidia-|cuda-|triton)' >> requirements.txt
+	rm -rf .venv-lock

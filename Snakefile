@@ -1,0 +1,34 @@
+"""From photographs with image-level labels to pixel masks and a scored segmentation network."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/classifier.smk"
+include: "rules/pseudo_labels.smk"
+include: "rules/segmenter.smk"
+include: "rules/boundary.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.summarise.output,
+        rules.report_table.output,
+        rules.loss_curves.output,
+        expand(rules.sheet.output, method=methods_run()),

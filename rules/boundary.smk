@@ -1,0 +1,28 @@
+"""Semantic boundaries for the smoothing branch, from another method's segmentations."""
+
+
+rule semantic_boundary:
+    input:
+        segmentation=f"{RUN}/segmentation/{{part}}-{{shard}}",
+        labels=f"{DATA}/labels.csv",
+        splits=split_files("train_aug"),
+    output:
+        directory(f"{RUN}/semantic_boundary/{{part}}-{{shard}}"),
+    log:
+        f"{RUN}/logs/semantic_boundary/{{part}}-{{shard}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/semantic_boundary/{{part}}-{{shard}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        dataset=data_dir,
+        code=stage_code("semantic_boundary"),
+    message:
+        "Boundaries from {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+    shell:
+        "python -m workflow_scripts.semantic_boundary --dataset {params.dataset}"
+        " --segmentation {input.segmentation} --output {output} 2>&1 | tee -i {log}"

@@ -1,0 +1,73 @@
+"""Classifiers trained on image-level labels, and their class activation maps."""
+
+
+rule train_classifier:
+    input:
+        unpack(classifier_inputs),
+        labels=f"{DATA}/labels.csv",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=split_files("train_aug"),
+    output:
+        weights=f"{RUN}/classifier/weights.pt",
+        history=f"{RUN}/classifier/history.csv",
+    log:
+        f"{RUN}/logs/train_classifier.log",
+    benchmark:
+        f"{RUN}/benchmarks/train_classifier.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=2880,
+    params:
+        dataset=data_dir,
+        options=classifier_options,
+        config=classifier_config,
+        code=stage_code("train_classifier"),
+    message:
+        "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "python -m workflow_scripts.train_classifier --dataset {params.dataset}"
+        " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
+        " --gpus {resources.gpu} --threads {threads} --code {params.code}"
+        " --output {output.weights} --history {output.history}"
+        " --config {params.config:q} 2>&1 | tee -i {log}"
+
+
+rule infer_cam:
+    input:
+        weights=f"{RUN}/classifier/weights.pt",
+        labels=f"{DATA}/labels.csv",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=ALL_SPLITS,
+    output:
+        f"{RUN}/cam/{{part}}-{{shard}}.npz",
+    log:
+        f"{RUN}/logs/infer_cam/{{part}}-{{shard}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/infer_cam/{{part}}-{{shard}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=360,
+    params:
+        dataset=data_dir,
+        splits=SPLITS,
+        num_shards=num_shards,
+        config=section_json("cam"),
+        code=stage_code("infer_cam"),
+    message:
+        "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+    shell:
+        "python -m workflow_scripts.infer_cam --dataset {params.dataset}"
+        " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
+        " --num-shards {params.num_shards} --scored-splits {params.splits}"
+        " --gpus {resources.gpu} --threads {threads} --output {output}"
+        " --config {params.config:q} 2>&1 | tee -i {log}"

@@ -1,0 +1,318 @@
+"""The validated config, paths, and functions that choose inputs and parameters."""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, workflow.basedir)
+
+from wsss_core.config.experiment import load_experiment
+from wsss_core.errors import UserError
+from wsss_core.provenance import code_digest
+
+
+def prepend_path(variable, directory):
+    """Puts a directory before the others of a PATH-like variable, which jobs inherit."""
+    paths = [str(directory), os.environ.get(variable)]
+    os.environ[variable] = os.pathsep.join(filter(None, paths))
+
+
+# This interpreter also where its environment is not activated, and our package from whatever
+# directory the workflow is run in.
+prepend_path("PATH", Path(sys.executable).parent)
+prepend_path("PYTHONPATH", workflow.basedir)
+# By default glibc gives each large buffer back to the kernel and asks for it again, zeroed, at
+# the next step. Keeping them makes training on CPUs 1.7 times as fast.
+os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(64 * 2**30))
+os.environ.setdefault("MALLOC_TOP_PAD_", str(256 * 2**20))
+# Threads of a layer wait for each other in a loop, by default for so long that beside another
+# busy program a training takes nine times as long; so, three times.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+# --- config ---
+
+
+def config_sources():
+    """Name and content of what the config was merged from, later ones win."""
+    settings = workflow.config_settings
+    paths = [Path(workflow.basedir, "config.yaml"), *map(Path, settings.configfiles)]
+    contents = [yaml.safe_load(path.read_text()) or {} for path in paths]
+    names = [min(os.path.relpath(path), os.path.abspath(path), key=len) for path in paths]
+    return [*zip(names, contents), ("--config", dict(settings.config or {}))]
+
+
+def read_experiment():
+    try:
+        return load_experiment(config, sources=config_sources())
+    except UserError as error:  # a WorkflowError would bury the line in places of this file
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+EXPERIMENT = read_experiment()
+
+
+# --- paths ---
+
+RESULTS = f"results/{EXPERIMENT.dataset.name}"
+DATA = f"{RESULTS}/data"
+RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
+SPLITS = list(EXPERIMENT.evaluation.splits)
+
+
+def run_of(method, seed):
+    return f"{RESULTS}/{method}/seed{seed}"
+
+
+def shards_of(pattern, *parts):
+    """Fills {part} and {shard} of a path with all shards of some parts."""
+    return [
+        path
+        for part in parts
+        for path in expand(
+            pattern,
+            part=part,
+            shard=range(getattr(EXPERIMENT.shards, part)),
+            allow_missing=True,
+        )
+    ]
+
+
+wildcard_constraints:
+    method="|".join(EXPERIMENT.methods),
+    seed=r"\d+",
+    part="scored|extra",
+    shard=r"\d+",
+    stage="random_walk|segmentation|segmentation_crf",
+
+
+# --- params ---
+
+
+def section_json(key, exclude=None):
+    """A section of the config by its key, with all defaults filled in, for a command line."""
+    section = EXPERIMENT
+    for name in key.split("."):
+        section = getattr(section, name)
+    return to_json(section.model_dump(mode="json", exclude=exclude))
+
+
+def to_json(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def stage_code(script):
+    """Digest of all our code that runs with a script, so that a change of it reruns the stage."""
+    return code_digest(f"workflow_scripts/{script}.py")
+
+
+def options(files, *names):
+    """Those of some named files that a job has, as options of a command line."""
+    words = []
+    for name in names:
+        paths = files.get(name, [])
+        if paths:
+            words += [f"--{name.replace('_', '-')}"]
+            words += [paths] if isinstance(paths, str) else paths
+    return words
+
+
+def num_shards(wildcards):
+    return getattr(EXPERIMENT.shards, wildcards.part)
+
+
+# --- dataset ---
+
+
+def data_dir(wildcards):
+    return DATA
+
+
+def split_files(*splits):
+    """Files of the prepared dataset that list image ids."""
+    return [f"{DATA}/splits/{split}.txt" for split in dict.fromkeys(splits)]
+
+
+ALL_SPLITS = split_files("train_aug", *SPLITS)
+
+
+def source_tables():
+    """Tables of the folder that the dataset is made from, as far as they are there."""
+    if EXPERIMENT.dataset.source != "folder":
+        return []
+    root = Path(EXPERIMENT.dataset.root)
+    tables = [
+        root / "labels.csv",
+        root / "classes.txt",
+        *sorted(root.glob("splits/*.txt")),
+    ]
+    return [str(path) for path in tables if path.is_file()]
+
+
+def source_pictures(wildcards):
+    """Digest of names, sizes and times of the folder's pictures: far too many to be inputs."""
+    if EXPERIMENT.dataset.source != "folder":
+        return None
+    digest = hashlib.sha256()
+    for directory in ("images", "masks"):
+        for path in sorted(Path(EXPERIMENT.dataset.root, directory).glob("*")):
+            status = path.stat()
+            digest.update(
+                f"{directory}/{path.name} {status.st_size} {status.st_mtime_ns}\n".encode()
+            )
+    return digest.hexdigest()[:16]
+
+
+def source_options():
+    dataset = EXPERIMENT.dataset
+    root = ["--root", dataset.root] if dataset.source == "folder" else []
+    return ["--source", dataset.source, *root]
+
+
+# --- classifier ---
+
+
+def classifier_inputs(wildcards):
+    """What a method starts from, and what its smoothing branch learns from."""
+    method = EXPERIMENT.methods[wildcards.method]
+    inputs = {}
+    if not isinstance(method.init, str):
+        inputs["init"] = method.init.weights
+    elif method.init != "imagenet":
+        inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
+    if method.smoothing:
+        teacher = run_of(method.smoothing.boundaries_from, wildcards.seed)
+        inputs["boundaries"] = shards_of(
+            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
+        )
+        if method.smoothing.canny:
+            inputs["canny"] = f"{RESULTS}/canny"
+    return inputs
+
+
+def classifier_options(wildcards, input):
+    return options(input, "init", "boundaries", "canny")
+
+
+def classifier_config(wildcards):
+    """The part of the config that all methods share, and the method's own."""
+    method = EXPERIMENT.methods[wildcards.method]
+    unused = {"seam"} if method.classifier == "cam" else None
+    return to_json(
+        {
+            "classifier": EXPERIMENT.classifier.model_dump(mode="json", exclude=unused),
+            "method": method.model_dump(mode="json"),
+        }
+    )
+
+
+# --- affinity ---
+
+
+def affinity_inputs(wildcards):
+    """A trained AffinityNet, where the config names one."""
+    init = EXPERIMENT.affinity.init
+    return {"init": init.weights} if init else {}
+
+
+def affinity_options(wildcards, input):
+    return options(input, "init")
+
+
+# --- segmentation ---
+
+
+def segment_probs():
+    """The second output of segment, which only a CRF reads.
+
+    It is kept: were it temporary, another CRF would run segment again, and with it all that
+    learns from the masks.
+    """
+    if EXPERIMENT.segment.crf is None:
+        return {}
+    return {"probs": f"{RUN}/segmentation/{{part}}-{{shard}}.npz"}
+
+
+def segment_options(wildcards, output):
+    return options(output, "probs")
+
+
+# --- runs ---
+
+
+def runs():
+    """Method, seed and last stage of each run, in the order of the config."""
+    return [(run.method, seed, run.until) for run in EXPERIMENT.runs for seed in run.seeds]
+
+
+def methods_run():
+    return list(dict.fromkeys(run.method for run in EXPERIMENT.runs))
+
+
+def stages_until(until):
+    """Stages that are scored in a run."""
+    stages = ["cam", "random_walk", "segmentation"]
+    stages = stages[: stages.index(until) + 1]
+    if until == "segmentation" and EXPERIMENT.segment.crf:
+        stages.append("segmentation_crf")
+    return stages
+
+
+def all_scores(wildcards):
+    return [
+        f"{RESULTS}/{method}/seed{seed}/scores/{stage}.csv"
+        for method, seed, until in runs()
+        for stage in stages_until(until)
+    ]
+
+
+# --- report ---
+
+
+def all_histories():
+    """Network, method and history of each training of the runs."""
+    network_of = {"cam": "classifier", "random_walk": "affinity", "segmentation": "segmenter"}
+    return [
+        (network_of[stage], method, f"{run_of(method, seed)}/{network_of[stage]}/history.csv")
+        for method, seed, until in runs()
+        for stage in stages_until(until)
+        if stage in network_of
+    ]
+
+
+def history_files(wildcards):
+    return [path for _, _, path in all_histories()]
+
+
+def labelled_histories(wildcards):
+    return [f"{network}/{method}={path}" for network, method, path in all_histories()]
+
+
+def sheet_run(wildcards):
+    """The run that a method's sheet is drawn of: its first."""
+    return next((seed, until) for method, seed, until in runs() if method == wildcards.method)
+
+
+def sheet_seed(wildcards):
+    return sheet_run(wildcards)[0]
+
+
+def sheet_inputs(wildcards):
+    seed, until = sheet_run(wildcards)
+    run = run_of(wildcards.method, seed)
+    stages = stages_until(until)
+    inputs = {"cams": shards_of(f"{run}/cam/{{part}}-{{shard}}.npz", "scored")}
+    if "random_walk" in stages:
+        inputs["pseudo_labels"] = shards_of(f"{run}/random_walk/{{part}}-{{shard}}", "scored")
+    if "segmentation" in stages:
+        inputs["segmentation"] = shards_of(f"{run}/{stages[-1]}/{{part}}-{{shard}}", "scored")
+    return inputs
+
+
+def sheet_options(wildcards, input):
+    return options(input, "cams", "pseudo_labels", "segmentation")

@@ -1,0 +1,87 @@
+"""Scores of each stage by the masks of the scored splits, and summary.csv."""
+
+
+rule evaluate_cam:
+    input:
+        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "scored"),
+        classes=f"{DATA}/classes.txt",
+        masks=f"{DATA}/mask_digests.csv",
+        splits=split_files(*SPLITS),
+    output:
+        scores=f"{RUN}/scores/cam.csv",
+        sweep=f"{RUN}/scores/cam_sweep.csv",
+    log:
+        f"{RUN}/logs/evaluate/cam.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate/cam.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        dataset=data_dir,
+        splits=SPLITS,
+        code=stage_code("evaluate"),
+    message:
+        "Scoring {wildcards.method}, seed {wildcards.seed}: cam"
+    shell:
+        "python -m workflow_scripts.evaluate --dataset {params.dataset}"
+        " --method {wildcards.method} --seed {wildcards.seed} --stage cam"
+        " --splits {params.splits} --cams {input.cams} --threads {threads}"
+        " --output {output.scores} --sweep {output.sweep} 2>&1 | tee -i {log}"
+
+
+rule evaluate_masks:
+    input:
+        masks=shards_of(f"{RUN}/{{stage}}/{{part}}-{{shard}}", "scored"),
+        classes=f"{DATA}/classes.txt",
+        true_masks=f"{DATA}/mask_digests.csv",
+        splits=split_files(*SPLITS),
+    output:
+        f"{RUN}/scores/{{stage}}.csv",
+    log:
+        f"{RUN}/logs/evaluate/{{stage}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate/{{stage}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        dataset=data_dir,
+        splits=SPLITS,
+        code=stage_code("evaluate"),
+    message:
+        "Scoring {wildcards.method}, seed {wildcards.seed}: {wildcards.stage}"
+    shell:
+        "python -m workflow_scripts.evaluate --dataset {params.dataset}"
+        " --method {wildcards.method} --seed {wildcards.seed} --stage {wildcards.stage}"
+        " --splits {params.splits} --masks {input.masks} --threads {threads}"
+        " --output {output} 2>&1 | tee -i {log}"
+
+
+rule summarise:
+    input:
+        all_scores,
+    output:
+        f"{RESULTS}/summary.csv",
+    log:
+        f"{RESULTS}/logs/summarise.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("summarise"),
+    message:
+        "Collecting all scores in {output}"
+    shell:
+        "python -m workflow_scripts.summarise --scores {input} --output {output} 2>&1 | tee -i {log}"

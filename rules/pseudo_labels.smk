@@ -1,0 +1,96 @@
+"""From CAMs to pseudo labels: CRF seeds, affinities learnt from them, a random walk."""
+
+
+rule crf_seeds:
+    input:
+        cams=f"{RUN}/cam/{{part}}-{{shard}}.npz",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=split_files("train_aug"),
+    output:
+        f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz",
+    log:
+        f"{RUN}/logs/crf_seeds/{{part}}-{{shard}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/crf_seeds/{{part}}-{{shard}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        dataset=data_dir,
+        config=section_json("crf_seeds"),
+        code=stage_code("crf_seeds"),
+    message:
+        "CRF seeds of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+    shell:
+        "python -m workflow_scripts.crf_seeds --dataset {params.dataset} --cams {input.cams}"
+        " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"
+
+
+rule train_affinity:
+    input:
+        unpack(affinity_inputs),
+        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "scored", "extra"),
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=split_files("train_aug"),
+    output:
+        weights=f"{RUN}/affinity/weights.pt",
+        history=f"{RUN}/affinity/history.csv",
+    log:
+        f"{RUN}/logs/train_affinity.log",
+    benchmark:
+        f"{RUN}/benchmarks/train_affinity.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        dataset=data_dir,
+        options=affinity_options,
+        config=section_json("affinity"),
+        code=stage_code("train_affinity"),
+    message:
+        "Training the AffinityNet of {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "python -m workflow_scripts.train_affinity --dataset {params.dataset}"
+        " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
+        " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
+        " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
+
+
+rule random_walk:
+    input:
+        weights=f"{RUN}/affinity/weights.pt",
+        cams=f"{RUN}/cam/{{part}}-{{shard}}.npz",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+    output:
+        directory(f"{RUN}/random_walk/{{part}}-{{shard}}"),
+    log:
+        f"{RUN}/logs/random_walk/{{part}}-{{shard}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/random_walk/{{part}}-{{shard}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        dataset=data_dir,
+        config=section_json("random_walk"),
+        code=stage_code("random_walk"),
+    message:
+        "Pseudo labels of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+    shell:
+        "python -m workflow_scripts.random_walk --dataset {params.dataset}"
+        " --weights {input.weights} --cams {input.cams} --gpus {resources.gpu}"
+        " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"

@@ -1,0 +1,99 @@
+"""Figures of the report: the table of scores, loss curves, a sheet of images for each method."""
+
+
+rule report_table:
+    input:
+        f"{RESULTS}/summary.csv",
+    output:
+        report(
+            f"{RESULTS}/report/table.html",
+            caption="../report/table.rst",
+            category="Scores",
+            labels={"figure": "mIoU by method and stage"},
+        ),
+    log:
+        f"{RESULTS}/logs/report_table.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report_table.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("report_table"),
+    message:
+        "Drawing {output}"
+    shell:
+        "python -m workflow_scripts.report_table --summary {input} --output {output}"
+        " 2>&1 | tee -i {log}"
+
+
+rule loss_curves:
+    input:
+        history_files,
+    output:
+        report(
+            f"{RESULTS}/report/loss_curves.svg",
+            caption="../report/loss_curves.rst",
+            category="Training",
+            labels={"figure": "loss curves"},
+        ),
+    log:
+        f"{RESULTS}/logs/loss_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/loss_curves.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        histories=labelled_histories,
+        code=stage_code("loss_curves"),
+    message:
+        "Drawing {output}"
+    shell:
+        "python -m workflow_scripts.loss_curves --histories {params.histories} --output {output}"
+        " 2>&1 | tee -i {log}"
+
+
+rule sheet:
+    input:
+        unpack(sheet_inputs),
+        labels=f"{DATA}/labels.csv",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        masks=f"{DATA}/mask_digests.csv",
+        splits=split_files(SPLITS[-1]),
+    output:
+        report(
+            f"{RESULTS}/report/sheets/{{method}}.jpg",
+            caption="../report/sheet.rst",
+            category="Images",
+            labels={"method": "{method}"},
+        ),
+    log:
+        f"{RESULTS}/logs/sheet/{{method}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sheet/{{method}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dataset=data_dir,
+        seed=sheet_seed,
+        split=SPLITS[-1],
+        options=sheet_options,
+        code=stage_code("sheet"),
+    message:
+        "Drawing {output}"
+    shell:
+        "python -m workflow_scripts.sheet --dataset {params.dataset} --method {wildcards.method}"
+        " --seed {params.seed} --split {params.split} {params.options} --output {output}"
+        " 2>&1 | tee -i {log}"

@@ -1,0 +1,102 @@
+"""A segmentation network trained on the pseudo labels, and its masks."""
+
+
+rule train_segmenter:
+    input:
+        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=split_files("train_aug"),
+    output:
+        weights=f"{RUN}/segmenter/weights.pt",
+        history=f"{RUN}/segmenter/history.csv",
+    log:
+        f"{RUN}/logs/train_segmenter.log",
+    benchmark:
+        f"{RUN}/benchmarks/train_segmenter.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=2880,
+    params:
+        dataset=data_dir,
+        config=section_json("segmenter"),
+        code=stage_code("train_segmenter"),
+    message:
+        "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
+        " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} --gpus {resources.gpu}"
+        " --threads {threads} --code {params.code} --output {output.weights}"
+        " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
+
+
+rule segment:
+    input:
+        weights=f"{RUN}/segmenter/weights.pt",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        splits=ALL_SPLITS,
+    output:
+        **segment_probs(),
+        masks=directory(f"{RUN}/segmentation/{{part}}-{{shard}}"),
+    log:
+        f"{RUN}/logs/segment/{{part}}-{{shard}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/segment/{{part}}-{{shard}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=360,
+    params:
+        dataset=data_dir,
+        splits=SPLITS,
+        num_shards=num_shards,
+        options=segment_options,
+        config=section_json("segment", exclude={"crf"}),
+        code=stage_code("segment"),
+    message:
+        "Segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+    shell:
+        "python -m workflow_scripts.segment --dataset {params.dataset}"
+        " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
+        " --num-shards {params.num_shards} --scored-splits {params.splits}"
+        " --gpus {resources.gpu} --threads {threads} --output {output.masks} {params.options}"
+        " --config {params.config:q} 2>&1 | tee -i {log}"
+
+
+if EXPERIMENT.segment.crf:
+
+    rule segment_crf:
+        input:
+            probs=f"{RUN}/segmentation/{{part}}-{{shard}}.npz",
+            classes=f"{DATA}/classes.txt",
+            images=f"{DATA}/image_digests.csv",
+        output:
+            directory(f"{RUN}/segmentation_crf/{{part}}-{{shard}}"),
+        log:
+            f"{RUN}/logs/segment_crf/{{part}}-{{shard}}.log",
+        benchmark:
+            f"{RUN}/benchmarks/segment_crf/{{part}}-{{shard}}.tsv"
+        conda:
+            "../envs/wsss.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            dataset=data_dir,
+            config=section_json("segment.crf"),
+            code=stage_code("segment_crf"),
+        message:
+            "CRF on segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
+        shell:
+            "python -m workflow_scripts.segment_crf --dataset {params.dataset}"
+            " --probs {input.probs} --threads {threads} --output {output}"
+            " --config {params.config:q} 2>&1 | tee -i {log}"

@@ -1,0 +1,231 @@
+"""Pairs, affinities and the random walk, against dense matrices over all pairs of cells."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsss_core.affinity import (
+    affinity_targets,
+    fitting_radius,
+    pair_offsets,
+    pairwise_affinity,
+    random_walk,
+    restrict_sources,
+    seed_label,
+    source_region,
+)
+
+
+def dense_affinity(features, radius, *, psa_border):
+    """[h*w, h*w] symmetric affinities with ones on the diagonal, cell by cell."""
+    _, height, width = features.shape
+    matrix = np.eye(height * width)
+    for y in range(height):
+        for x in range(width):
+            if psa_border and not (
+                y < height - radius + 1 and radius - 1 <= x < width - radius + 1
+            ):
+                continue
+            for dy in range(radius):
+                for dx in range(-radius + 1, radius):
+                    if (dy == 0 and dx <= 0) or dy**2 + dx**2 >= radius**2:
+                        continue
+                    if y + dy < height and 0 <= x + dx < width:
+                        distance = np.abs(features[:, y, x] - features[:, y + dy, x + dx]).mean()
+                        i, j = y * width + x, (y + dy) * width + x + dx
+                        matrix[i, j] = matrix[j, i] = np.exp(-distance)
+    return matrix
+
+
+def dense_random_walk(scores, matrix, beta, log2_steps):
+    transition = matrix**beta
+    transition = transition / transition.sum(axis=0, keepdims=True)
+    for _ in range(log2_steps):
+        transition = transition @ transition
+    return (scores.reshape(len(scores), -1) @ transition).reshape(scores.shape)
+
+
+def edges(features, offsets, *, psa_border):
+    affinity = pairwise_affinity(features, offsets)
+    return restrict_sources(affinity, offsets) if psa_border else affinity
+
+
+@pytest.mark.parametrize(("radius", "count"), [(1, 0), (2, 4), (5, 34), (10, 152)])
+def test_offsets_of_a_half_disc(radius, count):
+    offsets = pair_offsets(radius)
+    assert len(set(offsets)) == len(offsets) == count
+    assert not set(offsets) & {(-dy, -dx) for dy, dx in offsets}
+
+
+@pytest.mark.parametrize(
+    ("size", "radius"), [((11, 40), 5), ((10, 40), 4), ((3, 3), 1), ((1, 9), 0)]
+)
+def test_small_grids_get_a_smaller_radius(size, radius):
+    assert fitting_radius(5, *size) == radius
+
+
+def test_source_region_of_psa():
+    assert source_region(11, 13, pair_offsets(5)) == (slice(0, 7), slice(4, 9))
+    assert source_region(3, 3, ()) == (slice(0, 3), slice(0, 3))
+
+
+def test_affinity_by_hand():
+    features = torch.tensor([[[0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [3.0, 0.0]]])[None]
+    affinity = pairwise_affinity(features, [(0, 1), (1, -1), (1, 0)])
+    off_grid = 0.0
+    expected = torch.tensor(
+        [
+            [[-0.5, 0], [-1.5, 0]],
+            [[0, -2.0], [0, 0]],
+            [[-1.5, -0.5], [0, 0]],
+        ]
+    ).exp()
+    expected[0, :, 1] = expected[1, :, 0] = expected[1, 1] = expected[2, 1] = off_grid
+    torch.testing.assert_close(affinity[0], expected)
+
+
+def test_affinity_gradient():
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    offsets = pair_offsets(3)
+    assert torch.autograd.gradcheck(lambda f: pairwise_affinity(f, offsets), features)
+
+
+def test_affinity_of_constant_features_is_one_and_has_no_gradient():
+    features = torch.ones(1, 4, 12, 12, requires_grad=True)
+    affinity = pairwise_affinity(features, pair_offsets(5))
+    region = source_region(12, 12, pair_offsets(5))
+    assert (affinity[:, :, *region] == 1).all()
+    affinity.sum().backward()
+    assert (features.grad == 0).all()
+
+
+def test_affinity_is_float32_under_half_precision():
+    features = torch.randn(1, 300, 12, 12)
+    exact = pairwise_affinity(features.bfloat16().double(), pair_offsets(5))
+    coarse = pairwise_affinity(features.bfloat16(), pair_offsets(5))
+    assert coarse.dtype == torch.float32
+    torch.testing.assert_close(coarse.double(), exact, rtol=1e-5, atol=0)
+
+
+def pooled_seeds(strong, weak, cell=2):
+    """Seeds [2, n, H, W] from the probabilities of each cell, [n][h][w] nested lists."""
+    cells = torch.tensor([strong, weak], dtype=torch.float32)
+    return cells.repeat_interleave(cell, dim=-1).repeat_interleave(cell, dim=-2)
+
+
+def test_seed_label_by_hand():
+    # Cells: both foreground; strong background only; both background; foreground of two classes;
+    # outside of the image.
+    strong = [[[0.1, 0.8, 0.9, 0.1, 0]], [[0.7, 0.1, 0.1, 0.2, 0]], [[0.2, 0.1, 0, 0.7, 0]]]
+    weak = [[[0.1, 0.2, 0.6, 0.0, 0]], [[0.9, 0.5, 0.4, 0.9, 0]], [[0, 0.3, 0, 0.1, 0]]]
+    label = seed_label(pooled_seeds(strong, weak), class_ids=(0, 4, 7), cell=2)
+    assert label.dtype == torch.uint8
+    assert label.tolist() == [[4, 255, 0, 7, 255]]
+
+
+def test_seed_label_averages_over_a_cell():
+    seeds = torch.zeros(2, 2, 2, 2)
+    seeds[:, 0, 0] = torch.tensor([1.0, 0.6])  # background 1.6 of 4
+    seeds[:, 1] = torch.tensor([[0.0, 0.4], [1.0, 1.0]])  # class 3: 2.4 of 4
+    assert seed_label(seeds, class_ids=(0, 3), cell=2).tolist() == [[3]]
+
+
+def test_seed_label_of_a_cell_at_the_edge_of_the_image():
+    seeds = torch.zeros(2, 2, 4, 4)
+    seeds[:, 1, 3, 3] = 1.0  # all that is inside the image
+    assert seed_label(seeds, class_ids=(0, 2), cell=4).tolist() == [[2]]
+
+
+def test_targets_by_hand():
+    label = torch.tensor([[[255, 1, 1, 2, 0], [0, 255, 2, 0, 0]]])
+    targets = affinity_targets(label, [(0, 1), (1, 0)])
+    # The region leaves out the last row and the outer columns: sources are (0, 1), (0, 2), (0, 3).
+    assert targets.foreground[0].nonzero().tolist() == [[0, 0, 1]]
+    assert targets.negative[0].nonzero().tolist() == [[0, 0, 2], [0, 0, 3], [1, 0, 2], [1, 0, 3]]
+    assert not targets.background.any()
+
+
+@given(data=st.data())
+@settings(max_examples=30)
+def test_targets_match_a_loop(data):
+    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    radius = data.draw(st.integers(1, 4))
+    classes = st.lists(st.sampled_from([0, 1, 2, 255]), min_size=width, max_size=width)
+    rows = data.draw(st.lists(classes, min_size=height, max_size=height))
+    offsets = pair_offsets(radius)
+    targets = affinity_targets(torch.tensor([rows], dtype=torch.uint8), offsets)
+    expected = {"background": set(), "foreground": set(), "negative": set()}
+    for p, (dy, dx) in enumerate(offsets):
+        for y in range(height - radius + 1):
+            for x in range(radius - 1, width - radius + 1):
+                one, other = rows[y][x], rows[y + dy][x + dx]
+                if 255 not in (one, other):
+                    kind = "negative" if one != other else "foreground" if one else "background"
+                    expected[kind].add((p, y, x))
+    for kind, pairs in expected.items():
+        assert {tuple(i) for i in getattr(targets, kind)[0].nonzero().tolist()} == pairs
+
+
+@pytest.mark.parametrize("psa_border", [True, False])
+@pytest.mark.parametrize("size", [(11, 13), (9, 14), (2, 6), (1, 1), (5, 3)])
+def test_random_walk_matches_squared_matrices(size, psa_border):
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 6, *size, generator=generator)
+    scores = torch.rand(2, 3, *size, generator=generator)
+    radius = fitting_radius(5, *size) if psa_border else 5
+    offsets = pair_offsets(radius)
+    affinity = edges(features, offsets, psa_border=psa_border)
+    walked = random_walk(scores, affinity, offsets, beta=8.0, num_steps=2**6)
+    for image in range(2):
+        matrix = dense_affinity(features[image].double().numpy(), radius, psa_border=psa_border)
+        expected = dense_random_walk(scores[image].double().numpy(), matrix, 8.0, 6)
+        np.testing.assert_allclose(walked[image].numpy(), expected, atol=1e-5)
+
+
+@given(
+    height=st.integers(1, 14),
+    width=st.integers(1, 14),
+    steps=st.integers(0, 40),
+    beta=st.floats(0.5, 16),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40)
+def test_random_walk_is_a_mean_and_treats_mirror_images_alike(height, width, steps, beta, seed):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(1, 4, height, width, generator=generator, dtype=torch.float64)
+    scores = torch.rand(1, 2, height, width, generator=generator, dtype=torch.float64)
+    offsets = pair_offsets(5)
+
+    def walk(features, scores):
+        affinity = pairwise_affinity(features, offsets).to(scores)
+        return random_walk(scores, affinity, offsets, beta=beta, num_steps=steps)
+
+    walked = walk(features, scores)
+    assert scores.min() - 1e-9 <= walked.min() <= walked.max() <= scores.max() + 1e-9
+    ones = torch.ones_like(scores)
+    torch.testing.assert_close(walk(features, ones), ones)
+    torch.testing.assert_close(walk(features.flip(-1), scores.flip(-1)).flip(-1), walked)
+
+
+def test_random_walk_stays_within_unconnected_halves():
+    features = torch.zeros(1, 1, 6, 8)
+    features[..., 4:] = 1e3
+    scores = torch.rand(1, 1, 6, 8)
+    offsets = pair_offsets(3)
+    walked = random_walk(
+        scores, pairwise_affinity(features, offsets), offsets, beta=8.0, num_steps=2**10
+    )
+    for half in (slice(0, 4), slice(4, 8)):
+        assert scores[..., half].min() < walked[..., half].min()
+        assert walked[..., half].std() < 1e-5
+
+
+def test_random_walk_leaves_its_arguments():
+    scores = torch.rand(1, 2, 6, 6)
+    affinity = torch.rand(1, 12, 6, 6)
+    before = scores.clone(), affinity.clone()
+    random_walk(scores, affinity, pair_offsets(3), beta=2.0, num_steps=3)
+    assert torch.equal(scores, before[0])
+    assert torch.equal(affinity, before[1])

@@ -1,0 +1,89 @@
+import pytest
+
+from wsss_core.atomic import atomic_dir, atomic_file, move_into_place, partial_path, staging_dir
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_file_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "new" / "x.npz"
+    with atomic_file(target) as partial:
+        assert partial.suffix == ".npz"
+        partial.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert names(target.parent) == ["x.npz"]
+
+
+def test_failed_file_leaves_the_old_one(tmp_path):
+    target = tmp_path / "x.txt"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(target) as partial:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["x.txt"]
+
+
+def test_directory_replaces_an_old_one(tmp_path):
+    target = tmp_path / "shard"
+    target.mkdir()
+    (target / "old.png").touch()
+    with atomic_dir(target) as partial:
+        (partial / "new.png").touch()
+        assert names(target) == ["old.png"]
+    assert names(target) == ["new.png"]
+    assert names(tmp_path) == ["shard"]
+
+
+def test_failed_directory_leaves_the_old_one(tmp_path):
+    target = tmp_path / "shard"
+    target.mkdir()
+    (target / "old.png").touch()
+    with pytest.raises(ValueError, match="stop"), atomic_dir(target) as partial:
+        (partial / "new.png").touch()
+        raise ValueError("stop")
+    assert names(target) == ["old.png"]
+    assert names(tmp_path) == ["shard"]
+
+
+def test_leftovers_of_a_killed_process_are_cleared(tmp_path):
+    target = tmp_path / "shard"
+    partial_path(target).mkdir()
+    (partial_path(target) / "stale.png").touch()
+    with atomic_dir(target) as partial:
+        assert names(partial) == []
+
+
+def test_staging_dir_goes_and_leaves_the_target_alone(tmp_path):
+    target = tmp_path / "data"
+    with staging_dir(target) as staging:
+        (staging / "x").touch()
+    assert not staging.exists()
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "directory", "link"])
+def test_move_into_place_replaces_anything(tmp_path, kind):
+    source, target, elsewhere = tmp_path / "source", tmp_path / "target", tmp_path / "elsewhere"
+    source.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    if kind == "file":
+        target.touch()
+        source.rmdir()
+        source.write_text("new")
+    elif kind == "directory":
+        target.mkdir()
+        (target / "old").touch()
+    elif kind == "link":
+        target.symlink_to(elsewhere)
+        source.rmdir()
+        source.write_text("new")
+    move_into_place(source, target)
+    assert not source.exists()
+    assert not target.is_symlink()
+    assert names(elsewhere) == ["kept"]
+    assert target.read_text() == "new" if target.is_file() else names(target) == []

@@ -1,0 +1,197 @@
+"""Backbones: one interface over timm models and ResNet38d."""
+
+import math
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.errors import UserError
+from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.models.backbone import PACKAGED_LITE0, Backbone, _simplify, build_backbone
+from wsss_core.models.resnet38d import ResNet38d
+
+SMALL = BackboneConfig(name="test_byobnet", output_stride=8)
+
+
+@pytest.fixture(scope="module")
+def lite0() -> Backbone:
+    torch.manual_seed(0)
+    return build_backbone(BackboneConfig(name="tf_efficientnet_lite0", output_stride=8)).eval()
+
+
+@pytest.fixture(scope="module")
+def small() -> Backbone:
+    torch.manual_seed(0)
+    return build_backbone(SMALL).eval()
+
+
+def image(height: int, width: int) -> Tensor:
+    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 64), (50, 71), (7, 1)])
+def test_features_of_any_size(small, size):
+    features = small(image(*size))
+    assert [f.shape[1] for f in features] == list(small.channels)
+    assert small.strides == (2, 4, 8, 8, 8)
+    for feature, stride in zip(features, small.strides, strict=True):
+        assert feature.shape == (2, feature.shape[1], *(math.ceil(side / stride) for side in size))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 71)])
+def test_features_are_those_of_timm(lite0, size):
+    """On an image laid into a canvas of zeros, which is the mean colour."""
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", features_only=True, output_stride=8)
+    normalized = (image(*size) - 0.5) / 0.5
+    sides = [32 * math.ceil(side / 32) for side in size]
+    canvas = torch.zeros(2, 3, *sides)
+    for y in range(sides[0]):
+        for x in range(sides[1]):
+            row, column = y - lite0.shift, x - lite0.shift
+            if 0 <= row < size[0] and 0 <= column < size[1]:
+                canvas[:, :, y, x] = normalized[:, :, row, column]
+    with torch.no_grad():
+        theirs, ours = network.eval()(canvas), lite0(image(*size))
+    for feature, other in zip(ours, theirs, strict=True):
+        other = other[..., : feature.shape[2], : feature.shape[3]]
+        torch.testing.assert_close(feature, other, rtol=1e-3, atol=1e-4 * other.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "efficientnet_lite0"])
+def test_a_cell_is_centred_on_its_pixels(name):
+    """The pixels that a cell depends on reach as far to its left as to its right."""
+    torch.manual_seed(0)
+    backbone = build_backbone(BackboneConfig(name=name, output_stride=8)).eval()
+    x = image(192, 192).requires_grad_()
+    cell = 12
+    (gradient,) = torch.autograd.grad(backbone(x)[2][0, :, cell, cell].sum(), x)
+    for axis in (0, 1):
+        touched = gradient[0].abs().sum(0).sum(axis).nonzero().flatten()
+        assert 0 < touched[0] and touched[-1] < 191
+        assert abs((touched[0] + touched[-1]) / 2 - (8 * cell + 3.5)) <= 0.5
+
+
+def test_padding_has_the_colour_that_normalizes_to_zero(lite0):
+    resnet = Backbone(
+        nn.Identity(), channels=(), strides=(), mean=(0.485, 0.456, 0.406), std=(0.2, 0.2, 0.2)
+    )
+    assert resnet.fill == (124, 116, 104)
+    assert lite0.fill == (128, 128, 128)
+    grey = resnet.mean.view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    assert resnet.normalize(grey).count_nonzero() == 0
+    torch.testing.assert_close(resnet.normalize(grey + 0.2), torch.ones(1, 3, 2, 2))
+
+
+def test_every_parameter_learns_and_nothing_else_is_one(lite0):
+    parameters = dict(lite0.named_parameters())
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in lite0.modules())
+    lite0.zero_grad()
+    sum(f.square().mean() for f in lite0.train()(image(64, 64))).backward()
+    lite0.eval()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters.values())
+
+
+def test_training_mode_changes_nothing(small):
+    x = image(64, 64)
+    trained = small.train()(x)
+    for feature, other in zip(small.eval()(x), trained, strict=True):
+        assert torch.equal(feature, other)
+
+
+def test_weights_of_one_network_fit_another_that_is_built_the_same_way(small):
+    torch.manual_seed(1)
+    other = build_backbone(SMALL).eval()
+    assert not torch.equal(other(image(32, 32))[-1], small(image(32, 32))[-1])
+    other.load_state_dict(small.state_dict())
+    assert torch.equal(other(image(32, 32))[-1], small(image(32, 32))[-1])
+
+
+def test_output_strides():
+    for stride, strides in ((16, (2, 4, 8, 16, 16)), (32, (2, 4, 8, 16, 32))):
+        backbone = build_backbone(SMALL.model_copy(update={"output_stride": stride}))
+        assert backbone.strides == strides
+        assert backbone(image(64, 64))[-1].shape[-1] == 64 // stride
+
+
+def test_packaged_weights_are_those_of_imagenet():
+    config = BackboneConfig(name="tf_efficientnet_lite0", output_stride=32, weights=PACKAGED_LITE0)
+    backbone = build_backbone(config, load=load_pretrained)
+    assert backbone.fill == (127, 127, 127)
+    torch.testing.assert_close(
+        backbone.normalize(torch.ones(1, 3, 1, 1)).flatten(), torch.full((3,), 1.0)
+    )
+    stem = backbone.network.conv_stem
+    assert stem.scale.std() > 0.1 and stem.shift.abs().max() > 0.1
+    unloaded = build_backbone(config)
+    assert unloaded.fill == backbone.fill
+    assert torch.equal(
+        unloaded.network.conv_stem.shift, torch.zeros_like(unloaded.network.conv_stem.shift)
+    )
+
+
+def test_weights_are_read_in_order_whatever_their_names(tmp_path, small):
+    network = timm.create_model("test_byobnet", features_only=True, output_stride=8)
+    tensors = {f"layer.{i}": t for i, t in enumerate(network.state_dict().values())}
+    path = tmp_path / "weights.pth"
+    torch.save(tensors | {"classifier": torch.zeros(10)}, path)
+    config = SMALL.model_copy(update={"weights": str(path)})
+    backbone = build_backbone(config, load=load_pretrained)
+    first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
+    assert torch.equal(next(backbone.parameters()), first.weight)
+
+    torch.save(dict(list(tensors.items())[:-1]), path)
+    with pytest.raises(UserError, match=r"weights\.pth: \d+ tensors, backbone 'test_byobnet' has"):
+        build_backbone(config, load=load_pretrained)
+    torch.save(tensors | {"layer.0": torch.zeros(2)}, path)
+    with pytest.raises(UserError, match=r"tensor 'layer\.0' has shape \(2,\), but"):
+        build_backbone(config, load=load_pretrained)
+    path.unlink()
+    with pytest.raises(UserError, match=r"weights\.pth: weights of backbone .* not found"):
+        build_backbone(config, load=load_pretrained)
+
+
+def test_backbones_that_cannot_be_built_are_named():
+    with pytest.raises(UserError, match="backbone 'no_such_net': timm cannot build it"):
+        build_backbone(BackboneConfig(name="no_such_net"))
+    with pytest.raises(UserError, match="'resnet38d': output_stride is 8, got 16"):
+        build_backbone(BackboneConfig(name="resnet38d", output_stride=16))
+
+
+class _Narrow(ResNet38d):
+    def __init__(self) -> None:
+        super().__init__(width=1 / 32)
+
+
+def test_resnet38d_and_weights_of_another_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+    config = BackboneConfig(name="resnet38d")
+    backbone = build_backbone(config)
+    assert [tuple(f.shape[2:]) for f in backbone(image(20, 33))] == [
+        (math.ceil(20 / stride), math.ceil(33 / stride)) for stride in (1, 2, 4, 8, 8, 8, 8)
+    ]
+    path = tmp_path / "weights.pth"
+    config = config.model_copy(update={"weights": str(path)})
+    torch.save(backbone.network.state_dict(), path)
+    loaded = build_backbone(config, load=load_pretrained)
+    assert torch.equal(next(loaded.parameters()), next(backbone.parameters()))
+    torch.save({"conv1.weight": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match=r"weights\.pth: not weights of 'resnet38d'"):
+        build_backbone(config, load=load_pretrained)
+
+
+def test_a_batch_norm_that_would_stay_is_refused():
+    class _NormFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, x: Tensor) -> list[Tensor]:
+            return [F.relu(self.norm(x))]
+
+    with pytest.raises(UserError, match="a BatchNorm could not be folded"):
+        _simplify(_NormFirst())

@@ -1,0 +1,83 @@
+"""The boundary head of the smoothing branch."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from wsss_core.models.boundary_head import BoundaryHead
+
+SIZE = (12, 10)
+
+
+def head(*, canny: bool) -> BoundaryHead:
+    torch.manual_seed(0)
+    return BoundaryHead((4, 6), 3, channels=5, canny=canny)
+
+
+def features() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        torch.rand(2, channels, side, side, generator=generator)
+        for channels, side in ((4, 12), (6, 3))
+    ]
+
+
+def edges(value: float) -> Tensor:
+    return torch.full((2, 1, *SIZE), value)
+
+
+def test_logits_of_the_size_that_is_asked_for():
+    assert head(canny=True)(features(), edges(0), SIZE).shape == (2, 3, *SIZE)
+    assert head(canny=False)(features(), None, SIZE).shape == (2, 3, *SIZE)
+
+
+def test_edges_count_for_nothing_at_first():
+    with_edges = head(canny=True)
+    without = head(canny=False)
+    without.load_state_dict(
+        {name: t for name, t in with_edges.state_dict().items() if not name.startswith("fuse")}
+    )
+    expected = without(features(), None, SIZE)
+    for value in (0.0, 1.0):
+        torch.testing.assert_close(with_edges(features(), edges(value), SIZE), expected)
+
+
+def test_fusion_is_two_factors_and_a_bias_per_class():
+    """Paper eq. 1: class c sees its own boundary and the edges, and no other class."""
+    fused = head(canny=True)
+    assert sum(p.numel() for p in fused.fuse.parameters()) == 3 * 3
+    edge_map = torch.rand(2, 1, *SIZE, generator=torch.Generator().manual_seed(2))
+    initial = fused(features(), edge_map, SIZE)
+    factors, bias = torch.randn(3, 2), torch.randn(3)
+    fused.fuse.weight.data.copy_(factors.view(3, 2, 1, 1))
+    fused.fuse.bias.data.copy_(bias)
+    expected = torch.stack(
+        [
+            factors[c, 0] * initial[:, c] + factors[c, 1] * edge_map[:, 0] + bias[c]
+            for c in range(3)
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(fused(features(), edge_map, SIZE), expected)
+
+
+def test_parameters_of_the_paper():
+    """Four stages of ResNet38d, each 1x1 to 32 and 3x3; two 3x3 on 128; fusion of 21 classes."""
+    published = BoundaryHead((64, 256, 1024, 2048), 21, channels=32, canny=True)
+    stages = sum(channels * 32 + 32 for channels in (64, 256, 1024, 2048)) + 4 * (9 * 32 * 32 + 32)
+    predict = 9 * 128 * 128 + 128 + 9 * 128 * 21 + 21
+    assert sum(p.numel() for p in published.parameters()) == stages + predict + 3 * 21
+
+
+def test_gradients_reach_the_features():
+    """They are not detached: the branch teaches the backbone too."""
+    maps = [f.requires_grad_() for f in features()]
+    boundary_head = head(canny=True)
+    boundary_head(maps, edges(1), SIZE).square().sum().backward()
+    assert all(f.grad.abs().sum() > 0 for f in maps)
+    assert all(p.grad.abs().sum() > 0 for p in boundary_head.parameters())
+
+
+def test_a_head_for_edges_needs_them():
+    with pytest.raises(AssertionError, match="built to fuse Canny edges"):
+        head(canny=True)(features(), None, SIZE)

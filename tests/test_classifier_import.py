@@ -1,0 +1,182 @@
+"""Methods that start from released classifiers, and what of them arrives in the network."""
+
+import csv
+import hashlib
+import json
+import sys
+
+import pytest
+import torch
+
+from tests import released_weights as released
+from tests.conftest import write_tiny_dataset
+from workflow_scripts import train_classifier
+from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.errors import UserError
+from wsss_core.imports.classifier import to_classifier
+from wsss_core.imports.layout import tensor_shapes
+from wsss_core.models.classifier import load_classifier
+from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.stages.classifier import build_classifier_training
+from wsss_core.weights import save_weights
+
+WIDTH, PCM = 1 / 32, (2, 3)
+FILES = {
+    "psa": released.psa_classifier(WIDTH, num_classes=2),
+    "seam": released.seam(WIDTH, num_classes=2, pcm=PCM),
+    "sbnet": released.sbnet(WIDTH, num_classes=2, pcm=PCM),
+}
+
+
+class _Narrow(ResNet38d):
+    def __init__(self) -> None:
+        super().__init__(width=WIDTH)
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
+    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+
+
+def config(method="seam", epochs=1, **init):
+    return {
+        "classifier": {
+            "backbone": {"name": "resnet38d"},
+            "crop_size": 64,
+            "seam": {"pcm_channels": PCM},
+        },
+        "method": {"classifier": method, "epochs": epochs, "init": init},
+    }
+
+
+def build(path, method="seam", *, num_classes=2, epochs=1, sha256=None):
+    parsed = ClassifierTraining.model_validate(
+        config(method, epochs, weights=str(path), sha256=sha256)
+    )
+    torch.manual_seed(0)
+    return build_classifier_training(parsed, num_classes, init=path).net
+
+
+def save(path, table, seed=1):
+    tensors = released.random_tensors(table, seed)
+    torch.save(tensors, path)
+    return tensors
+
+
+@pytest.mark.parametrize("method", ["cam", "seam"])
+@pytest.mark.parametrize("kind", FILES)
+def test_each_file_fits_each_classifier(tmp_path, kind, method):
+    path = tmp_path / "released.pth"
+    theirs = save(path, FILES[kind])
+    ours = build(path, method).state_dict()
+    for name in released.resnet38d_pth(WIDTH):
+        assert torch.equal(ours[f"backbone.network.{name}"], theirs[name])
+    rows = theirs["fc8.weight"] if kind == "psa" else theirs["fc8.weight"][1:]
+    assert torch.equal(ours["classifier.weight"], rows)
+    if method == "seam" and kind != "psa":
+        assert torch.equal(ours["pcm.reduce.0.weight"], theirs["f8_3.weight"])
+        assert torch.equal(ours["pcm.reduce.1.weight"], theirs["f8_4.weight"])
+        assert torch.equal(ours["pcm.embed.weight"], theirs["f9.weight"])
+
+
+@pytest.mark.parametrize("method", ["cam", "seam"])
+def test_our_own_files_are_taken_too(tmp_path, method):
+    save(tmp_path / "released.pth", FILES["seam"])
+    net = build(tmp_path / "released.pth")
+    save_weights(tmp_path / "ours.pt", net.state_dict(), {})
+    ours = build(tmp_path / "ours.pt", method).state_dict()
+    assert all(torch.equal(ours[name], net.state_dict()[name]) for name in ours)
+    assert ("pcm.embed.weight" in ours) == (method == "seam")
+
+
+def test_a_pcm_that_a_file_lacks_starts_anew(tmp_path):
+    path = tmp_path / "released.pth"
+    save(path, FILES["psa"])
+    assert build(path).pcm.embed.weight.abs().sum() > 0
+    build(path, "cam", epochs=0)
+    with pytest.raises(UserError, match=r"has no pcm\.reduce\.0\.weight, .*; expected epochs of"):
+        build(path, epochs=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensor", "found", "expected"),
+    [
+        ("seam", "fc8.weight", [3, 128, 1, 1], [6, 128, 1, 1]),
+        ("sbnet", "fc8.weight", [3, 128, 1, 1], [6, 128, 1, 1]),
+        ("psa", "fc8.weight", [2, 128, 1, 1], [5, 128, 1, 1]),
+        ("own", "classifier.weight", [2, 128, 1, 1], [5, 128, 1, 1]),
+    ],
+)
+def test_another_number_of_classes(tmp_path, kind, tensor, found, expected):
+    path = tmp_path / "released.pth"
+    save(path, FILES.get(kind, FILES["seam"]))
+    if kind == "own":
+        save_weights(path, build(path).state_dict(), {})
+    with pytest.raises(UserError) as error:
+        build(path, num_classes=5)
+    assert str(error.value) == (
+        f"{path}: does not fit the method's network: "
+        f"mis-shaped: {tensor} is {found} and should be {expected}"
+    )
+
+
+def test_what_is_missing_and_extra_is_listed(tmp_path):
+    path = tmp_path / "released.pth"
+    save(path, released.psa_affinity(WIDTH))
+    with pytest.raises(UserError) as error:
+        build(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: does not fit the method's network: missing: fc8.weight; ")
+    assert "extra: f8_5.weight" in message
+
+
+def test_translation_leaves_its_argument_alone(tmp_path):
+    tensors = save(tmp_path / "released.pth", FILES["sbnet"])
+    shapes = tensor_shapes(build(tmp_path / "released.pth").state_dict())
+    before = dict(tensors)
+    to_classifier(tensors, shapes, source="x")
+    assert list(tensors) == list(before)
+    assert all(tensors[name] is before[name] for name in before)
+
+
+def test_sha256_is_checked_before_the_file_is_read(tmp_path):
+    path = tmp_path / "released.pth"
+    save(path, FILES["seam"])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    build(path, sha256=digest)
+    path.write_bytes(b"other")
+    with pytest.raises(UserError, match=rf"released\.pth: sha256 is \w+; expected {digest}$"):
+        build(path, sha256=digest)
+
+
+def run_script(monkeypatch, tmp_path, *options, **init):
+    arguments = ["train_classifier", "--dataset", tmp_path / "tiny", "--method", "seam"]
+    arguments += ["--seed", "0", "--output", tmp_path / "run/weights.pt"]
+    arguments += [
+        "--history",
+        tmp_path / "run/history.csv",
+        "--config",
+        json.dumps(config(epochs=0, **init)),
+    ]
+    monkeypatch.setattr(sys, "argv", [str(a) for a in (*arguments, *options)])
+    train_classifier.main()
+
+
+def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
+    dataset = write_tiny_dataset(tmp_path / "tiny")
+    (dataset / "image_digests.csv").write_text("")
+    path = tmp_path / "released.pth"
+    theirs = save(path, FILES["seam"])
+    run_script(monkeypatch, tmp_path, "--init", path, weights=str(path))
+    net = load_classifier(tmp_path / "run/weights.pt")
+    assert torch.equal(net.classifier.weight, theirs["fc8.weight"][1:])
+    expected = build(path).state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in net.state_dict().items())
+    with (tmp_path / "run/history.csv").open() as file:
+        assert list(csv.reader(file)) == [["step", "epoch", "lr", "loss"]]
+    assert not (tmp_path / "run/state").exists()
+
+
+def test_the_script_asks_for_the_file_that_the_config_names(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"--init: the method starts from seam\.pth"):
+        run_script(monkeypatch, tmp_path, weights="seam.pth")

@@ -1,0 +1,189 @@
+"""The config as a whole: what is refused, and with which words."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from wsss_core.config.experiment import Experiment, load_experiment
+from wsss_core.errors import UserError
+
+PROJECT = Path(__file__).parent.parent
+PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())
+
+
+def merged(base: Any, changes: Any) -> Any:
+    """Snakemake's way to lay one config over another."""
+    if not isinstance(changes, dict) or not isinstance(base, dict):
+        return copy.deepcopy(changes)
+    return base | {key: merged(base.get(key), value) for key, value in changes.items()}
+
+
+def errors(changes: dict[str, Any]) -> list[str]:
+    """Lines of the message for config.yaml with changes from a file x.yaml."""
+    sources = [("config.yaml", PAPER), ("x.yaml", changes)]
+    with pytest.raises(UserError) as caught:
+        load_experiment(merged(PAPER, changes), sources=sources)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("configs/*.yaml")), ids=lambda p: p.stem)
+def test_shipped_configs_are_valid(path):
+    load_experiment(merged(PAPER, yaml.safe_load(path.read_text())))
+
+
+def test_missing_keys_get_defaults():
+    experiment = load_experiment(merged(PAPER, {"cam": {}}))
+    assert experiment.methods["sb"].smoothing.boundaries_from == "seam"
+    without = {key: value for key, value in PAPER.items() if key != "cam"}
+    assert load_experiment(without).cam.flip is True
+
+
+def unset_fields(model: BaseModel, key: str = "") -> Iterator[str]:
+    """Keys of a model and its parts that were not given but have their defaults."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if name not in model.model_fields_set:
+            yield f"{key}{name}"
+        for child_key, child in [("", value)] if isinstance(value, BaseModel) else []:
+            yield from unset_fields(child, f"{key}{name}.{child_key}")
+        if isinstance(value, dict):
+            for child_name, child in value.items():
+                yield from unset_fields(child, f"{key}{name}.{child_name}.")
+
+
+def test_config_yaml_spells_out_every_key():
+    """Users read config.yaml to learn which keys there are."""
+    assert list(unset_fields(Experiment.model_validate(PAPER))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"clasifier": {}},
+            "x.yaml: clasifier: unknown key 'clasifier'; did you mean classifier?",
+        ),
+        (
+            {"classifier": {"optim": {"lrr": 0.1}}},
+            "x.yaml: classifier.optim.lrr: unknown key 'lrr'; did you mean lr?",
+        ),
+        (
+            {"methods": {"sb": {"smoothing": {"boundaries_form": "seam"}}}},
+            "x.yaml: methods.sb.smoothing.boundaries_form: unknown key 'boundaries_form'; "
+            "did you mean boundaries_from?",
+        ),
+        (
+            {"runs": [{"method": "cam", "seed": 1}]},
+            "x.yaml: runs.0.seed: unknown key 'seed'; did you mean seeds?",
+        ),
+        (
+            {"canny": {"sigma": 1}},
+            "x.yaml: canny.sigma: unknown key 'sigma'; expected one of low, high",
+        ),
+        (
+            {"classifier": {"crop_size": "large"}},
+            "x.yaml: classifier.crop_size: got 'large'; expected a valid integer, unable to parse "
+            "string as an integer",
+        ),
+        (
+            {"segmenter": {"optim": {"lr": -1}}},
+            "x.yaml: segmenter.optim.lr: got -1; expected greater than 0",
+        ),
+        (
+            {"runs": [{"method": "cam", "until": "segment"}]},
+            "x.yaml: runs.0.until: got 'segment'; expected 'cam', 'random_walk' or 'segmentation'",
+        ),
+        (
+            {"runs": [{"method": "seem"}]},
+            "x.yaml: runs.0.method: unknown method 'seem'; did you mean seam?",
+        ),
+        (
+            {"runs": [{"method": "cam", "seeds": [1, 2]}, {"method": "cam", "seeds": [2]}]},
+            "x.yaml: runs.1.seeds: seed 2 of cam is listed twice; "
+            "expected each seed of a method once",
+        ),
+        (
+            {"methods": {"sb": {"init": "irn"}}},
+            "x.yaml: methods.sb.init: unknown method 'irn'; "
+            "expected one of imagenet, cam, seam, seam_extra, sb",
+        ),
+        (
+            {"methods": {"sb": {"smoothing": {"boundaries_from": "imagenet"}}}},
+            "x.yaml: methods.sb.smoothing.boundaries_from: unknown method 'imagenet'; "
+            "expected one of cam, seam, seam_extra, sb",
+        ),
+        (
+            {"methods": {"seam": {"init": "seam_extra"}}},
+            "config.yaml: methods.seam_extra.init: cycle seam -> seam_extra -> seam; "
+            "expected a method that does not need seam_extra",
+        ),
+        (
+            {"methods": {"sb": {"smoothing": {"boundaries_from": "sb"}}}},
+            "x.yaml: methods.sb.smoothing.boundaries_from: cycle sb -> sb; "
+            "expected a method that does not need sb",
+        ),
+        (
+            {"methods": {"sb": {"classifier": "cam"}}},
+            "config.yaml: methods.sb.smoothing: the classifier is 'cam'; "
+            "expected 'seam', or null here",
+        ),
+        (
+            {"methods": {"data": {"classifier": "cam", "epochs": 1}}},
+            "x.yaml: methods.data: 'data' is taken; expected another name for a method",
+        ),
+        (
+            {"methods": {"seam": {"epochs": 0}}},
+            "x.yaml: methods.seam: epochs is 0; expected at least 1 unless init is a weights file",
+        ),
+        (
+            {"methods": {"seam": {"init": {"weights": "seam.pth", "sha265": "0"}}}},
+            "x.yaml: methods.seam.init.sha265: unknown key 'sha265'; did you mean sha256?",
+        ),
+        (
+            {"methods": {"seam": {"init": {"weights": "seam.pth", "sha256": "0"}}}},
+            "x.yaml: methods.seam.init.sha256: String should match pattern '^[0-9a-f]{64}$'",
+        ),
+        (
+            {"methods": {"seam": {"init": 3}}},
+            "x.yaml: methods.seam.init: got 3; expected a valid string",
+        ),
+        (
+            {"evaluation": {"splits": []}},
+            "x.yaml: evaluation.splits: is too short; expected at least 1",
+        ),
+    ],
+)
+def test_mistakes_get_one_line_each(changes, message):
+    assert errors(changes) == [message]
+
+
+def test_a_method_that_starts_from_a_file_needs_no_training():
+    init = {"weights": "resnet38_SEAM.pth", "sha256": None}
+    changes = {"methods": {"seam": {"init": init, "epochs": 0}}}
+    method = load_experiment(merged(PAPER, changes)).methods["seam"]
+    assert method.model_dump(mode="json")["init"] == init
+    assert type(method).model_validate_json(method.model_dump_json()) == method
+
+
+def test_name_of_a_method_is_part_of_a_path():
+    (line,) = errors({"methods": {"my/sb": {"classifier": "cam", "epochs": 1}}})
+    assert line.startswith("x.yaml: methods.my/sb: ")
+
+
+def test_missing_key_is_told_with_the_file_that_has_its_section():
+    changes = {"methods": {"mine": {"classifier": "cam"}}}
+    assert errors(changes) == ["x.yaml: methods.mine.epochs: is missing; expected a value"]
+
+
+def test_all_mistakes_are_told_at_once():
+    changes = {"cam": {"flop": True}, "canny": {"low": -1}, "shards": {"scored": 0}}
+    assert [line.split(": ")[1] for line in errors(changes)] == [
+        "shards.scored",
+        "canny.low",
+        "cam.flop",
+    ]

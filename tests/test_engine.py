@@ -1,0 +1,404 @@
+"""The training loop: what it computes, and that it can be interrupted anywhere."""
+
+import csv
+import os
+import signal
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from wsss_core import engine
+from wsss_core.config.training import OptimConfig, TrainingConfig
+from wsss_core.engine import Interrupted, _loader, _Schedule, state_key, train, write_history
+from wsss_core.errors import UserError
+
+CONFIG = TrainingConfig(epochs=9, batch_size=4, optim=OptimConfig(name="adamw", lr=0.01))
+STEPS = 27  # 9 epochs of 3 steps; the 13th sample of an epoch is left over
+LOSS_WEIGHTS = {"squared": 1.0, "absolute": 0.5}
+
+
+class _Samples:
+    """13 points on a plane, each with noise of its own every time."""
+
+    def __len__(self):
+        return 13
+
+    def sample(self, index, rng):
+        x = torch.linspace(-1, 1, 13)[index] * torch.tensor([1.0, 0.5, -1.0, 2.0])
+        noise = torch.from_numpy(rng.normal(scale=0.1, size=4)).float()
+        return {"x": x + noise, "y": x.sum(0, keepdim=True)}
+
+
+class _SignallingSamples(_Samples):
+    """The reader's 40th sample comes with a SIGTERM to it and to the training, as from Slurm."""
+
+    def __init__(self):
+        self.num_read = 0
+
+    def sample(self, index, rng):
+        self.num_read += 1
+        if self.num_read == 40:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getppid(), signal.SIGTERM)
+        return super().sample(index, rng)
+
+
+class _Net(nn.Module):
+    """A small network with dropout; `before_step` is called with the number of the step."""
+
+    def __init__(self, before_step=lambda step: None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Linear(4, 16)
+        self.head = nn.Linear(16, 1)
+        self.before_step = before_step
+        self.num_calls = 0
+
+    def forward(self, batch):
+        self.num_calls += 1
+        self.before_step(self.num_calls)
+        hidden = F.dropout(self.body(batch["x"]).relu(), 0.5, self.training)
+        y = self.head(hidden)
+        return {"squared": F.mse_loss(y, batch["y"]), "absolute": F.l1_loss(y, batch["y"])}
+
+    def param_groups(self):
+        return {"backbone": list(self.body.parameters()), "head": list(self.head.parameters())}
+
+
+def _signal_at(step, number=signal.SIGTERM):
+    return lambda current: os.kill(os.getpid(), number) if current == step else None
+
+
+def _train(model, work_dir, *, samples=None, **changes):
+    arguments = {
+        "config": CONFIG,
+        "loss_weights": LOSS_WEIGHTS,
+        "seed": 3,
+        "gpus": 0,
+        "threads": 1,
+        "work_dir": work_dir,
+        "key": "a",
+        "desc": "Tiny",
+    }
+    return train(model, samples or _Samples(), **(arguments | changes))
+
+
+def _same_weights(model, other):
+    ours, theirs = model.state_dict(), other.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A trained network and its history."""
+    model = _Net()
+    return model, _train(model, tmp_path_factory.mktemp("uninterrupted") / "state")
+
+
+@pytest.fixture(scope="module")
+def every_step(tmp_path_factory):
+    """The history of the same training with a row for each step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "LOG_EVERY", 1)
+        return _train(_Net(), tmp_path_factory.mktemp("every_step") / "state")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, number, code):
+    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    model = _Net(_signal_at(5, number))
+    with pytest.raises(Interrupted) as stopped:
+        _train(model, tmp_path / "state")
+    assert stopped.value.code == code
+    assert model.num_calls == 5  # the step under way is finished, no other is begun
+    assert [file.name for file in (tmp_path / "state").iterdir()] == ["state.pt"]
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
+
+
+@pytest.mark.parametrize("step", [10, STEPS])
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, uninterrupted, step):
+    with pytest.raises(Interrupted):
+        _train(_Net(_signal_at(step)), tmp_path / "state")
+    model = _Net()
+    history = _train(model, tmp_path / "state")
+    assert model.num_calls == STEPS - step
+    assert _same_weights(model, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_an_interruption_between_two_rows_costs_the_curve_some_steps_and_nothing_else(
+    tmp_path, uninterrupted, every_step
+):
+    with pytest.raises(Interrupted):
+        _train(_Net(_signal_at(4)), tmp_path / "state")
+    with pytest.raises(Interrupted):
+        _train(_Net(_signal_at(9)), tmp_path / "state")  # its 9th step is the 13th
+    model = _Net()
+    history = _train(model, tmp_path / "state")
+    assert model.num_calls == STEPS - 13
+    assert _same_weights(model, uninterrupted[0])
+    expected = [dict(row) for row in uninterrupted[1]]
+    for row, steps in ((expected[0], every_step[4:10]), (expected[1], every_step[13:20])):
+        for name in ("loss", "squared", "absolute"):
+            row[name] = pytest.approx(np.mean([step[name] for step in steps]), rel=1e-5)
+    assert history == expected
+
+
+def test_a_signal_to_all_processes_loses_nothing(tmp_path, uninterrupted):
+    with pytest.raises(Interrupted):
+        _train(_Net(), tmp_path / "state", samples=_SignallingSamples())
+    model = _Net()
+    _train(model, tmp_path / "state")
+    assert 0 < model.num_calls < STEPS
+    assert _same_weights(model, uninterrupted[0])
+
+
+def test_a_killed_training_goes_on_from_its_last_state(tmp_path, monkeypatch, uninterrupted):
+    monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
+
+    def fail(step):
+        if step == 21:
+            raise RuntimeError("as good as killed")
+
+    with pytest.raises(RuntimeError, match="as good as killed"):
+        _train(_Net(fail), tmp_path / "state")
+    model = _Net()
+    history = _train(model, tmp_path / "state")
+    assert model.num_calls == STEPS - 20
+    assert _same_weights(model, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
+    with pytest.raises(Interrupted):
+        _train(_Net(_signal_at(10)), tmp_path / "state", key="b")
+    model = _Net()
+    history = _train(model, tmp_path / "state")
+    assert model.num_calls == STEPS
+    assert _same_weights(model, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_another_seed_gives_other_weights(tmp_path, uninterrupted):
+    model = _Net()
+    _train(model, tmp_path / "state", seed=4)
+    assert not _same_weights(model, uninterrupted[0])
+
+
+def test_no_epochs_leave_the_network_as_it_is(tmp_path):
+    model = _Net()
+    config = CONFIG.model_copy(update={"epochs": 0})
+    assert _train(model, tmp_path / "state", config=config) == []
+    assert _same_weights(model, _Net())
+
+
+def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
+    history = uninterrupted[1]
+    columns = ["step", "epoch", "lr", "loss", "squared", "absolute"]
+    assert [list(row) for row in history] == [columns] * 3
+    assert [row["step"] for row in history] == [10, 20, STEPS]
+    assert [row["epoch"] for row in history] == [10 / 3, 20 / 3, 9]
+
+
+def test_a_row_is_the_mean_over_its_steps(uninterrupted, every_step):
+    assert [row["step"] for row in every_step] == list(range(1, STEPS + 1))
+    for row, first in zip(uninterrupted[1], (0, 10, 20), strict=True):
+        steps = every_step[first : row["step"]]
+        for name in ("loss", "squared", "absolute"):
+            assert row[name] == pytest.approx(np.mean([s[name] for s in steps]), rel=1e-5)
+
+
+def test_the_loss_is_the_weighted_sum_of_unweighted_losses(uninterrupted):
+    for row in uninterrupted[1]:
+        assert row["loss"] == pytest.approx(row["squared"] + 0.5 * row["absolute"], rel=1e-5)
+
+
+class _Slopes(nn.Module):
+    """Two parameters at 0, and losses that rise and fall with both."""
+
+    def __init__(self):
+        super().__init__()
+        self.slow, self.fast = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch):
+        total = (self.slow + self.fast).sum()
+        return {"rising": total, "falling": -total}
+
+    def param_groups(self):
+        return {"backbone": [self.slow], "head": [self.fast]}
+
+
+def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monkeypatch):
+    """Four steps of slope 3 - 1 = 2, at rates of 0.1 times 1, 3/4, 1/2 and 1/4: 2 * 0.25."""
+    monkeypatch.setattr(engine, "LOG_EVERY", 1)
+    model = _Slopes()
+    optim = OptimConfig(lr=0.1, head_lr_factor=10, momentum=0, weight_decay=0, poly_power=1)
+    history = _train(
+        model,
+        tmp_path / "state",
+        config=TrainingConfig(epochs=4, batch_size=100, optim=optim),  # more than there are
+        loss_weights={"rising": 3.0, "falling": 1.0},
+    )
+    assert model.slow.item() == pytest.approx(-0.5)
+    assert model.fast.item() == pytest.approx(-5)
+    assert [row["lr"] for row in history] == pytest.approx([0.1, 0.075, 0.05, 0.025])
+    # Both parameters together: 0, then 2 * 1.1 * 1 less, then 2 * 1.1 * 0.75 less, ...
+    assert [row["rising"] for row in history] == pytest.approx([0, -2.2, -3.85, -4.95])
+    assert [row["loss"] for row in history] == pytest.approx([0, -4.4, -7.7, -9.9])
+
+
+class _Diverging(_Net):
+    """The absolute loss is not finite from some step on."""
+
+    def __init__(self, value, *, from_step, before_step=lambda step: None):
+        super().__init__(before_step)
+        self.value = value
+        self.from_step = from_step
+
+    def forward(self, batch):
+        losses = super().forward(batch)
+        if self.num_calls >= self.from_step:
+            losses["absolute"] = losses["absolute"] * self.value
+        return losses
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_loss_that_is_not_finite_is_named(tmp_path, value):
+    model = _Diverging(float(value), from_step=engine.LOG_EVERY)
+    with pytest.raises(FloatingPointError, match="Tiny: loss 'absolute' is not finite"):
+        _train(model, tmp_path / "state")
+    assert model.num_calls == engine.LOG_EVERY
+
+
+def test_the_state_of_a_diverged_training_is_not_saved(tmp_path):
+    model = _Diverging(float("nan"), from_step=5, before_step=_signal_at(7))
+    with pytest.raises(FloatingPointError, match="'absolute' is not finite"):
+        _train(model, tmp_path / "state")
+    assert not (tmp_path / "state" / "state.pt").exists()
+
+
+schedules = st.builds(
+    _Schedule,
+    st.integers(1, 40),
+    st.integers(1, 12),
+    st.integers(1, 4),
+    st.integers(0, 2**31 - 1),
+)
+
+
+@given(schedule=schedules)
+@settings(max_examples=60)
+def test_an_epoch_visits_distinct_samples_and_drops_the_last_partial_batch(schedule):
+    batches = list(schedule.batches(0))
+    assert len(batches) == schedule.steps
+    visits = [visit for batch in batches for visit in batch]
+    assert len(set(visits)) == len(visits)
+    size = min(schedule.batch_size, schedule.num_samples)
+    steps = schedule.num_samples // size
+    assert [len(batch) for batch in batches] == [size] * len(batches)
+    epochs = [epoch for epoch in range(len(batches) // steps) for _ in range(steps * size)]
+    assert [epoch for epoch, _ in visits] == epochs
+    assert all(0 <= index < schedule.num_samples for _, index in visits)
+
+
+@given(schedule=schedules, data=st.data())
+@settings(max_examples=60)
+def test_a_schedule_from_a_later_step_is_the_rest_of_the_whole(schedule, data):
+    start = data.draw(st.integers(0, schedule.steps))
+    assert list(schedule.batches(start)) == list(schedule.batches(0))[start:]
+
+
+def test_the_order_follows_from_seed_and_epoch():
+    def orders(seed):
+        batches = list(_Schedule(20, 20, 2, seed).batches(0))
+        return [[index for _, index in batch] for batch in batches]
+
+    assert orders(1) == orders(1)
+    (first, second), (other, _) = orders(1), orders(2)
+    assert len({tuple(order) for order in (first, second, other, range(20))}) == 4
+    assert sorted(first) == sorted(second) == sorted(other) == list(range(20))
+
+
+def _rank(rank, world_size):
+    """As much of a Fabric as tells one process of several from the others."""
+    return SimpleNamespace(global_rank=rank, world_size=world_size, device=torch.device("cpu"))
+
+
+@given(batch_size=st.integers(1, 30), data=st.data())
+@settings(max_examples=60)
+def test_shares_make_the_mean_over_processes_the_mean_over_samples(batch_size, data):
+    world_size = data.draw(st.integers(1, batch_size))
+    schedule = _Schedule(30, batch_size, 1, 0)
+    shares = [schedule.share(_rank(r, world_size)) for r in range(world_size)]
+    assert np.mean(shares) == pytest.approx(1)
+    losses = np.random.default_rng(0).random(batch_size)
+    means = [losses[rank::world_size].mean() for rank in range(world_size)]
+    assert np.mean(np.multiply(shares, means)) == pytest.approx(losses.mean())
+
+
+def test_shares_of_five_samples_on_two_devices_by_hand():
+    schedule = _Schedule(5, 5, 1, 0)
+    assert [schedule.share(_rank(r, 2)) for r in (0, 1)] == [6 / 5, 4 / 5]
+    assert schedule.share(_rank(0, 1)) == 1
+
+
+def test_devices_read_each_batch_between_them():
+    schedule = _Schedule(13, 5, 2, 0)
+    parts = [list(_loader(_Samples(), schedule, 1, _rank(r, 3), 1).batch_sampler) for r in range(3)]
+    together = [sorted(chain(*step)) for step in zip(*parts, strict=True)]
+    assert together == [sorted(batch) for batch in schedule.batches(1)]
+    assert [[len(batch) for batch in part] for part in parts] == [[2] * 3, [2] * 3, [1] * 3]
+
+
+def test_a_batch_smaller_than_the_number_of_devices_is_refused():
+    schedule = _Schedule(13, 3, 1, 0)
+    with pytest.raises(UserError, match="batch_size: 3 is less than one for each of 4 GPUs"):
+        _loader(_Samples(), schedule, 0, _rank(0, 4), 1)
+
+
+def test_a_state_key_changes_with_any_part(tmp_path):
+    parts = ["code", {"epochs": 2}, 7, ["x", "y"]]
+    key = state_key(*parts)
+    assert key == state_key("code", {"epochs": 2}, 7, ["x", "y"])
+    others = [
+        state_key("Code", *parts[1:]),
+        state_key(*parts[:1], {"epochs": 3}, *parts[2:]),
+        state_key(*parts[:2], 8, *parts[3:]),
+        state_key(*parts[:3], ["x", "z"]),
+        state_key(*parts[:3]),
+        state_key(*parts, ""),
+        state_key(*parts[::-1]),
+    ]
+    assert len({key, *others}) == 8
+    assert state_key("ab", "c") != state_key("a", "bc")
+
+
+def test_a_state_key_changes_with_the_content_of_a_file_and_not_with_its_name(tmp_path):
+    file, copy = tmp_path / "labels.csv", tmp_path / "copy.csv"
+    for path in (file, copy):
+        path.write_text("x,1\n")
+    before = state_key("code", file)
+    assert state_key("code", copy) == before
+    assert state_key("code", str(file)) != before
+    file.write_text("x,0\n")
+    assert state_key("code", file) != before
+
+
+def test_a_written_history_is_read_again(tmp_path: Path, uninterrupted):
+    path = tmp_path / "new" / "history.csv"
+    write_history(path, uninterrupted[1])
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["step", "epoch", "lr", "loss", "squared", "absolute"]
+    assert [row["step"] for row in rows] == ["10", "20", "27"]
+    read = [{name: float(value) for name, value in row.items()} for row in rows]
+    assert read == uninterrupted[1]
+    assert [file.name for file in path.parent.iterdir()] == ["history.csv"]

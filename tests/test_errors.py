@@ -1,0 +1,80 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from wsss_core.errors import UserError, name_some, run_command, validation_message
+
+
+class Inner(BaseModel):
+    size: int = 1
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    inner: Inner = Inner()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")],
+)
+def test_name_some_writes_the_first_names(names, expected):
+    assert name_some(names, limit=2) == expected
+
+
+def test_user_error_is_one_line_and_status_1(capsys):
+    def main():
+        raise UserError("labels.csv line 3\n is wrong")
+
+    with pytest.raises(SystemExit) as exit_:
+        run_command(main)
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "error: labels.csv line 3 is wrong\n"
+
+
+def test_bad_config_names_every_key(capsys):
+    def main():
+        Section.model_validate_json('{"inner": {"size": "big"}, "outer": 1}')
+
+    with pytest.raises(SystemExit):
+        run_command(main)
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "Section: inner.size: Input should be a valid integer" in message
+    assert "(got 'big')" in message
+    assert "outer: Extra inputs are not permitted" in message
+
+
+def test_validation_message_of_bad_json_has_no_key():
+    with pytest.raises(ValueError, match="JSON") as error:
+        Section.model_validate_json("{")
+    assert validation_message(error.value).startswith("Section: Invalid JSON")
+
+
+def test_other_errors_keep_their_traceback():
+    def main():
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        run_command(main)
+
+
+def test_sigterm_runs_cleanup():
+    program = """
+import os, signal
+from wsss_core.errors import run_command
+def main():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.write(1, b"cleaned")
+run_command(main)
+"""
+    env = {**os.environ, "PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True)
+    assert done.stdout == b"cleaned"
+    assert done.returncode == 128 + signal.SIGTERM

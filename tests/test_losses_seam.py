@@ -1,0 +1,141 @@
+"""Losses of SEAM against hand-worked values and the published formulas written out."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from wsss_core.losses.seam import (
+    adaptive_min_loss,
+    classification_loss,
+    cross_refinement_loss,
+    equivariance_loss,
+)
+
+SHAPES = st.tuples(*(st.integers(1, n) for n in (2, 3, 5, 5)))
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def labels(batch: int, classes: int, seed: int = 0) -> torch.Tensor:
+    return (rand(batch, classes, seed=seed) < 0.5).double()
+
+
+def test_classification_by_hand():
+    """Spatial means 0 and log(3): probabilities 1/2 and 3/4."""
+    cam_logits = torch.tensor([[[-1.0, 1.0]], [[0.0, 2 * np.log(3)]]]).view(1, 2, 1, 2)
+    loss = classification_loss(cam_logits, torch.tensor([[1.0, 0.0]]))
+    assert loss.item() == pytest.approx((np.log(2) + np.log(4)) / 2)
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99))
+@settings(max_examples=30)
+def test_classification_as_the_formula(shape, seed):
+    cam_logits = 8 * rand(*shape, seed=seed) - 4
+    label = labels(*shape[:2], seed=seed + 1)
+    total = 0.0
+    for image, class_id in np.ndindex(shape[:2]):
+        prob = 1 / (1 + np.exp(-cam_logits[image, class_id].numpy().mean()))
+        total -= np.log(prob if label[image, class_id] else 1 - prob)
+    loss = classification_loss(cam_logits, label)
+    assert loss.item() == pytest.approx(total / (shape[0] * shape[1]))
+
+
+def test_adaptive_min_by_hand():
+    """Of 8 pixels, the 2 where the present class responds least: 0.1 and 0.2."""
+    refined = torch.tensor([0.5, 0.2, 0.9, 0.1, 0.3, 0.6, 0.7, 0.8]).view(1, 1, 2, 4)
+    absent = torch.ones(1, 1, 2, 4)
+    label = torch.tensor([[1.0, 0.0]])
+    loss = adaptive_min_loss(torch.cat([refined, absent], dim=1), label)
+    assert loss.item() == pytest.approx(0.15)
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99))
+@settings(max_examples=30)
+def test_adaptive_min_as_the_formula(shape, seed):
+    shape = (shape[0], shape[1], shape[2] + 1, shape[3] + 1)
+    refined, label = rand(*shape, seed=seed), labels(*shape[:2], seed=seed + 1)
+    total = 0.0
+    for cam, present in zip(refined.numpy(), label.numpy(), strict=True):
+        strongest = sorted(max(cam[:, y, x] * present) for y, x in np.ndindex(shape[2:]))
+        total += np.mean(strongest[: len(strongest) // 4])
+    assert adaptive_min_loss(refined, label).item() == pytest.approx(total / shape[0])
+
+
+def test_adaptive_min_is_zero_where_no_class_is_present():
+    assert adaptive_min_loss(rand(2, 3, 4, 4), torch.zeros(2, 3)) == 0
+
+
+def test_equivariance_by_hand():
+    cam, other = torch.tensor([0.0, 0.5, 1.0, 0.2]), torch.tensor([0.5, 0.5, 0.0, 0.0])
+    loss = equivariance_loss(cam.view(1, 2, 1, 2), other.view(1, 2, 1, 2))
+    assert loss.item() == pytest.approx(1.7 / 4)
+
+
+def test_equivariance_is_symmetric_and_zero_on_equal_maps():
+    cam, other = rand(2, 3, 4, 4, seed=0), rand(2, 3, 4, 4, seed=1)
+    assert equivariance_loss(cam, cam) == 0
+    assert equivariance_loss(cam, other) == equivariance_loss(other, cam)
+
+
+def test_cross_refinement_by_hand():
+    """The target's weaker class counts as 0; of the differences .1 .5 .3 .9, half: .5 and .9."""
+    target = torch.tensor([[0.6, 0.2], [0.4, 0.8]]).view(1, 2, 1, 2)
+    refined = torch.tensor([[0.5, 0.5], [0.3, -0.1]]).view(1, 2, 1, 2)
+    loss = cross_refinement_loss(refined, target, top_k=0.5)
+    assert loss.item() == pytest.approx((0.5 + 0.9) / 2)
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99), top_k=st.sampled_from([0.2, 0.5, 1.0]))
+@settings(max_examples=30)
+def test_cross_refinement_as_the_formula(shape, seed, top_k):
+    shape = (shape[0], shape[1] + 1, shape[2] + 1, shape[3] + 1)
+    refined, target = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
+    count = int(np.prod(shape[1:]) * top_k)
+    means = []
+    for image in range(shape[0]):
+        differences = []
+        for channel, y, x in np.ndindex(shape[1:]):
+            wins = target[image, channel, y, x] == target[image, :, y, x].max()
+            wanted = target[image, channel, y, x].item() if wins else 0.0
+            differences.append(abs(wanted - refined[image, channel, y, x].item()))
+        means.append(np.mean(sorted(differences, reverse=True)[:count]))
+    loss = cross_refinement_loss(refined, target, top_k=top_k)
+    assert loss.item() == pytest.approx(np.mean(means))
+
+
+def test_the_share_of_the_reference():
+    """21 classes on 134 x 134 pixels: the reference takes the 75,415 largest differences."""
+    size = 21 * 134 * 134
+    differences = torch.arange(size, dtype=torch.float64) / size
+    loss = cross_refinement_loss(
+        differences.view(1, 21, 134, 134), torch.zeros(1, 21, 134, 134), top_k=0.2
+    )
+    assert loss.item() == pytest.approx(differences[-75_415:].mean().item(), abs=1e-12)
+
+
+def test_no_gradient_reaches_the_target():
+    refined = rand(1, 3, 2, 2, seed=0).requires_grad_()
+    target = rand(1, 3, 2, 2, seed=1).requires_grad_()
+    cross_refinement_loss(refined, target, top_k=0.5).backward()
+    assert target.grad is None
+    assert refined.grad.count_nonzero() == 6
+
+
+def test_gradients():
+    cam, other = (rand(2, 3, 3, 4, seed=s).requires_grad_() for s in (0, 1))
+    label = labels(2, 3, seed=3)
+    assert gradcheck(classification_loss, (cam, label))
+    assert gradcheck(adaptive_min_loss, (cam, label))
+    assert gradcheck(equivariance_loss, (cam, other))
+    assert gradcheck(lambda x: cross_refinement_loss(x, other, top_k=0.3), (cam,))
+
+
+def test_a_label_of_other_classes_is_refused():
+    with pytest.raises(RuntimeError, match="must match the size"):
+        adaptive_min_loss(rand(1, 3, 4, 4), labels(1, 2))

@@ -1,0 +1,171 @@
+"""Losses of the smoothing branch against hand-worked values and the paper's formulas."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from wsss_core.losses.smoothness import boundary_loss, laplacian, smoothness_loss, sobel
+
+SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+smooth = partial(smoothness_loss, mean_over="present")
+
+
+def correlate(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Slides a 3x3 kernel over [H, W], whose border pixels repeat outside."""
+    padded = np.pad(x, 1, mode="edge")
+    result = np.zeros_like(x)
+    for y, x_ in np.ndindex(x.shape):
+        result[y, x_] = (padded[y : y + 3, x_ : x_ + 3] * kernel).sum()
+    return result
+
+
+def smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size) -> float:
+    """Equations 3 to 5, class by class and pixel by pixel."""
+
+    def psi(s: float) -> float:
+        return np.sqrt(s**2 + 1e-6)
+
+    losses = []
+    for image, class_id in np.argwhere(present.numpy() == 1):
+        score, edge = cam[image, class_id].numpy(), boundary[image, class_id].numpy()
+        first = [correlate(score, kernel) / pixel_size for kernel in (SOBEL_X, SOBEL_X.T)]
+        second = correlate(score, LAPLACIAN) / pixel_size**2
+        pixels = []
+        for pixel in np.ndindex(score.shape):
+            relax = np.exp(-alpha * edge[pixel])
+            pixels.append(
+                weights[0] * (psi(first[0][pixel] * relax) + psi(first[1][pixel] * relax))
+                + weights[1] * psi(second[pixel] * relax)
+            )
+        losses.append(np.mean(pixels))
+    return float(np.mean(losses)) if losses else 0.0
+
+
+@given(
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    seed=st.integers(0, 99),
+    alpha=st.sampled_from([0.0, 1.0, 10.0]),
+    pixel_size=st.sampled_from([1.0, 0.5, 2.8]),
+)
+@settings(max_examples=40)
+def test_smoothness_as_the_paper_writes_it(height, width, seed, alpha, pixel_size):
+    cam = rand(2, 3, height, width, seed=seed)
+    boundary = (rand(2, 3, height, width, seed=seed + 1) < 0.3).double()
+    present = (rand(2, 3, seed=seed + 2) < 0.6).double()
+    weights = (1.0, 10.0)
+    loss = smooth(
+        cam, boundary, present=present, alpha=alpha, order_weights=weights, pixel_size=pixel_size
+    )
+    expected = smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size)
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_a_step_by_hand():
+    """A step of 1: Sobel 4 and Laplacian 3 in the columns beside it, on all rows."""
+    cam = torch.zeros(1, 1, 5, 6, dtype=torch.float64)
+    cam[..., 3:] = 1
+    horizontal, vertical = sobel(cam)
+    assert horizontal[0, 0].tolist() == [[0, 0, 4, 4, 0, 0]] * 5
+    assert vertical.count_nonzero() == 0
+    assert laplacian(cam)[0, 0].tolist() == [[0, 0, -3, 3, 0, 0]] * 5
+    arguments = {"present": torch.ones(1, 1), "order_weights": (1.0, 10.0)}
+    loss = smooth(cam, torch.zeros_like(cam), **arguments)
+    assert loss.item() == pytest.approx((4 + 10 * 3) * 2 / 6, abs=0.02)
+    boundary = torch.zeros_like(cam)
+    boundary[..., 2:4] = 1  # now the step is allowed: exp(-10) of it remains
+    loss = smooth(cam, boundary, **arguments)
+    assert loss.item() == pytest.approx(0.012, abs=1e-4)
+
+
+def test_constant_maps_are_smooth_up_to_their_border():
+    cam = torch.full((2, 3, 6, 7), 0.7, dtype=torch.float64)
+    for derivative in (*sobel(cam), laplacian(cam)):
+        torch.testing.assert_close(derivative, torch.zeros_like(cam))
+    loss = smooth(cam, torch.zeros_like(cam), present=torch.ones(2, 3))
+    assert loss.item() == pytest.approx(0.001 * (2 * 1 + 10))
+
+
+def test_smoothness_does_not_change_with_mirroring_and_transposing():
+    cam, boundary = rand(1, 2, 6, 6, seed=0), (rand(1, 2, 6, 6, seed=1) < 0.3).double()
+    loss = smooth(cam, boundary, present=torch.ones(1, 2))
+    for change in (lambda x: x.flip(-1), lambda x: x.flip(-2), lambda x: x.transpose(-1, -2)):
+        changed = smooth(change(cam), change(boundary), present=torch.ones(1, 2))
+        assert changed.item() == pytest.approx(loss.item())
+
+
+def test_absent_classes_do_not_count():
+    cam, boundary = rand(2, 3, 5, 5).requires_grad_(), torch.zeros(2, 3, 5, 5)
+    present = torch.tensor([[1.0, 0, 0], [0, 0, 1]])
+    loss = smooth(cam, boundary, present=present)
+    alone = [
+        smooth(cam[b : b + 1, k : k + 1], boundary[:1, :1], present=torch.ones(1, 1))
+        for b, k in ((0, 0), (1, 2))
+    ]
+    assert loss.item() == pytest.approx(sum(alone).item() / 2)
+    loss.backward()
+    assert (cam.grad.flatten(2).abs().sum(-1) > 0).double().equal(present.double())
+
+
+def test_the_paper_s_mean_counts_absent_classes_and_the_background():
+    cam, boundary = rand(2, 3, 5, 5), torch.zeros(2, 3, 5, 5)
+    present = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    loss = smoothness_loss(cam, boundary, present=present)
+    over_present = smooth(cam, boundary, present=present)
+    assert loss.item() == pytest.approx(over_present.item() * 3 / (2 * 4))
+
+
+def test_an_image_without_classes_has_no_loss():
+    cam = rand(1, 2, 4, 4).requires_grad_()
+    loss = smooth(cam, torch.zeros(1, 2, 4, 4), present=torch.zeros(1, 2))
+    loss.backward()
+    assert loss == 0 and cam.grad.count_nonzero() == 0
+
+
+def test_the_pixel_size_is_the_unit_of_length():
+    """The same ramp, on pixels half as large, has the same slope."""
+    coarse = torch.arange(8.0).view(1, 1, 1, 8).expand(1, 1, 8, 8)
+    fine = torch.arange(0.25, 8, 0.5).sub(0.5).view(1, 1, 1, 16).expand(1, 1, 16, 16)
+    slopes = [sobel(x)[0][..., 4, 4] / size for x, size in ((coarse, 1.0), (fine, 0.5))]
+    torch.testing.assert_close(*slopes)
+
+
+def test_boundary_loss_by_hand():
+    """Probabilities 3/4 for a boundary and 1/4 for none: a good guess has a small loss."""
+    logits = torch.tensor([np.log(3), -np.log(3)]).view(1, 1, 1, 2)
+    boundary = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    assert boundary_loss(logits, boundary).item() == pytest.approx(np.log(4 / 3))
+    assert boundary_loss(-logits, boundary).item() == pytest.approx(np.log(4))
+
+
+def test_boundary_loss_as_the_formula():
+    logits, boundary = 6 * rand(2, 3, 4, 5) - 3, (rand(2, 3, 4, 5, seed=1) < 0.3).double()
+    prob = 1 / (1 + np.exp(-logits.numpy()))
+    expected = -np.log(np.where(boundary.numpy() == 1, prob, 1 - prob)).mean()
+    assert boundary_loss(logits, boundary).item() == pytest.approx(expected)
+
+
+def test_gradients():
+    cam = rand(2, 2, 4, 5).requires_grad_()
+    boundary = (rand(2, 2, 4, 5, seed=1) < 0.3).double()
+    present = torch.tensor([[1.0, 0], [1, 1]], dtype=torch.float64)
+    assert gradcheck(lambda x: smooth(x, boundary, present=present), (cam,))
+    assert gradcheck(boundary_loss, (cam, boundary))
+
+
+def test_boundaries_of_another_size_are_refused():
+    with pytest.raises(RuntimeError, match="must match the size"):
+        smooth(rand(1, 2, 4, 4), torch.zeros(1, 2, 5, 5), present=torch.ones(1, 2))

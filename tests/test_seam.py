@@ -1,0 +1,159 @@
+"""SEAM's network: the pixel correlation module, and which gradients go where."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tiny_backbone import tiny_backbone
+from wsss_core.cam import EPS
+from wsss_core.config.classifier import SeamConfig
+from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score
+
+
+@pytest.fixture
+def net() -> SeamNet:
+    torch.manual_seed(0)
+    backbone = tiny_backbone()
+    config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7))
+    return SeamNet(backbone, 3, dropout=0.5, config=config)
+
+
+@pytest.fixture
+def pcm() -> PixelCorrelation:
+    torch.manual_seed(0)
+    return PixelCorrelation((4, 6), (5, 7)).double()
+
+
+def rand(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def inputs(height: int = 3, width: int = 4, batch: int = 2) -> tuple[Tensor, list[Tensor]]:
+    image = rand(batch, 3, height, width, seed=1) - 0.5
+    features = [rand(batch, channels, height, width, seed=channels) for channels in (4, 6)]
+    return image, features
+
+
+def refine_plainly(pcm: PixelCorrelation, score, image, features) -> np.ndarray:
+    """SEAM's PCM cell by cell, all inputs at the score's resolution."""
+    weights = [conv.weight.detach().numpy()[:, :, 0, 0] for conv in (*pcm.reduce, pcm.embed)]
+    refined = np.zeros(score.shape)
+    for index in range(len(score)):
+        cells = list(np.ndindex(score.shape[2:]))
+        vectors = []
+        for y, x in cells:
+            reduced = [
+                np.maximum(weight @ feature[index, :, y, x].numpy(), 0)
+                for weight, feature in zip(weights, features, strict=False)
+            ]
+            vector = weights[2] @ np.concatenate([image[index, :, y, x].numpy(), *reduced])
+            vectors.append(vector / (np.linalg.norm(vector) + 1e-5))
+        for (y, x), own in zip(cells, vectors, strict=True):
+            similar = [max(float(own @ other), 0) for other in vectors]
+            for (other_y, other_x), weight in zip(cells, similar, strict=True):
+                value = score[index, :, other_y, other_x].numpy()
+                refined[index, :, y, x] += value * weight / (sum(similar) + 1e-5)
+    return refined
+
+
+def test_pcm_as_a_plain_loop(pcm):
+    image, features = inputs()
+    score = rand(2, 4, 3, 4, seed=9)
+    expected = refine_plainly(pcm, score, image, features)
+    np.testing.assert_allclose(pcm(score, image, features).detach().numpy(), expected)
+
+
+def test_a_cell_gets_a_mean_over_cells(pcm):
+    """Weights sum to 1: what is the same everywhere stays, and nothing leaves its range."""
+    image, features = inputs()
+    constant = pcm(torch.full((2, 4, 3, 4), 0.3).double(), image, features)
+    torch.testing.assert_close(constant, torch.full_like(constant, 0.3), atol=1e-5, rtol=0)
+    score = rand(2, 4, 3, 4)
+    refined = pcm(score, image, features)
+    assert (refined >= 0).all() and (refined.amax((2, 3)) <= score.amax((2, 3))).all()
+
+
+def test_equal_cells_get_equal_scores(pcm):
+    image, features = inputs()
+    for x in (image, *features):
+        x[..., 0, 0] = x[..., 2, 3]
+    refined = pcm(rand(2, 4, 3, 4), image, features)
+    torch.testing.assert_close(refined[..., 0, 0], refined[..., 2, 3])
+
+
+def test_pcm_commutes_with_flipping(pcm):
+    image, features = inputs()
+    score = rand(2, 4, 3, 4)
+    flipped = pcm(score.flip(-1), image.flip(-1), [f.flip(-1) for f in features])
+    torch.testing.assert_close(flipped, pcm(score, image, features).flip(-1))
+
+
+def test_features_and_image_of_other_sizes_are_resized(pcm):
+    image, features = inputs()
+    large = [torch.nn.functional.interpolate(x, scale_factor=2) for x in (image, features[0])]
+    refined = pcm(rand(2, 4, 3, 4), large[0], [large[1], features[1]])
+    assert refined.shape == (2, 4, 3, 4)
+
+
+def test_pcm_detaches_features(pcm):
+    image, features = inputs()
+    features = [f.requires_grad_() for f in features]
+    pcm(rand(2, 4, 3, 4), image, features).square().sum().backward()
+    assert all(f.grad is None for f in features)
+    assert all(p.grad.abs().sum() > 0 for p in pcm.parameters())
+
+
+def test_the_published_number_of_parameters():
+    """f8_3, f8_4 and f9 of resnet38_SEAM; the classifier has no row for background here."""
+    published = PixelCorrelation((512, 1024), (64, 128))
+    assert sum(p.numel() for p in published.parameters()) == 287_296 - 86_016
+    assert published.embed.weight.shape == (192, 195, 1, 1)
+
+
+def test_what_pcm_spreads_by_hand():
+    """Two classes on three cells; each divided by its maximum, then the weaker one dropped."""
+    cam_logits = torch.tensor([[4.0, 1.0, -1.0], [1.0, 2.0, 0.5]]).view(1, 2, 1, 3)
+    score = _pcm_score(cam_logits)[0, :, 0]
+    expected = torch.tensor([[0.0, 0.0, 0.75], [1.0, 0.0, 0.0], [0.0, 1.0, 0.25]])
+    torch.testing.assert_close(score, expected, atol=2 * EPS, rtol=0)
+
+
+def test_without_any_response_all_is_background():
+    score = _pcm_score(torch.full((2, 3, 2, 2), -1.0))
+    assert torch.equal(score[:, 0], torch.ones(2, 2, 2))
+    assert score[:, 1:].count_nonzero() == 0
+
+
+def test_outputs_at_the_resolution_of_the_features(net):
+    output = net.eval()(torch.rand(2, 3, 30, 33))
+    assert output.cam_logits.shape == (2, 3, 4, 5)
+    assert output.refined_cam.shape == (2, 4, 4, 5)
+    assert 0 <= output.refined_cam.min() and output.refined_cam.max() <= 1
+    assert [f.shape[1] for f in output.features] == [4, 6]
+
+
+def test_the_refined_cam_trains_pcm_only(net):
+    net(torch.rand(2, 3, 32, 32)).refined_cam.square().sum().backward()
+    learning = {name for name, p in net.named_parameters() if p.grad is not None}
+    assert learning == {"pcm.reduce.0.weight", "pcm.reduce.1.weight", "pcm.embed.weight"}
+    assert all(p.grad.abs().sum() > 0 for p in net.pcm.parameters())
+
+
+def test_the_cam_trains_all_but_pcm(net):
+    net(torch.rand(2, 3, 32, 32)).cam_logits.square().sum().backward()
+    learning = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None}
+    assert learning == {"backbone", "classifier"}
+
+
+def test_inference_gives_the_refined_cam_of_classes(net):
+    image = torch.rand(1, 3, 32, 32)
+    cam = net.eval().infer(image)
+    assert torch.equal(cam, net(image).refined_cam[:, 1:])
+    assert cam.is_inference()
+
+
+def test_two_features_are_expected():
+    with pytest.raises(ValueError, match="zip"):
+        PixelCorrelation((4,), (5, 7))

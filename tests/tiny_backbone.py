@@ -1,0 +1,25 @@
+"""A backbone of two convolutions, in place of a real one."""
+
+from torch import Tensor, nn
+
+from wsss_core.models.backbone import Backbone
+
+
+class _Cells(nn.Module):
+    """Two feature maps, of strides 4 and 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 4, stride=4)
+        self.second = nn.Conv2d(4, 6, 2, stride=2)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        first = self.first(image).relu()
+        return [first, self.second(first).relu()]
+
+
+def tiny_backbone() -> Backbone:
+    """F_1 and F_2 with 4 and 6 channels at strides 4 and 8, freshly initialised."""
+    return Backbone(
+        _Cells(), channels=(4, 6), strides=(4, 8), mean=(0.5,) * 3, std=(0.25,) * 3, multiple=8
+    )

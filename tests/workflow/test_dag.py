@@ -1,0 +1,182 @@
+"""The DAG of the shipped configs, by dry runs, and what a wrong config leads to."""
+
+import re
+
+import pytest
+
+from tests.workflow.running import PROJECT, job_counts, snakemake
+
+
+def dry_run(*arguments, directory):
+    return snakemake("--dry-run", *arguments, directory=directory)
+
+
+def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
+    shards, extra = 4, 16
+    every = shards + extra
+    assert job_counts(dry_run(directory=tmp_path)) == {
+        "prepare_dataset": 1,
+        "canny": 1,
+        "train_classifier": 4,
+        "infer_cam": 2 * every + 2 * shards,  # seam and sb have a tail, cam and seam_extra do not
+        "evaluate_cam": 4,
+        "crf_seeds": 2 * every,
+        "train_affinity": 2,
+        "random_walk": 2 * every,
+        "train_segmenter": 2,
+        "segment": every + shards,  # sb learns from seam's segmentations of all training images
+        "segment_crf": 2 * shards,
+        "semantic_boundary": every,
+        "evaluate_masks": 6,
+        "summarise": 1,
+        "report_table": 1,
+        "loss_curves": 1,
+        "sheet": 4,
+    }
+
+
+def test_demo_runs_all_methods_to_the_end(tmp_path):
+    counts = job_counts(dry_run("--configfile", PROJECT / "configs/demo.yaml", directory=tmp_path))
+    assert counts["train_classifier"] == counts["train_affinity"] == 4
+    assert counts["train_segmenter"] == counts["segment"] == counts["sheet"] == 4
+    assert counts["semantic_boundary"] == 1
+
+
+def test_voc_animals_has_a_tail_for_two_methods(tmp_path):
+    counts = job_counts(
+        dry_run("--configfile", PROJECT / "configs/voc-animals.yaml", directory=tmp_path)
+    )
+    assert counts["train_classifier"] == 4
+    assert counts["train_segmenter"] == 2
+    assert counts["infer_cam"] == 2 * (2 + 4) + 2 * 2
+
+
+def test_what_a_method_needs_is_run_too(tmp_path):
+    """A run of sb alone, twice, as far as its CAM: seam is trained to the end for each seed."""
+    runs = "runs=[{method: sb, seeds: [3, 4], until: cam}]"
+    run = dry_run("--printshellcmds", "--config", runs, directory=tmp_path)
+    counts = job_counts(run)
+    assert counts["train_classifier"] == 4
+    assert counts["train_segmenter"] == 2
+    assert counts["semantic_boundary"] == 2 * (4 + 16)
+    assert counts["evaluate_cam"] == 2
+    assert "evaluate_masks" not in counts
+    for seed in (3, 4):
+        assert re.search(rf"--method sb --seed {seed} --init \S*/seam/seed{seed}/", run.stdout)
+
+
+def test_weights_from_outside_are_an_input(tmp_path):
+    """seam starts from a file, and sb from what seam makes of it."""
+    path = tmp_path / "released weights.pth"
+    init = f"{{weights: '{path.name}', sha256: '{'0' * 64}'}}"
+    (tmp_path / "x.yaml").write_text(
+        f"methods: {{seam: {{init: {init}, epochs: 0}}}}\naffinity: {{init: {init}, epochs: 0}}"
+    )
+    options = ("--printshellcmds", "--configfile", "x.yaml")
+    missing = dry_run(*options, directory=tmp_path)
+    assert missing.returncode == 1
+    assert path.name in missing.stdout + missing.stderr
+    path.write_bytes(b"")
+    run = dry_run(*options, directory=tmp_path)
+    assert job_counts(run)["train_classifier"] == 4
+    assert "--method seam --seed 0 --init 'released weights.pth' --gpus" in run.stdout
+    assert re.search(r"train_affinity .* --init 'released weights.pth' --gpus", run.stdout)
+    assert re.search(r"--method sb --seed 0 --init \S*/seam/seed0/", run.stdout)
+    assert "--method cam --seed 0  --gpus" in run.stdout
+
+
+def test_no_crf_after_segmentation(tmp_path):
+    (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
+    run = dry_run("--printshellcmds", "--configfile", "plain.yaml", directory=tmp_path)
+    assert "segment_crf" not in job_counts(run)
+    assert "--probs" not in run.stdout
+
+
+@pytest.mark.parametrize(("limit", "gpus"), [((), "0"), (("--resources", "gpu=4"), "1")])
+def test_gpus_are_used_where_they_are_offered(tmp_path, limit, gpus):
+    run = dry_run("--printshellcmds", *limit, directory=tmp_path)
+    assert set(re.findall(r"--gpus (\d+)", run.stdout)) == {gpus}
+
+
+def test_every_rule_tells_all_about_itself():
+    directives = ("input", "output", "log", "benchmark", "message", "params", "threads")
+    for path in PROJECT.glob("rules/*.smk"):
+        rules = re.split(r"^ *(?:rule|checkpoint) (?=\w+:$)", path.read_text(), flags=re.M)[1:]
+        for rule in rules:
+            for directive in (*directives, "resources", "conda", "shell"):
+                assert re.search(rf"^ +{directive}:", rule, re.M), f"{rule[:20]}: no {directive}"
+            assert "mem_mb=" in rule
+            assert "runtime=" in rule
+            assert "lambda" not in rule
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "clasifier: {crop_size: 64}",
+            ["wrong.yaml: clasifier: unknown key 'clasifier'; did you mean classifier?"],
+        ),
+        (
+            "segment: {scales: [-1]}\ncanny: {high: none}",
+            [
+                "wrong.yaml: canny.high: got 'none'; expected a valid number, unable to parse "
+                "string as a number",
+                "wrong.yaml: segment.scales.0: got -1; expected greater than 0",
+            ],
+        ),
+        (
+            "methods: {seam: {init: seam_extra}}",
+            [
+                f"{PROJECT}/config.yaml: methods.seam_extra.init: "
+                "cycle seam -> seam_extra -> seam; expected a method that does not need seam_extra",
+            ],
+        ),
+    ],
+)
+def test_wrong_config_is_told_in_one_line_each(tmp_path, text, lines):
+    (tmp_path / "wrong.yaml").write_text(text)
+    run = dry_run("--configfile", "wrong.yaml", directory=tmp_path)
+    assert run.returncode == 1
+    told = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert sorted(told) == sorted(f"error: {line}" for line in lines)
+    assert run.stderr.splitlines()[-1] in told
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_option_of_the_command_line_overrides_one_key(tmp_path):
+    run = dry_run("--printshellcmds", "--config", "dataset={root: my photos}", directory=tmp_path)
+    assert "--source folder --root 'my photos' --output results/voc12/data" in run.stdout
+
+
+def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
+    run = snakemake("--cores", "1", directory=tmp_path)
+    assert run.returncode == 1
+    expected = "error: data/voc12 is not a directory; expected a folder in the dataset layout"
+    assert expected in (run.stdout + run.stderr).splitlines()
+    assert "Traceback" not in run.stdout + run.stderr
+    assert [path for path in tmp_path.rglob("results/voc12/data/**/*") if path.is_file()] == []
+
+
+def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
+    """Tables are inputs; pictures, far too many for that, are told by a digest."""
+    root = f"dataset={{name: mine, root: '{tiny_dataset}'}}"
+    target = "results/mine/data/labels.csv"
+
+    def jobs():
+        return job_counts(dry_run(target, "--config", root, directory=tmp_path))
+
+    made = snakemake(target, "--cores", "1", "--config", root, directory=tmp_path)
+    assert job_counts(made) == {"prepare_dataset": 1}
+    assert jobs() == {}
+    labels = tiny_dataset / "labels.csv"
+    text = labels.read_text()
+    labels.write_text(text)  # the same again
+    assert jobs() == {}
+    labels.write_text(text.replace("train_1,0", "train_1,1"))
+    assert jobs() == {"prepare_dataset": 1}
+    labels.write_text(text)
+    mask = next((tiny_dataset / "masks").iterdir())
+    mask.write_bytes(mask.read_bytes() + b"0")
+    assert jobs() == {"prepare_dataset": 1}

@@ -1,0 +1,124 @@
+"""The whole workflow on a handful of images."""
+
+import csv
+import re
+
+import pytest
+
+from tests.workflow.running import PROJECT, job_counts, snakemake
+
+CONFIG = PROJECT / "tests/workflow/tiny.yaml"
+RESULTS = "results/tiny"
+SCORED = [
+    ("cam", "cam"),
+    ("seam", "cam"),
+    ("seam", "random_walk"),
+    ("seam", "segmentation"),
+    ("seam", "segmentation_crf"),
+    ("seam_extra", "cam"),
+    ("sb", "cam"),
+    ("sb", "random_walk"),
+]
+
+
+def tiny(*arguments, directory):
+    limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
+    return snakemake(*limits, "--configfile", CONFIG, *arguments, directory=directory)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A directory in which the workflow has run to its end."""
+    directory = tmp_path_factory.mktemp("run")
+    run = tiny(directory=directory)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    return directory
+
+
+def rules_rerun(directory, changes):
+    """Rules that a changed config would run again."""
+    (directory / "changes.yaml").write_text(changes)
+    return set(job_counts(tiny("changes.yaml", "--dry-run", directory=directory)))
+
+
+def test_summary_has_a_row_for_each_stage_and_split(finished):
+    with (finished / RESULTS / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = [(row["method"], row["stage"], row["split"]) for row in rows]
+    assert found == [(*scored, split) for scored in SCORED for split in ("train", "val")]
+    classes = (finished / RESULTS / "data/classes.txt").read_text().split()
+    fixed = ["method", "seed", "stage", "split", "threshold", "miou", "background"]
+    assert list(rows[0]) == [*fixed, *classes]
+    assert all(0 <= float(row["miou"]) <= 100 for row in rows)
+    assert {row["seed"] for row in rows} == {"0"}
+
+
+def test_figures_of_the_report_are_there(finished):
+    report = finished / RESULTS / "report"
+    sheets = {f"sheets/{method}.jpg" for method in ("cam", "seam", "seam_extra", "sb")}
+    expected = {"table.html", "loss_curves.svg", *sheets}
+    assert {path.relative_to(report).as_posix() for path in files(report)} == expected
+
+
+def test_report_is_one_file_with_all_figures(finished):
+    run = tiny("--report", "report.html", directory=finished)
+    assert run.returncode == 0, run.stderr
+    page = (finished / "report.html").read_text()
+    for name in ("table.html", "loss_curves.svg", "seam_extra.jpg"):
+        assert name in page
+
+
+def files(directory):
+    return [path for path in directory.rglob("*") if path.is_file() and path.name[0] != "."]
+
+
+def test_every_job_leaves_a_log_and_a_benchmark(finished):
+    logs, benchmarks = (
+        {path.relative_to(folder).with_suffix("") for folder in folders for path in files(folder)}
+        for folders in (list(finished.rglob("logs")), list(finished.rglob("benchmarks")))
+    )
+    assert logs == benchmarks
+    assert len(logs) > len(SCORED)
+
+
+def test_nothing_is_left_over(finished):
+    """Neither training states nor temporary files."""
+    names = [path.relative_to(finished / RESULTS).as_posix() for path in files(finished / RESULTS)]
+    assert [name for name in names if re.search(r"tmp|temp|partial|stag|state|work/", name)] == []
+
+
+def test_second_run_does_nothing(finished):
+    run = tiny(directory=finished)
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+FIGURES = {"summarise", "report_table", "loss_curves", "sheet"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        (
+            "segment: {crf: {iterations: 2}}",
+            {"segment_crf", "evaluate_masks", *FIGURES} - {"loss_curves"},
+        ),
+        (
+            "runs: [{method: cam, seeds: [0, 1], until: cam}]",
+            {"train_classifier", "infer_cam", "evaluate_cam", *FIGURES} - {"sheet"},
+        ),
+        (
+            "methods: {sb: {smoothing: {alpha: 5}}}",
+            {"train_classifier", "infer_cam", "evaluate_cam", "crf_seeds", "train_affinity"}
+            | {"random_walk", "evaluate_masks", *FIGURES},
+        ),
+    ],
+)
+def test_config_reruns_what_it_concerns_and_what_follows(finished, changes, rules):
+    assert rules_rerun(finished, changes) == rules
+
+
+def test_dataset_that_comes_out_the_same_reruns_nothing_dear(finished):
+    run = tiny("--forcerun", "prepare_dataset", directory=finished)
+    assert run.returncode == 0
+    done = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", run.stdout + run.stderr))
+    assert done <= {"prepare_dataset", "summarise", "report_table", "loss_curves", "all"}

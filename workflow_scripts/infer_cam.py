@@ -1,0 +1,46 @@
+"""Computes the class activation maps of one shard of images."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from wsss_core.config.cam import CamConfig
+from wsss_core.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.errors import run_command
+from wsss_core.inference import device
+from wsss_core.models.classifier import load_classifier
+from wsss_core.progress import progress
+from wsss_core.scores import ScoreWriter
+from wsss_core.stages.cams import infer_cams
+
+
+def main() -> None:
+    """Runs the program."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--weights", type=Path, required=True, help="trained classifier")
+    parser.add_argument("--part", choices=("scored", "extra"), required=True)
+    parser.add_argument("--shard", type=int, required=True)
+    parser.add_argument("--num-shards", type=int, required=True)
+    parser.add_argument("--scored-splits", nargs="*", default=[])
+    parser.add_argument("--gpus", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True, help="score file to write")
+    parser.add_argument("--config", required=True, help="JSON: section cam")
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    config = CamConfig.model_validate_json(args.config)
+    dataset = open_dataset(args.dataset)
+    ids = part_ids(dataset, args.part, args.scored_splits)
+    ids = shard_ids(ids, args.shard, args.num_shards)
+    net = load_classifier(args.weights).to(memory_format=torch.channels_last).to(device(args.gpus))
+    cams = infer_cams(net, dataset, ids, config=config)
+    with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
+        for cam in progress(cams, total=len(ids), desc="infer_cam"):
+            writer.write(cam.image_id, cam.class_ids, cam.cam)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,43 @@
+"""Spreads the CAMs of one shard along learned affinities: one pseudo label per image."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from wsss_core.atomic import atomic_dir
+from wsss_core.config.random_walk import RandomWalkConfig
+from wsss_core.dataset import open_dataset
+from wsss_core.errors import run_command
+from wsss_core.images import write_mask
+from wsss_core.inference import device
+from wsss_core.progress import progress
+from wsss_core.scores import ScoreReader
+from wsss_core.stages.random_walk import load_affinity_net, pseudo_labels
+
+
+def main() -> None:
+    """Reads AffinityNet and a file of CAMs and writes a directory of <image>.png."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--weights", type=Path, required=True, help="of train_affinity")
+    parser.add_argument("--cams", type=Path, required=True, help="score file of kind 'cam'")
+    parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True, help="directory of pseudo labels")
+    parser.add_argument("--config", default="{}", help="section 'random_walk' as JSON")
+    args = parser.parse_args()
+    config = RandomWalkConfig.model_validate_json(args.config)
+
+    torch.set_num_threads(args.threads)
+    dataset = open_dataset(args.dataset)
+    cams = ScoreReader([args.cams], kind="cam", class_names=dataset.class_names)
+    net = load_affinity_net(args.weights, dataset.class_names).to(device(args.gpus))
+    labels = pseudo_labels(net, dataset, cams, config=config)
+    with atomic_dir(args.output) as directory:
+        for image_id, label in progress(labels, total=len(cams.image_ids), desc="random walk"):
+            write_mask(directory / f"{image_id}.png", label)
+
+
+if __name__ == "__main__":
+    run_command(main)

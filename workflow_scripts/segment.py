@@ -1,0 +1,57 @@
+"""Segments the images of one shard with the trained network."""
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from wsss_core.atomic import atomic_dir
+from wsss_core.config.segment import SegmentConfig
+from wsss_core.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.errors import run_command
+from wsss_core.images import write_mask
+from wsss_core.inference import device
+from wsss_core.progress import progress
+from wsss_core.scores import ScoreWriter
+from wsss_core.stages.segmentation import load_segmenter, segment
+
+
+def main() -> None:
+    """Writes a directory of masks and, where asked for, a file of probabilities."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--weights", type=Path, required=True, help="of train_segmenter")
+    parser.add_argument("--part", choices=["scored", "extra"], required=True)
+    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--num-shards", type=int, default=1)
+    parser.add_argument("--scored-splits", nargs="+", required=True)
+    parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")
+    parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write too")
+    parser.add_argument("--config", default="{}", help="section 'segment' as JSON")
+    args = parser.parse_args()
+    config = SegmentConfig.model_validate_json(args.config)
+
+    torch.set_num_threads(args.threads)
+    dataset = open_dataset(args.dataset)
+    names = dataset.class_names
+    ids = part_ids(dataset, args.part, args.scored_splits)
+    ids = shard_ids(ids, args.shard, args.num_shards)
+    network = load_segmenter(args.weights, names).to(device(args.gpus))
+    results = segment(network, dataset, ids, config=config)
+    with ExitStack() as outputs:
+        directory = outputs.enter_context(atomic_dir(args.output))
+        writer = None
+        if args.probs:
+            writer = ScoreWriter(args.probs, kind="prob", class_names=names)
+            outputs.enter_context(writer)
+        for result in progress(results, total=len(ids), desc="Segment"):
+            write_mask(directory / f"{result.image_id}.png", result.mask)
+            if writer:
+                writer.write(result.image_id, range(1 + len(names)), result.prob)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,36 @@
+"""Writes the label maps that semantic boundaries are taken from.
+
+These are segmentations of training images without the classes that the image's label rules out. The
+boundary maps themselves are made from them in training, after augmentation.
+"""
+
+import argparse
+from pathlib import Path
+
+from wsss_core.atomic import atomic_dir
+from wsss_core.dataset import TRAIN_SPLIT, open_dataset
+from wsss_core.errors import run_command
+from wsss_core.images import read_mask, write_mask
+from wsss_core.progress import progress
+from wsss_core.stages.semantic_boundary import gate_by_label
+
+
+def main() -> None:
+    """Runs the program."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--segmentation", type=Path, required=True, help="folder of label PNGs")
+    parser.add_argument("--output", type=Path, required=True, help="directory to write")
+    args = parser.parse_args()
+
+    dataset = open_dataset(args.dataset)
+    trained = set(dataset.split(TRAIN_SPLIT))
+    files = [file for file in sorted(args.segmentation.glob("*.png")) if file.stem in trained]
+    with atomic_dir(args.output) as directory:
+        for file in progress(files, desc="semantic_boundary"):
+            mask = gate_by_label(read_mask(file), dataset.labels[file.stem])
+            write_mask(directory / file.name, mask)
+
+
+if __name__ == "__main__":
+    run_command(main)

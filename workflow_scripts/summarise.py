@@ -1,0 +1,25 @@
+"""Joins the scores of all methods, seeds and stages into summary.csv and shows them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from wsss_core.errors import run_command
+from wsss_core.stages.summary import format_table, merge_scores, write_summary
+
+
+def main() -> None:
+    """Writes the summary that the command line names, and its table to stdout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="from evaluate, .csv")
+    parser.add_argument("--output", type=Path, required=True, help="summary, .csv")
+    args = parser.parse_args()
+    summary = merge_scores(args.scores)
+    write_summary(args.output, summary)
+    sys.stdout.write(format_table(summary))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,69 @@
+"""Trains the segmentation network on the pseudo labels of the training images."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+
+from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.dataset import TRAIN_SPLIT, open_dataset
+from wsss_core.engine import state_key, train, write_history
+from wsss_core.errors import run_command
+from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.models.deeplab import build_deeplab
+from wsss_core.stages.segmenter import (
+    LOSS_WEIGHTS,
+    SegmenterSamples,
+    SegmenterTraining,
+    find_pseudo_labels,
+    pseudo_labels_digest,
+    segmenter_metadata,
+)
+from wsss_core.weights import save_weights
+
+
+def main() -> None:
+    """Reads directories of pseudo labels and writes the network and its loss curve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument(
+        "--pseudo-labels", type=Path, nargs="+", required=True, help="directories of <image>.png"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness")
+    parser.add_argument("--gpus", type=int, default=0, help="0 trains on the CPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--code", default="", help="digest of the code; part of the resume key")
+    parser.add_argument("--output", type=Path, required=True, help="weights file")
+    parser.add_argument("--history", type=Path, required=True, help="loss curve (CSV)")
+    parser.add_argument("--config", required=True, help="section 'segmenter' as JSON")
+    args = parser.parse_args()
+    config = SegmenterConfig.model_validate_json(args.config)
+
+    dataset = open_dataset(args.dataset)
+    labels = find_pseudo_labels(args.pseudo_labels, dataset.split(TRAIN_SPLIT))
+    torch.manual_seed(args.seed)
+    network = build_deeplab(config, num_classes=1 + len(dataset.class_names), load=load_pretrained)
+    samples = SegmenterSamples(dataset, labels, config=config, fill=network.backbone.fill)
+    work_dir = args.output.parent / "state"
+    inputs = (dataset.class_names, pseudo_labels_digest(labels))
+    history = train(
+        SegmenterTraining(network),
+        samples,
+        config=config,
+        loss_weights=LOSS_WEIGHTS,
+        seed=args.seed,
+        gpus=args.gpus,
+        threads=args.threads,
+        work_dir=work_dir,
+        key=state_key(args.code, config.model_dump_json(), args.seed, *inputs),
+        desc="Segmenter",
+    )
+    write_history(args.history, history)
+    metadata = segmenter_metadata(config, dataset.class_names)
+    save_weights(args.output, network.state_dict(), metadata)
+    shutil.rmtree(work_dir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,48 @@
+"""Algebra of class activation maps (CAMs).
+
+Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
+"""
+
+import torch
+from torch import Tensor
+
+EPS = 1e-5
+
+
+def normalize_cam(cam: Tensor) -> Tensor:
+    """Scales each class of each image to [0, 1] by its minimum and maximum (SEAM's max_norm).
+
+    Args:
+        cam: [..., H, W], any range; negative scores count as 0.
+
+    Returns:
+        [..., H, W] in [0, 1]; all zero where a class is nowhere positive.
+    """
+    cam = cam.relu()
+    low, high = cam.amin((-2, -1), keepdim=True), cam.amax((-2, -1), keepdim=True)
+    return (cam - low - EPS).relu() / (high - low + EPS)
+
+
+def add_background(cam: Tensor) -> Tensor:
+    """Puts a background score before the classes: 1 minus the strongest class.
+
+    Args:
+        cam: [B, K, H, W] in [0, 1].
+
+    Returns:
+        [B, K+1, H, W] in [0, 1].
+    """
+    return torch.cat([1 - cam.amax(1, keepdim=True), cam], dim=1)
+
+
+def keep_strongest(score: Tensor) -> Tensor:
+    """Zeroes all channels of a pixel but the largest, which keeps its value.
+
+    Args:
+        score: [B, C, H, W] not negative. Not changed, unlike in the reference, whose function of
+            this purpose overwrites its argument.
+
+    Returns:
+        [B, C, H, W]; where several channels are the largest, all of them stay.
+    """
+    return torch.where(score == score.amax(1, keepdim=True), score, torch.zeros_like(score))

@@ -1,0 +1,44 @@
+"""Config of AffinityNet and its training."""
+
+from typing import Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.init_file import InitFile
+from wsss_core.config.training import ColorJitter, TrainingConfig
+
+
+class AffinityConfig(TrainingConfig):
+    """Which backbone features make up an affinity, and how the network is trained."""
+
+    backbone: BackboneConfig
+    init: InitFile | None = Field(
+        None, description="a trained AffinityNet to start from, psa's or ours; null: none"
+    )
+    features: tuple[PositiveInt, ...] = Field(
+        (4, 5, 7), min_length=1, description="backbone stages it reads, F_1 first"
+    )
+    channels: tuple[PositiveInt, ...] = Field(
+        (64, 128, 256), min_length=1, description="channels each of them is reduced to"
+    )
+    radius: int = Field(5, ge=2, description="cells; pairs lie nearer than this")
+    crop_size: int = Field(448, ge=32)
+    resize_long: tuple[PositiveInt, PositiveInt] | None = Field(
+        None,
+        description="range of the longer side after a random resize; null crops at full size (psa)",
+    )
+    color_jitter: ColorJitter = ColorJitter()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.features) != len(self.channels):
+            raise ValueError(
+                f"features has {len(self.features)} entries and channels {len(self.channels)}; "
+                "expected one number of channels for each feature"
+            )
+        if self.crop_size % 32:
+            raise ValueError(f"crop_size is {self.crop_size}; expected a multiple of 32")
+        if self.resize_long and self.resize_long[0] > self.resize_long[1]:
+            raise ValueError(f"resize_long is {self.resize_long}; expected [smallest, largest]")
+        return self

@@ -1,0 +1,39 @@
+"""Config of classifier training, shared by all methods."""
+
+from pydantic import Field
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.base import Strict
+from wsss_core.config.methods import MethodConfig
+from wsss_core.config.training import ColorJitter, OptimConfig
+
+
+class SeamConfig(Strict):
+    """SEAM (Wang et al., CVPR 2020): second scale and pixel correlation module (PCM)."""
+
+    scale: float = Field(0.3, gt=0, le=1, description="size of the second branch's image")
+    pcm_features: tuple[int, int] = Field((4, 5), description="backbone stages the PCM reads")
+    pcm_channels: tuple[int, int] = Field((64, 128), description="channels each is reduced to")
+    top_k: float = Field(0.2, gt=0, le=1, description="share of hardest elements in the ECR loss")
+
+
+class ClassifierConfig(Strict):
+    """Network and training of the classifier; how long is up to the method."""
+
+    backbone: BackboneConfig
+    crop_size: int = Field(448, ge=32)
+    resize_long: tuple[int, int] = Field(
+        (448, 768), description="the longer side is resized to a random size in this range"
+    )
+    batch_size: int = Field(8, ge=1)
+    dropout: float = Field(0.5, ge=0, lt=1, description="channel dropout before the CAM layer")
+    color_jitter: ColorJitter = ColorJitter()
+    optim: OptimConfig = OptimConfig()
+    seam: SeamConfig = SeamConfig()
+
+
+class ClassifierTraining(Strict):
+    """Everything that `train_classifier` reads: the shared part and the method's own."""
+
+    classifier: ClassifierConfig
+    method: MethodConfig

@@ -1,0 +1,75 @@
+"""Config of the methods: which classifier is trained, from what, and with which branch."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from wsss_core.config.base import Strict
+from wsss_core.config.init_file import InitFile
+
+
+class SmoothingConfig(Strict):
+    """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
+
+    boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
+    features: tuple[int, ...] = Field(
+        (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
+    )
+    canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
+    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
+    stride: Literal[1, 2, 4, 8] = Field(
+        1, description="head and smoothness loss work at the crop's size divided by this"
+    )
+    boundary_radius: int = Field(
+        1, ge=1, description="half width of the boundary band, in pixels of that resolution"
+    )
+    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
+    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
+    order_weights: tuple[float, float] = Field(
+        (1.0, 10.0), description="weights of first and second derivatives (paper: 1, lambda_S=10)"
+    )
+    mean_over: Literal["all", "present"] = Field(
+        "all",
+        description=(
+            "the smoothness loss is a mean over all classes and the background (paper), which "
+            "weakens it where there are many; or over those present in the image"
+        ),
+    )
+    alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
+    reference_size: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
+            "keeps its meaning at any resolution; null: per pixel, as in the paper"
+        ),
+    )
+
+
+INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after 'init' in the place of a mistake
+
+
+def _init_tag(value: Any) -> str:
+    return INIT_TAGS[isinstance(value, (Mapping, InitFile))]
+
+
+class MethodConfig(Strict):
+    """One way to train the classifier. Ablations are methods too."""
+
+    classifier: Literal["cam", "seam"]
+    init: Annotated[
+        Annotated[str, Tag(INIT_TAGS[0])] | Annotated[InitFile, Tag(INIT_TAGS[1])],
+        Discriminator(_init_tag),
+    ] = Field("imagenet", description="'imagenet', the method it starts from, or a file")
+    epochs: int = Field(ge=0, description="0, to take the weights as they are, only after a file")
+    output_stride: Literal[8, 16, 32] | None = Field(
+        None, description="instead of the backbone's own; same weights, finer or coarser map"
+    )
+    smoothing: SmoothingConfig | None = None
+
+    @model_validator(mode="after")
+    def _is_trained(self) -> Self:
+        if not self.epochs and not isinstance(self.init, InitFile):
+            raise ValueError("epochs is 0; expected at least 1 unless init is a weights file")
+        return self

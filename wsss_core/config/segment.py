@@ -1,0 +1,20 @@
+"""Config of segmentation: test-time scales and flip, and the CRF after them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from wsss_core.config.base import Strict
+from wsss_core.config.crf import CrfConfig
+
+
+class SegmentConfig(Strict):
+    """How a trained segmentation network is applied to an image."""
+
+    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
+        min_length=1,
+        description="factors on the image's size; the logits of all are averaged",
+    )
+    flip: bool = Field(default=True, description="average each scale with its mirror image")
+    crf: CrfConfig | None = Field(None, description="dense CRF on the result; null for none")

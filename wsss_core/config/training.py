@@ -1,0 +1,43 @@
+"""Config that every training shares: the optimiser, its schedule and the batch."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from wsss_core.config.base import Strict
+
+
+class OptimConfig(Strict):
+    """Optimiser and polynomial learning-rate schedule, stepped at every batch."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    lr: float = Field(0.01, gt=0, description="learning rate of pretrained weights")
+    head_lr_factor: float = Field(10.0, gt=0, description="new layers learn this much faster")
+    weight_decay: float = Field(5e-4, ge=0)
+    momentum: float = Field(
+        5e-4,
+        ge=0,
+        lt=1,
+        description=(
+            "momentum of SGD. 0.0005 and not 0.9: the reference passes its weight decay where "
+            "SGD takes the momentum, and its published numbers come from that"
+        ),
+    )
+    poly_power: float = Field(0.9, ge=0, description="lr * (1 - step / steps) ** poly_power")
+
+
+class TrainingConfig(Strict):
+    """How long and on what batches a network is trained."""
+
+    epochs: int = Field(ge=0)
+    batch_size: int = Field(8, ge=1, description="effective batch size, over all devices")
+    optim: OptimConfig = OptimConfig()
+
+
+class ColorJitter(Strict):
+    """Ranges of torchvision's ColorJitter; 0 leaves a property as it is."""
+
+    brightness: float = Field(0.3, ge=0, le=1)
+    contrast: float = Field(0.3, ge=0, le=1)
+    saturation: float = Field(0.3, ge=0, le=1)
+    hue: float = Field(0.1, ge=0, le=0.5)

@@ -1,0 +1,75 @@
+"""Writing the demo dataset: drawn pictures in the dataset layout."""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsss_core.config.dataset import DemoConfig
+from wsss_core.demo.scene import draw_scene
+from wsss_core.demo.shapes import CLASSES
+from wsss_core.images import write_mask
+from wsss_core.process_map import process_map
+from wsss_core.progress import progress
+
+Job = tuple[str, int]  # split, number of the image in it
+Label = NDArray[np.uint8]
+
+
+def draw_dataset(output: Path, config: DemoConfig, *, workers: int = 1) -> None:
+    """Draws the demo dataset; every image depends on the seed and its own number only.
+
+    Args:
+        output: An empty directory, filled in the dataset layout; train is all of train_aug.
+        config: What to draw.
+        workers: Processes that draw.
+    """
+    for name in ("images", "masks", "splits"):
+        (output / name).mkdir()
+    jobs = [("train", i) for i in range(config.num_train)]
+    jobs += [("val", i) for i in range(config.num_val)]
+    draw = partial(draw_item, output=output, config=config)
+    drawn = process_map(draw, jobs, processes=workers) if workers > 1 else map(draw, jobs)
+    labels = progress(drawn, total=len(jobs), desc="drawing the demo dataset")
+    with (output / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image", *CLASSES])
+        writer.writerows([image_id(job), *label] for job, label in zip(jobs, labels, strict=True))
+    (output / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
+    for split, source in (("train_aug", "train"), ("train", "train"), ("val", "val")):
+        lines = "".join(f"{image_id(job)}\n" for job in jobs if job[0] == source)
+        (output / "splits" / f"{split}.txt").write_text(lines, encoding="utf-8")
+
+
+def draw_item(job: Job, *, output: Path, config: DemoConfig) -> Label:
+    """Draws one image and its mask.
+
+    Args:
+        job: Which one.
+        output: Where images/ and masks/ are.
+        config: Seed and size.
+
+    Returns:
+        uint8 [K], its image-level label.
+    """
+    cv2.setNumThreads(1)  # the worker processes share the cores already
+    split, number = job
+    rng = np.random.default_rng([config.seed, int(split == "val"), number])
+    class_id = 1 + number % len(CLASSES)  # in turn, so that even a small set shows all of them
+    scene = draw_scene(rng, size=config.size, class_id=class_id)
+    path = output / "images" / f"{image_id(job)}.jpg"
+    Image.fromarray(scene.image).save(path, format="JPEG", quality=90, subsampling=0)
+    write_mask(output / "masks" / f"{image_id(job)}.png", scene.mask)
+    return scene.label
+
+
+def image_id(job: Job) -> str:
+    """Names an image, such as train_0007."""
+    split, number = job
+    return f"{split}_{number:04d}"

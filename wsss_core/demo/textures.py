@@ -1,0 +1,126 @@
+"""Random textures, for fills and for backgrounds alike: they tell nothing about the class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]  # [H, W] in [0, 1]
+Texture = NDArray[np.float32]  # [H, W, 3] RGB in [0, 1]
+
+
+def draw_texture(rng: np.random.Generator, *, height: int, width: int, unit: float) -> Texture:
+    """Draws a texture: a pattern in two or three colours, uneven light, and grain.
+
+    Args:
+        rng: Draws everything.
+        height: In pixels.
+        width: In pixels.
+        unit: Length that patterns are scaled with, in pixels (the shorter side of the image).
+
+    Returns:
+        float32 [height, width, 3] RGB in [0, 1].
+    """
+    pattern = PATTERNS[rng.choice(len(PATTERNS), p=PATTERN_WEIGHTS)]
+    texture = colour(rng, pattern(rng, height, width, unit))
+    light = fractal_noise(rng, height, width, unit * 0.6) - 0.5
+    grain = rng.normal(0, rng.uniform(0.0, 0.03), (height, width, 1)).astype(np.float32)
+    texture = texture * (1 + rng.uniform(0, 0.5) * light[:, :, None]) + grain
+    return np.clip(texture, 0, 1)
+
+
+def colour(rng: np.random.Generator, field: Field) -> Texture:
+    """Colours a field with a ramp of two or three colours of kindred or of contrasting hues."""
+    hue, kinship = rng.uniform(0, 360), rng.choice([12.0, 40.0, 120.0], p=[0.5, 0.3, 0.2])
+    saturation = rng.beta(2, 2.5)
+    middle, spread = rng.uniform(0.4, 0.85), rng.uniform(0.08, 0.3)
+    num_colours = int(rng.integers(2, 4))
+    ramp = np.empty((1, num_colours, 3), dtype=np.float32)
+    ramp[0, :, 0] = (hue + rng.uniform(-kinship, kinship, num_colours)) % 360
+    ramp[0, :, 1] = np.clip(saturation + rng.uniform(-0.15, 0.15, num_colours), 0, 1)
+    values = middle + spread * np.linspace(-1, 1, num_colours)
+    ramp[0, :, 2] = np.clip(rng.permutation(values), 0.05, 1)
+    colours = cv2.cvtColor(ramp, cv2.COLOR_HSV2RGB)[0]
+    stops = np.linspace(0, 1, num_colours)
+    channels = [np.interp(field, stops, colours[:, channel]) for channel in range(3)]
+    return np.stack(channels, axis=2).astype(np.float32)
+
+
+def fractal_noise(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """Clouds: smooth noise of several scales, from `unit` down."""
+    noise = np.zeros((height, width), dtype=np.float32)
+    for octave in range(4):
+        cell = max(unit / 2 / 2**octave, 1.0)
+        rows, columns = int(height / cell) + 2, int(width / cell) + 2
+        grid = rng.normal(0, 0.5**octave, (rows, columns)).astype(np.float32)
+        noise += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return _stretch(noise)
+
+
+def gradient(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """A straight ramp with a trace of clouds."""
+    clouds = fractal_noise(rng, height, width, unit)
+    return _stretch(_along(rng, height, width) / unit + rng.uniform(0.05, 0.4) * clouds)
+
+
+def stripes(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """Parallel stripes, wavy to some degree, hard or soft."""
+    wave = rng.uniform(0, 0.25) * unit * fractal_noise(rng, height, width, unit)
+    period = unit * rng.uniform(0.05, 0.22)
+    position = (_along(rng, height, width) + wave) / period
+    return _harden(np.sin(2 * np.pi * position), rng)
+
+
+def checker(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """A chequerboard, turned by some angle, on uneven ground."""
+    wave = rng.uniform(0, 0.12) * unit * fractal_noise(rng, height, width, unit)
+    angle, period = rng.uniform(0, np.pi), unit * rng.uniform(0.08, 0.25)
+    first = (_along(rng, height, width, angle) + wave) / period
+    second = (_along(rng, height, width, angle + np.pi / 2) + wave) / period
+    return _harden(2.5 * np.sin(2 * np.pi * first) * np.sin(2 * np.pi * second), rng)
+
+
+def marble(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """Veins: level lines of clouds."""
+    clouds = fractal_noise(rng, height, width, unit * rng.uniform(0.5, 1.2))
+    return _harden(np.sin(2 * np.pi * rng.uniform(1.5, 4.0) * clouds), rng)
+
+
+def speckles(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
+    """Fine irregular dots, as of sand or fur."""
+    cell = unit * rng.uniform(0.02, 0.06)
+    return _stretch(fractal_noise(rng, height, width, cell * 2) ** rng.uniform(0.7, 2.0))
+
+
+PATTERNS: tuple[Callable[[np.random.Generator, int, int, float], Field], ...] = (
+    fractal_noise,
+    gradient,
+    stripes,
+    checker,
+    marble,
+    speckles,
+)
+PATTERN_WEIGHTS = (0.16, 0.24, 0.18, 0.12, 0.18, 0.12)
+
+
+def _along(rng: np.random.Generator, height: int, width: int, angle: float | None = None) -> Field:
+    """Distance in pixels along a direction, a random one by default."""
+    angle = rng.uniform(0, 2 * np.pi) if angle is None else angle
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    distance: Field = (x * np.cos(angle) + y * np.sin(angle)).astype(np.float32)
+    return distance
+
+
+def _harden(wave: NDArray[np.floating], rng: np.random.Generator) -> Field:
+    """Turns a wave in [-1, 1] to [0, 1], with edges from soft to sharp."""
+    edges: Field = (0.5 + 0.5 * np.tanh(wave * rng.uniform(0.6, 4.0))).astype(np.float32)
+    return edges
+
+
+def _stretch(field: NDArray[np.floating]) -> Field:
+    low, high = field.min(), field.max()
+    stretched: Field = ((field - low) / max(high - low, 1e-6)).astype(np.float32)
+    return stretched

@@ -1,0 +1,76 @@
+"""Mistakes that a user can mend, and how a command-line program reports them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from pydantic import ValidationError
+
+
+class UserError(Exception):
+    """A mistake in the user's files, config or command, told in one line.
+
+    The message names the file, key or image, and what was expected of it.
+    """
+
+
+def name_some(names: Sequence[str], *, limit: int = 5) -> str:
+    """Joins the first few names for a message: `a, b, c and 7 more`.
+
+    Args:
+        names: What to list; the order is kept.
+        limit: How many names are written out.
+    """
+    shown = ", ".join(names[:limit])
+    hidden = len(names) - limit
+    return f"{shown} and {hidden} more" if hidden > 0 else shown
+
+
+def validation_message(error: ValidationError) -> str:
+    """Writes all problems that pydantic found in one line, each with its full key.
+
+    Args:
+        error: What pydantic raised.
+
+    Returns:
+        For example `DatasetConfig: demo.size: Input should be a valid integer (got 'big')`.
+    """
+    problems = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        text = " ".join(problem["msg"].split())
+        is_leaf = isinstance(problem["input"], (str, int, float, bool, type(None)))
+        got = f" (got {problem['input']!r})" if key and is_leaf else ""
+        problems.append(f"{key}: {text}{got}" if key else text)
+    return f"{error.title}: {'; '.join(problems)}"
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a program; a user's mistake ends it with one line on stderr and exit status 1.
+
+    SIGTERM becomes an ordinary exit, so that half-written files are removed when a scheduler
+    stops the job.
+
+    Args:
+        main: The program; anything but UserError and ValidationError is a bug of ours and keeps
+            its traceback.
+    """
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    try:
+        main()
+    except UserError as error:
+        _fail(str(error))
+    except ValidationError as error:
+        _fail(validation_message(error))
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(1)
+
+
+def _exit_on_signal(signum: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signum)

@@ -1,0 +1,89 @@
+"""Reading photographs upright and in RGB, and masks as class indices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Reads a photograph as its viewer sees it.
+
+    Args:
+        path: A JPEG or PNG file; grey, palette and CMYK are converted, EXIF rotation is applied.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+    """
+    with Image.open(path) as image:
+        return np.array(upright_rgb(image))
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Applies the EXIF rotation and converts to 8-bit RGB.
+
+    Args:
+        image: An opened image of any mode; 16-bit grey keeps its upper 8 bits, and transparency
+            is dropped.
+    """
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):  # convert("RGB") would clip it to white
+        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+    return upright.convert("RGB")
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """Reads a mask: the class index of each pixel.
+
+    Args:
+        path: A palette, 8-bit grey or 1-bit PNG file.
+
+    Returns:
+        uint8 [H, W]: 0 background, k the k-th class, 255 ignored.
+
+    Raises:
+        ValueError: The file holds colours instead of indices.
+    """
+    with Image.open(path) as mask:
+        if mask.mode not in MASK_MODES:
+            raise ValueError(
+                f"{path} has Pillow mode {mask.mode}; expected a palette or 8-bit grey PNG "
+                "with one class index per pixel"
+            )
+        return np.array(mask).astype(np.uint8)
+
+
+def write_mask(path: Path, mask: NDArray[np.uint8]) -> None:
+    """Writes a mask as a palette PNG in the colours of PASCAL VOC.
+
+    Args:
+        path: The PNG file to write.
+        mask: uint8 [H, W] class indices, 255 ignored.
+    """
+    assert mask.dtype == np.uint8, f"{mask.dtype}; expected uint8"
+    assert mask.ndim == 2, f"{mask.shape}; expected [H, W]"
+    image = Image.fromarray(mask).convert("P")
+    image.putpalette(voc_palette().tobytes())
+    image.save(path, format="PNG")
+
+
+def voc_palette() -> NDArray[np.uint8]:
+    """Builds the palette of PASCAL VOC (VOCdevkit, VOClabelcolormap.m).
+
+    The bits of the index are dealt to R, G, B in turn, from the highest bit of each colour down.
+
+    Returns:
+        uint8 [256, 3]: black for 0, cream for 255.
+    """
+    index = np.arange(256)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            palette[:, channel] |= ((index >> channel & 1) << (7 - bit)).astype(np.uint8)
+        index >>= 3
+    return palette

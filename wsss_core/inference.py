@@ -1,0 +1,120 @@
+"""What every inference stage does before its network: choose the device, read and resize."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from wsss_core.dataset import Dataset
+from wsss_core.transforms import image_tensor, resize
+from wsss_core.workers import start_worker
+
+
+class ImagePyramid(NamedTuple):
+    """One image at several scales."""
+
+    image_id: str
+    size: tuple[int, int]  # height and width of the image itself
+    scaled: list[Tensor]  # per scale [1 or 2, 3, h, w] in [0, 1]: the image and its mirror image
+
+
+def device(gpus: int) -> torch.device:
+    """The first GPU, or the CPU, said loudly, where none is given."""
+    if gpus > 0:
+        return torch.device("cuda")
+    sys.stderr.write("running on the CPU: no GPU was given to this job\n")
+    return torch.device("cpu")
+
+
+def image_pyramids(
+    dataset: Dataset,
+    image_ids: Sequence[str],
+    *,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> Iterator[ImagePyramid]:
+    """Reads and resizes images in a process of its own, ahead of the network.
+
+    Args:
+        dataset: Where the images are.
+        image_ids: Which images, in which order.
+        scales: Factors on both sides.
+        flip: Whether each scale comes with its mirror image, as a batch of two.
+
+    Yields:
+        The images in the order of their ids.
+    """
+    loader = DataLoader(
+        _Pyramids(dataset, image_ids, scales, flip=flip),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=8,
+        worker_init_fn=start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for pyramid in loader:
+        yield pyramid._replace(size=tuple(pyramid.size))  # the loader makes lists of tuples
+
+
+class _Pyramids(TorchDataset[ImagePyramid]):
+    def __init__(
+        self, dataset: Dataset, image_ids: Sequence[str], scales: Sequence[float], *, flip: bool
+    ) -> None:
+        self.dataset = dataset
+        self.image_ids = image_ids
+        self.scales = scales
+        self.flip = flip
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> ImagePyramid:
+        image_id = self.image_ids[index]
+        image = self.dataset.read_image(image_id)
+        scaled = [self._variants(image, scale) for scale in self.scales]
+        return ImagePyramid(image_id, image.shape[:2], scaled)
+
+    def _variants(self, image: NDArray[np.uint8], scale: float) -> Tensor:
+        height, width = (max(1, round(scale * side)) for side in image.shape[:2])
+        if (height, width) != image.shape[:2]:
+            image = resize(image, height, width, interpolation="cubic")
+        tensor = image_tensor(image)
+        return torch.stack([tensor, tensor.flip(-1)] if self.flip else [tensor])
+
+
+def resample(maps: Tensor, *, covered: Sequence[int], stride: int, grid: tuple[int, int]) -> Tensor:
+    """Resamples feature-grid maps onto a grid over the image; their last cells may stick out of it.
+
+    Resizing them to the grid's size would squeeze in those cells, and shift the others by as much
+    as half a cell, to a different amount at each scale.
+
+    Args:
+        maps: [B, C, h, w], a cell for each stride x stride pixels.
+        covered: Height and width of the image in these pixels.
+        stride: See above.
+        grid: Height and width of the grid.
+
+    Returns:
+        [B, C, *grid], bilinear, pixel centres aligned.
+    """
+    rows, columns = (
+        _linear_weights(length, num_cells=num_cells, step=side / (length * stride)).to(maps)
+        for length, num_cells, side in zip(grid, maps.shape[-2:], covered, strict=True)
+    )
+    return rows @ maps @ columns.T
+
+
+def _linear_weights(length: int, *, num_cells: int, step: float) -> Tensor:
+    """Weights of `num_cells` cells in each of `length` values, `step` cells apart from each other.
+
+    `torch.nn.functional.interpolate` would do it but for one case: it copies the cells where as
+    many values are asked for, however far apart.
+    """
+    centres = ((torch.arange(length) + 0.5) * step - 0.5).clamp(0, num_cells - 1)
+    return (1 - (centres[:, None] - torch.arange(num_cells)).abs()).clamp(min=0)

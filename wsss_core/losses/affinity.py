@@ -1,0 +1,40 @@
+"""The three losses of AffinityNet."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wsss_core.affinity import PairTargets
+
+
+class AffinityLosses(NamedTuple):
+    """Unweighted scalar losses; psa weights them 1/4, 1/4 and 1/2."""
+
+    background: Tensor
+    foreground: Tensor
+    negative: Tensor
+
+
+def affinity_losses(affinity: Tensor, targets: PairTargets, *, eps: float = 1e-5) -> AffinityLosses:
+    """Cross-entropy of the affinities, averaged over each set of known pairs by itself (psa).
+
+    Background pairs are by far the most, so that a common mean would drown the others. The mean
+    of an empty set is 0, with gradient 0.
+
+    Args:
+        affinity: [B, P, h, w] in [0, 1].
+        targets: The sets of alike and of different pairs.
+        eps: Keeps logarithms and means finite.
+    """
+    alike = -torch.log(affinity + eps)
+    different = -torch.log(1 + eps - affinity)
+    return AffinityLosses(
+        background=_mean_over(alike, targets.background, eps),
+        foreground=_mean_over(alike, targets.foreground, eps),
+        negative=_mean_over(different, targets.negative, eps),
+    )
+
+
+def _mean_over(loss: Tensor, members: Tensor, eps: float) -> Tensor:
+    return (loss * members).sum() / (members.sum() + eps)

@@ -1,0 +1,68 @@
+"""Losses of SEAM (Wang et al., CVPR 2020), on which the paper's objective L_b stands.
+
+Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsss_core.cam import keep_strongest
+
+
+def classification_loss(cam_logits: Tensor, label: Tensor) -> Tensor:
+    """Multi-label soft-margin loss of the spatial mean of the CAM.
+
+    Args:
+        cam_logits: [B, K, H, W], any range.
+        label: [B, K] in {0, 1}.
+
+    Returns:
+        Scalar, the mean over images and classes.
+    """
+    return F.multilabel_soft_margin_loss(cam_logits.mean((-2, -1)), label)
+
+
+def adaptive_min_loss(refined_cam: Tensor, label: Tensor) -> Tensor:
+    """Mean of the quarter of pixels where the present classes respond least (train_SEAM.py).
+
+    Keeps the refined CAM from covering the whole image.
+
+    Args:
+        refined_cam: [B, K, H, W], classes only, not negative, not normalised; at least 4 pixels.
+        label: [B, K] in {0, 1}.
+
+    Returns:
+        Scalar.
+    """
+    strongest = (refined_cam * label[:, :, None, None]).amax(1).flatten(1)
+    smallest = strongest.topk(strongest.shape[1] // 4, dim=1, largest=False).values
+    return smallest.relu().mean()
+
+
+def equivariance_loss(cam: Tensor, other_cam: Tensor) -> Tensor:
+    """ER: mean absolute difference of the CAMs of two scales, brought to one size.
+
+    Args:
+        cam: [B, K, H, W] in [0, 1], absent classes zero.
+        other_cam: The same of the other scale.
+
+    Returns:
+        Scalar in [0, 1].
+    """
+    return (cam - other_cam).abs().mean()
+
+
+def cross_refinement_loss(refined_cam: Tensor, target: Tensor, *, top_k: float) -> Tensor:
+    """ECR: mean of the largest differences between one scale's refined CAM and the other's CAM.
+
+    Args:
+        refined_cam: [B, C, H, W] in [0, 1], background first, absent classes zero.
+        target: The other scale's CAM, likewise; no gradient flows into it. Only its strongest
+            class per pixel counts.
+        top_k: Share in (0, 1] of each image's C * H * W elements that enters the mean.
+
+    Returns:
+        Scalar in [0, 1].
+    """
+    difference = (keep_strongest(target.detach()) - refined_cam).abs().flatten(1)
+    return difference.topk(int(difference.shape[1] * top_k), dim=1).values.mean()

@@ -1,0 +1,218 @@
+"""Backbones: feature maps by stage, with one interface for timm models and ResNet38d."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.layers import Conv2dSame
+from timm.models.resnet import Bottleneck
+from torch import Tensor, nn
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.errors import UserError
+from wsss_core.models.folding import fold_batch_norms, is_exact, unroll_dilation
+from wsss_core.models.resnet38d import ResNet38d
+
+PACKAGED_LITE0 = "package:efficientnet-lite0"
+# How the packaged EfficientNet-Lite0 was trained: (x * 255 - 127) / 128.
+PACKAGED_LITE0_MEAN, PACKAGED_LITE0_STD = 127 / 255, 128 / 255
+# The network of He et al. (2016), of which timm has the successor with strides elsewhere. Its
+# images are in 0..255, less the mean colour.
+CAFFE_RESNET101 = "resnet101.caffe"
+CAFFE_MEAN, CAFFE_STD = (122.675 / 255, 116.669 / 255, 104.008 / 255), (1 / 255,) * 3
+
+Loader = Callable[[nn.Module, BackboneConfig], None]
+
+
+class Backbone(nn.Module):
+    """Feature maps F_1..F_n of a network whose BatchNorms are frozen.
+
+    Attributes:
+        channels: Channels of F_1..F_n.
+        strides: Image pixels per cell of F_1..F_n.
+        mean: RGB colour in [0, 1] that normalises to zero: what padding should look like.
+        multiple: Height and width are padded to multiples of this.
+        shift: Pixels that the image is moved down and right by, so that the centre of cell i of
+            the last map is where resizing with `align_corners` takes it to be.
+        align_corners: How maps of this network are to be resized.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(  # noqa: PLR0913
+        self,
+        network: nn.Module,
+        *,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        multiple: int = 1,
+        shift: int = 0,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.channels = channels
+        self.strides = strides
+        self.multiple = multiple
+        self.shift = shift
+        self.align_corners = align_corners
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
+
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """The padding colour as RGB 0..255."""
+        red, green, blue = (round(255 * value) for value in self.mean.tolist())
+        return red, green, blue
+
+    def channels_of(self, stages: Sequence[int], *, key: str) -> tuple[int, ...]:
+        """Channels of some of F_1..F_n.
+
+        Args:
+            stages: Their numbers.
+            key: The config key that chose them, for the message.
+
+        Raises:
+            UserError: There is no such stage.
+        """
+        if not all(1 <= stage <= len(self.channels) for stage in stages):
+            raise UserError(
+                f"{key} is {list(stages)}; expected stages 1 to {len(self.channels)}, which the "
+                "backbone has"
+            )
+        return tuple(self.channels[stage - 1] for stage in stages)
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] in [0, 1] -> the network's own range."""
+        return (image - self.mean[:, None, None]) / self.std[:, None, None]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], F_m of ceil(H / stride) rows.
+
+        The network sees the image moved by `shift` and padded to `multiple`.
+        """
+        height, width = image.shape[-2:]
+        right, bottom = -width % self.multiple - self.shift, -height % self.multiple - self.shift
+        before, cut = max(self.shift, 0), max(-self.shift, 0)
+        normalized = F.pad(self.normalize(image), (before, right, before, bottom))[..., cut:, cut:]
+        features = self.network(normalized.contiguous(memory_format=torch.channels_last))
+        return [
+            feature[..., : math.ceil(height / stride), : math.ceil(width / stride)]
+            for feature, stride in zip(features, self.strides, strict=True)
+        ]
+
+
+def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Backbone:
+    """Builds the backbone that a config names.
+
+    Args:
+        config: Name, output stride and ImageNet weights.
+        load: Puts `config.weights` into the network; None when a checkpoint follows. Passed in,
+            so that what reads such files is no part of the stages that only apply a network.
+
+    Raises:
+        UserError: The name, the stride or the weights do not exist.
+    """
+    if config.name == "resnet38d":
+        return _build_resnet38d(config, load=load)
+    return _build_timm(config, load=load)
+
+
+def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone:
+    if config.output_stride != ResNet38d.strides[-1]:
+        raise UserError(
+            f"backbone 'resnet38d': output_stride is {ResNet38d.strides[-1]}, "
+            f"got {config.output_stride}"
+        )
+    network = ResNet38d()
+    if load is not None and config.weights is not None:
+        load(network, config)
+    return Backbone(
+        network,
+        channels=network.channels,
+        strides=network.strides,
+        mean=network.mean,
+        std=network.std,
+    )
+
+
+def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
+    weights = None if load is None else config.weights
+    is_caffe = config.name == CAFFE_RESNET101
+    if is_caffe and weights == "timm":
+        raise UserError(f"backbone '{config.name}': timm has no weights of it; expected a file")
+    try:
+        network: Any = timm.create_model(
+            "resnet101" if is_caffe else config.name,
+            pretrained=weights == "timm",
+            features_only=True,
+            output_stride=config.output_stride,
+        )
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError, ValueError) as error:
+        raise UserError(
+            f"backbone '{config.name}': timm cannot build it with features_only and output "
+            f"stride {config.output_stride} ({error})"
+        ) from error
+    mean = tuple(network.default_cfg["mean"]) if hasattr(network, "default_cfg") else (0.5,) * 3
+    std = tuple(network.default_cfg["std"]) if hasattr(network, "default_cfg") else (0.5,) * 3
+    if is_caffe:
+        _use_caffe_strides(network)
+        mean, std = CAFFE_MEAN, CAFFE_STD
+    if config.weights == PACKAGED_LITE0:
+        mean, std = (PACKAGED_LITE0_MEAN,) * 3, (PACKAGED_LITE0_STD,) * 3
+    if load is not None and weights not in (None, "timm"):
+        load(network, config)
+    return Backbone(
+        _simplify(network),
+        channels=tuple(network.feature_info.channels()),
+        strides=tuple(min(r, config.output_stride) for r in network.feature_info.reduction()),
+        mean=mean,
+        std=std,
+        multiple=32,  # undilated, these networks halve the image five times
+        shift=_centring_shift(network, config.output_stride),
+        align_corners=False,
+    )
+
+
+def _centring_shift(network: nn.Module, stride: int) -> int:
+    """The shift that puts the centre of cell i onto the middle of its stride x stride pixels.
+
+    Cell i is centred on pixel stride * i where convolutions pad alike on both sides, and on pixel
+    stride * i + stride - 1 where they pad like TensorFlow ('same'): half a cell off to either
+    side, which costs CAMs of EfficientNet-Lite0 at stride 16 about a point of mIoU.
+    """
+    same = any(isinstance(module, Conv2dSame) for module in network.modules())
+    return (stride - 1) // 2 if same else -((stride - 1) // 2)
+
+
+def _use_caffe_strides(network: nn.Module) -> None:
+    """Moves the stride of each stage from its first 3x3 convolution to the 1x1 before it.
+
+    So the 3x3 convolution works on the coarser grid already and, where dilation stands for that
+    grid, is dilated like those after it.
+    """
+    for stage in network.children():
+        blocks = [cast(Any, b) for b in stage.children() if isinstance(b, Bottleneck)]
+        if blocks:
+            first, second = blocks[:2]
+            first.conv1.stride, first.conv2.stride = first.conv2.stride, (1, 1)
+            first.conv2.dilation = second.conv2.dilation
+            first.conv2.padding = second.conv2.padding
+
+
+def _simplify(network: nn.Module) -> nn.Module:
+    """Applies each exact rewrite that leaves this network's function as it is."""
+    network.eval().requires_grad_(requires_grad=True)
+    for rewrite in (fold_batch_norms, unroll_dilation):
+        if is_exact(rewrite, network):
+            rewrite(network)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            raise UserError(f"{type(network).__name__}: a BatchNorm could not be folded")
+    return network

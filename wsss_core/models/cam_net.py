@@ -1,0 +1,33 @@
+"""The plain CAM classifier (Zhou et al., CVPR 2016; Table I, row 1)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsss_core.models.backbone import Backbone
+
+
+class CamNet(nn.Module):
+    """A classifier whose last layer is a 1x1 convolution, so that its output is a CAM."""
+
+    def __init__(self, backbone: Backbone, num_classes: int, *, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = dropout
+        self.classifier = nn.Conv2d(backbone.channels[-1], num_classes, 1, bias=False)
+        nn.init.xavier_uniform_(self.classifier.weight)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] in [0, 1] -> cam_logits [B, K, h, w]."""
+        return self.classify(self.backbone(image)[-1])
+
+    def classify(self, feature: Tensor) -> Tensor:
+        """Last feature map [B, D, h, w] -> cam_logits [B, K, h, w]."""
+        cam_logits: Tensor = self.classifier(F.dropout2d(feature, self.dropout, self.training))
+        return cam_logits
+
+    @torch.inference_mode()
+    def infer(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w]."""
+        cam_logits: Tensor = self(image)
+        return cam_logits.relu()

@@ -1,0 +1,105 @@
+"""SEAM: a CAM classifier with a pixel correlation module (Wang et al., CVPR 2020).
+
+Letters: B images, K foreground classes, C = K + 1 with background first, h w feature cells,
+N = h * w.
+"""
+
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsss_core.cam import EPS, add_background, keep_strongest
+from wsss_core.config.classifier import SeamConfig
+from wsss_core.models.backbone import Backbone
+from wsss_core.models.cam_net import CamNet
+
+
+class SeamOutput(NamedTuple):
+    """What SEAM says about an image at the resolution of its features."""
+
+    cam_logits: Tensor  # [B, K, h, w]
+    refined_cam: Tensor  # [B, C, h, w], background first, in [0, 1]
+    features: list[Tensor]  # F_1..F_n of the backbone
+
+
+class PixelCorrelation(nn.Module):
+    """PCM: replaces each cell's scores by a mean over the cells that look like it.
+
+    Features and CAM are detached: the losses on the refined CAM train this module only.
+    """
+
+    def __init__(self, in_channels: tuple[int, int], channels: tuple[int, int]) -> None:
+        super().__init__()
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(i, o, 1, bias=False) for i, o in zip(in_channels, channels, strict=True)
+        )
+        joint = sum(channels)
+        self.embed = nn.Conv2d(joint + 3, joint, 1, bias=False)
+        for layer in self.reduce:
+            nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight)
+        nn.init.xavier_uniform_(self.embed.weight, gain=4)
+
+    def forward(self, score: Tensor, image: Tensor, features: list[Tensor]) -> Tensor:
+        """Score [B, C, h, w] -> refined score [B, C, h, w].
+
+        Args:
+            score: CAM scores with background.
+            image: [B, 3, H, W], normalised as the backbone sees it.
+            features: Two feature maps, of any size.
+
+        Returns:
+            In [0, 1]: each cell's mean of the scores, weighted by its similarity to their cells.
+        """
+        size = score.shape[-2:]
+        inputs = [F.interpolate(image, size, mode="bilinear", align_corners=True)]
+        for reduce, feature in zip(self.reduce, features, strict=True):
+            feature = F.relu(reduce(feature.detach()))
+            if feature.shape[-2:] != size:
+                feature = F.interpolate(feature, size, mode="bilinear", align_corners=True)
+            inputs.append(feature)
+        embedding = self.embed(torch.cat(inputs, dim=1)).flatten(2)  # [B, D, N]
+        embedding = embedding / (embedding.norm(dim=1, keepdim=True) + EPS)
+        affinity = F.relu(embedding.transpose(1, 2) @ embedding, inplace=True)  # [B, N, N]
+        # Divided by the sums after the product: a second map of N x N values would be too many.
+        sums = affinity.sum(1, keepdim=True) + EPS
+        refined: Tensor = (score.flatten(2) @ affinity) / sums
+        return refined.view(score.shape)
+
+
+class SeamNet(CamNet):
+    """CAM classifier and PCM on one backbone."""
+
+    def __init__(
+        self, backbone: Backbone, num_classes: int, *, dropout: float, config: SeamConfig
+    ) -> None:
+        super().__init__(backbone, num_classes, dropout=dropout)
+        self.pcm_features = config.pcm_features
+        first, second = backbone.channels_of(config.pcm_features, key="seam.pcm_features")
+        self.pcm = PixelCorrelation((first, second), config.pcm_channels)
+
+    def forward(self, image: Tensor) -> SeamOutput:  # type: ignore[override]
+        """Image [B, 3, H, W] in [0, 1] -> CAM, refined CAM and features."""
+        features = self.backbone(image)
+        cam_logits = self.classify(features[-1])
+        refined_cam = self.pcm(
+            _pcm_score(cam_logits.detach()),
+            self.backbone.normalize(image),
+            [features[m - 1] for m in self.pcm_features],
+        )
+        return SeamOutput(cam_logits, refined_cam, features)
+
+    @torch.inference_mode()
+    def infer(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] -> refined CAM of the classes [B, K, h, w] in [0, 1]."""
+        output: SeamOutput = self(image)
+        return output.refined_cam[:, 1:]
+
+
+def _pcm_score(cam_logits: Tensor) -> Tensor:
+    """[B, K, h, w] -> what PCM spreads: background, and each cell's strongest class."""
+    cam = cam_logits.float().relu()  # in bf16, equally strong classes would be common
+    cam = (cam - EPS).relu() / (cam.amax((-2, -1), keepdim=True) + EPS)
+    background = add_background(cam)[:, :1]
+    return torch.cat([background, keep_strongest(cam)], dim=1)

@@ -1,0 +1,78 @@
+"""Work on many items in several processes, with the results in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import connection, get_context, parent_process
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Items handed out ahead of the result that is due next: enough to keep every process busy, few
+# enough that finished results do not pile up in memory.
+ITEMS_AHEAD = 4
+
+
+def process_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, processes: int
+) -> Iterator[Result]:
+    """Applies a function to each item, in separate processes.
+
+    Processes are spawned: a fork would copy the parent's open files and the locks of its threads
+    (tqdm has one) in whatever state they are.
+
+    Args:
+        function: Picklable; sent to each process once, so it may carry large arguments
+            (`functools.partial`).
+        items: What to work on; each is sent to one process.
+        processes: Number of processes.
+
+    Yields:
+        function(item), in the order of the items.
+    """
+    pool = ProcessPoolExecutor(
+        max_workers=max(1, processes),
+        mp_context=get_context("spawn"),
+        initializer=_Worker.start,
+        initargs=(function,),
+    )
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(_Worker.work, item))
+            if len(pending) >= processes * ITEMS_AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """What a process keeps between items."""
+
+    function: Callable[[Any], Any]
+
+    @classmethod
+    def start(cls, function: Callable[[Any], Any]) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+        threading.Thread(target=_exit_with_parent, daemon=True).start()
+        cls.function = staticmethod(function)
+
+    @classmethod
+    def work(cls, item: Any) -> Any:
+        return cls.function(item)
+
+
+def _exit_with_parent() -> None:
+    """Ends this process when its parent dies, however it dies; a pool's process would linger."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,126 @@
+"""Which project code a stage really runs, and a digest of it.
+
+A stage's script is a program of its own, so what it imports from the package is all of our code
+that can change its result. The digest is taken over the syntax of those files: comments,
+docstrings, help texts and layout do not enter, and neither do times of modification.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "wsss_core"
+PROJECT = Path(__file__).resolve().parent.parent
+DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
+
+
+def closure(script: str | Path, *, project: Path = PROJECT) -> tuple[Path, ...]:
+    """Lists the project files that run with a script: itself and what it imports, transitively.
+
+    Args:
+        script: The program, relative to `project`.
+        project: Directory that holds the package.
+
+    Returns:
+        Paths relative to `project`, sorted.
+    """
+    found: set[Path] = set()
+    waiting = [Path(script)]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported_files(project, path)
+    return tuple(sorted(found))
+
+
+@functools.cache
+def code_digest(script: str | Path, *, project: Path = PROJECT) -> str:
+    """Digest of the code in a script's closure, 16 hexadecimal digits.
+
+    Args:
+        script: The program, relative to `project`.
+        project: Directory that holds the package.
+    """
+    digest = hashlib.sha256()
+    for path in closure(script, project=project):
+        digest.update(f"{path.as_posix()}\0{_canonical(_tree(project / path))}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@functools.cache
+def _imported_files(project: Path, path: Path) -> tuple[Path, ...]:
+    """Files of the package that run when the statements of one file are executed."""
+    found: dict[Path, None] = {}
+    for name in _imported_names(path, _tree(project / path)):
+        parts = name.split(".")
+        if parts[0] != PACKAGE:
+            continue
+        for length in range(1, len(parts) + 1):  # importing a.b.c runs a and a.b too
+            stem = Path(*parts[:length])
+            for candidate in (stem / "__init__.py", stem.with_suffix(".py")):
+                if (project / candidate).is_file():
+                    found[candidate] = None
+    return tuple(found)
+
+
+def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
+    package = path.with_suffix("").parts[:-1]
+    for node in _executed_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*parents, *filter(None, [node.module])))
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING:`, which never run."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            child = ast.Module(body=child.orelse, type_ignores=[])
+        yield child
+        yield from _executed_nodes(child)
+
+
+def _canonical(node: object) -> str:
+    """Text of a syntax tree without documentation and empty fields.
+
+    `ast.dump` will not do: it writes docstrings, and its text changes between Python versions.
+    """
+    if isinstance(node, ast.AST):
+        fields = (f"{name}={_canonical(value)}" for name, value in _meaning(node))
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_canonical, node))}]"
+    return repr(node)
+
+
+def _meaning(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """Fields of a node that matter to what it does."""
+    for name, value in ast.iter_fields(node):
+        if name in ("kind", "type_comment"):
+            continue
+        if name == "body" and _has_docstring(node):
+            yield name, value[1:]
+        elif name == "keywords":
+            yield name, [keyword for keyword in value if keyword.arg not in DOCUMENTATION]
+        elif value != [] and (value is not None or isinstance(node, ast.Constant)):
+            yield name, value
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None

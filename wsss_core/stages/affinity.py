@@ -1,0 +1,153 @@
+"""Training of AffinityNet on CRF seeds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wsss_core.affinity import (
+    affinity_targets,
+    fitting_radius,
+    pair_offsets,
+    pairwise_affinity,
+    seed_label,
+)
+from wsss_core.config.affinity import AffinityConfig
+from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.errors import UserError, name_some
+from wsss_core.imports.affinity_net import to_affinity_net
+from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
+from wsss_core.imports.layout import tensor_shapes
+from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.losses.affinity import affinity_losses
+from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.scores import ScoreReader
+from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
+
+LOSS_WEIGHTS = {"background": 0.25, "foreground": 0.25, "negative": 0.5}  # psa, train_aff.py
+
+
+class AffinitySamples:
+    """Augmented crops of images with the label of each cell, as `engine.train` reads them."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        seeds: ScoreReader,
+        *,
+        config: AffinityConfig,
+        cell: int,
+        fill: tuple[int, int, int],
+    ) -> None:
+        """Lists the samples: every image that is trained on.
+
+        Args:
+            dataset: Where the images are.
+            seeds: Score files of kind 'seed', of all these images.
+            config: Crop, resize and colour jitter.
+            cell: Pixels per side of a cell of the network's features.
+            fill: RGB colour 0..255 around images that are smaller than the crop.
+
+        Raises:
+            UserError: An image has no seeds.
+        """
+        self.dataset = dataset
+        self.seeds = seeds
+        self.image_ids = dataset.split(TRAIN_SPLIT)
+        missing = sorted(set(self.image_ids) - set(seeds.image_ids))
+        if missing:
+            raise UserError(
+                f"{len(missing)} of {len(self.image_ids)} training images have no seeds: "
+                f"{name_some(missing)}"
+            )
+        self.config = config
+        self.cell = cell
+        self.fill = fill
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Image float32 [3, crop, crop] and label uint8 [crop / cell, crop / cell] of one crop.
+
+        Colours are changed before the crop, so that padding keeps the fill colour (psa).
+        """
+        image_id = self.image_ids[index]
+        image = self.dataset.read_image(image_id)
+        class_ids, scores = self.seeds.read(image_id)
+        geometry = draw_geometry(
+            rng,
+            height=image.shape[0],
+            width=image.shape[1],
+            crop_size=self.config.crop_size,
+            resize_long=self.config.resize_long,
+        )
+        jittered = color_jitter(image, rng, self.config.color_jitter)
+        crop = apply_geometry(jittered, geometry, interpolation="cubic", fill=self.fill)
+        maps = scores.reshape(-1, *scores.shape[-2:]).transpose(1, 2, 0)
+        maps = apply_geometry(maps, geometry, interpolation="linear").transpose(2, 0, 1)
+        seeds = torch.from_numpy(maps.reshape(2, len(class_ids), *maps.shape[1:]))
+        label = seed_label(seeds, class_ids=class_ids, cell=self.cell)
+        return {"image": image_tensor(crop), "label": label}
+
+
+def start_affinity_net(config: AffinityConfig, *, init: Path | None) -> AffinityNet:
+    """Builds the network that the training starts from.
+
+    Args:
+        config: Network, and the weights of its backbone.
+        init: Weights file of a whole AffinityNet; None: the backbone's ImageNet weights.
+
+    Raises:
+        UserError: The file holds another network or is not the one that the config means.
+    """
+    if init is None:
+        return build_affinity_net(config, load=load_pretrained)
+    check_sha256(init, config.init.sha256 if config.init else None)
+    net = build_affinity_net(config)
+    shapes = tensor_shapes(net.state_dict())
+    net.load_state_dict(to_affinity_net(read_checkpoint(init), shapes, source=str(init)))
+    return net
+
+
+class AffinityTraining(nn.Module):
+    """AffinityNet with its losses, as `engine.train` calls it."""
+
+    def __init__(self, net: AffinityNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Image [B, 3, H, W] and label [B, h, w] -> the three unweighted losses."""
+        features = self.net(batch["image"])
+        offsets = pair_offsets(fitting_radius(self.net.radius, *features.shape[-2:]))
+        targets = affinity_targets(batch["label"], offsets)
+        return affinity_losses(pairwise_affinity(features, offsets), targets)._asdict()
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of the pretrained 'backbone' and of the new 'head'."""
+        return self.net.param_groups()
+
+
+def affinity_metadata(config: AffinityConfig, class_names: Sequence[str]) -> dict[str, Any]:
+    """What a weights file must carry for the network to be rebuilt from it alone."""
+    return {
+        "network": "affinity",
+        "class_names": list(class_names),
+        "config": config.model_dump(mode="json"),
+    }
+
+
+def seeds_digest(paths: Sequence[Path]) -> str:
+    """Digest of score files, in order: other seeds, another training."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

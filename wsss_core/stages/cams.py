@@ -1,0 +1,70 @@
+"""Stage infer_cam: class activation maps of the present classes, over scales and mirror images."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsss_core.cam import normalize_cam
+from wsss_core.config.cam import CamConfig
+from wsss_core.dataset import Dataset
+from wsss_core.inference import ImagePyramid, image_pyramids, resample
+from wsss_core.models.cam_net import CamNet
+
+
+class ImageCam(NamedTuple):
+    """The CAM of one image: present classes only, by the image's label."""
+
+    image_id: str
+    class_ids: tuple[int, ...]  # 1..K
+    cam: NDArray[np.float32]  # [n, H, W] in [0, 1]
+
+
+def infer_cams(
+    net: CamNet, dataset: Dataset, image_ids: Sequence[str], *, config: CamConfig
+) -> Iterator[ImageCam]:
+    """Computes CAMs image by image.
+
+    Args:
+        net: A classifier in evaluation mode, on its device.
+        dataset: Images and labels.
+        image_ids: Which images.
+        config: Scales and flip.
+    """
+    for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
+        class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
+        cam = sum_scales(net, pyramid, [k - 1 for k in class_ids])
+        yield ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
+
+
+@torch.inference_mode()
+def sum_scales(net: CamNet, pyramid: ImagePyramid, channels: list[int]) -> Tensor:
+    """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
+
+    Args:
+        net: A classifier in evaluation mode.
+        pyramid: The image at each scale.
+        channels: Which of the K classes.
+
+    Returns:
+        [n, H, W], not negative.
+    """
+    device = next(net.parameters()).device
+    total = torch.zeros(len(channels), *pyramid.size, device=device)
+    if not channels:
+        return total
+    for variants in pyramid.scaled:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            cam = net.infer(variants.to(device, non_blocking=True))
+        cam = cam[:, channels].float()
+        cam = resample(
+            cam,
+            covered=variants.shape[-2:],
+            stride=net.backbone.strides[-1],
+            grid=pyramid.size,
+        )
+        total += cam[0] + cam[1].flip(-1) if len(cam) == 2 else cam[0]
+    return total

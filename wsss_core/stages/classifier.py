@@ -1,0 +1,276 @@
+"""Stage train_classifier: CAM, SEAM, and SEAM with the smoothing branch.
+
+Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsss_core.boundary import IGNORE, semantic_boundary
+from wsss_core.cam import add_background, normalize_cam
+from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
+from wsss_core.config.init_file import InitFile
+from wsss_core.config.methods import SmoothingConfig
+from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.engine import Batch
+from wsss_core.errors import UserError, name_some
+from wsss_core.images import read_mask
+from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
+from wsss_core.imports.classifier import to_classifier
+from wsss_core.imports.layout import tensor_shapes
+from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.losses.seam import (
+    adaptive_min_loss,
+    classification_loss,
+    cross_refinement_loss,
+    equivariance_loss,
+)
+from wsss_core.losses.smoothness import boundary_loss, smoothness_loss
+from wsss_core.models.boundary_head import BoundaryHead
+from wsss_core.models.cam_net import CamNet
+from wsss_core.models.classifier import build_classifier
+from wsss_core.models.seam import SeamNet, SeamOutput
+from wsss_core.transforms import (
+    apply_geometry,
+    color_jitter,
+    draw_geometry,
+    image_tensor,
+)
+
+Losses = dict[str, Tensor]
+
+
+class ClassifierSamples:
+    """Photographs of train_aug with their labels; with a branch also boundaries and edges."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: ClassifierConfig,
+        *,
+        fill: tuple[int, int, int],
+        boundary_dirs: Sequence[Path] = (),
+        canny_dir: Path | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.config = config
+        self.fill = fill
+        self.image_ids = dataset.split(TRAIN_SPLIT)
+        self.canny_dir = canny_dir
+        self.boundary_labels = {
+            file.stem: file for directory in boundary_dirs for file in directory.glob("*.png")
+        }
+        if boundary_dirs:
+            missing = [i for i in self.image_ids if i not in self.boundary_labels]
+            if missing:
+                raise UserError(f"{missing[0]}: no segmentation to take its boundaries from")
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> Batch:
+        """Reads and augments one image.
+
+        Returns:
+            image: [3, crop, crop] in [0, 1]; label: [K] in {0, 1}; if used, mask: uint8
+            [crop, crop] class ids, 255 outside the image; edges: [1, crop, crop] in [0, 1].
+        """
+        image_id = self.image_ids[index]
+        image = self.dataset.read_image(image_id)
+        geometry = draw_geometry(
+            rng,
+            height=image.shape[0],
+            width=image.shape[1],
+            crop_size=self.config.crop_size,
+            resize_long=self.config.resize_long,
+        )
+        # Jitter comes before padding, so that the padding keeps the colour that normalises to 0.
+        jittered = color_jitter(image, rng, self.config.color_jitter)
+        crop = apply_geometry(jittered, geometry, interpolation="cubic", fill=self.fill)
+        batch = {
+            "image": image_tensor(crop),
+            "label": torch.from_numpy(self.dataset.labels[image_id]).float(),
+        }
+        if self.boundary_labels:
+            mask = read_mask(self.boundary_labels[image_id])
+            mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE)
+            batch["mask"] = torch.from_numpy(mask)
+        if self.canny_dir is not None:
+            edges = read_mask(self.canny_dir / f"{image_id}.png").astype(np.float32) / 255
+            edges = apply_geometry(edges, geometry, interpolation="linear")
+            batch["edges"] = torch.from_numpy(edges)[None]
+        return batch
+
+
+class CamTraining(nn.Module):
+    """Plain CAM: the classification loss on one scale."""
+
+    def __init__(self, net: CamNet) -> None:
+        super().__init__()
+        self.net = net
+        self.loss_weights = {"classification": 1.0}
+
+    def forward(self, batch: Batch) -> Losses:
+        """Batch of `ClassifierSamples` -> unweighted losses by name."""
+        cam_logits = self.net(batch["image"]).float()
+        return {"classification": classification_loss(cam_logits, batch["label"])}
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of the pretrained backbone and of the new head."""
+        return _param_groups(self)
+
+
+class SeamTraining(nn.Module):
+    """SEAM: two scales of one image, whose CAMs refine each other (SEAM, train_SEAM.py)."""
+
+    def __init__(
+        self,
+        net: SeamNet,
+        config: ClassifierTraining,
+        *,
+        boundary_head: BoundaryHead | None = None,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.scale = config.classifier.seam.scale
+        self.top_k = config.classifier.seam.top_k
+        self.smoothing = config.method.smoothing
+        self.boundary_head = boundary_head
+        self.loss_weights = {"classification": 1.0, "adaptive_min": 1.0, "er": 1.0, "ecr": 1.0}
+        if self.smoothing is not None:
+            self.loss_weights["boundary"] = self.smoothing.lambda_boundary
+            self.loss_weights["smoothness"] = self.smoothing.lambda_smoothness
+
+    def forward(self, batch: Batch) -> Losses:
+        """Batch of `ClassifierSamples` -> unweighted losses by name."""
+        image, label = batch["image"], batch["label"]
+        height, width = image.shape[-2:]
+        sizes = [(height, width), (round(height * self.scale), round(width * self.scale))]
+        small = self._resize(image, sizes[1])
+        outputs = [self.net(x) for x in (image, small)]
+        losses = self._seam_losses(outputs, label, sizes)
+        if self.smoothing is not None:
+            branches = [
+                self._smoothing_losses(output, batch, size, self.smoothing)
+                for output, size in zip(outputs, sizes, strict=True)
+            ]
+            losses["boundary"] = torch.stack([b for b, _ in branches]).mean()
+            losses["smoothness"] = torch.stack([s for _, s in branches]).mean()
+        return losses
+
+    def _seam_losses(
+        self, outputs: list[SeamOutput], label: Tensor, sizes: list[tuple[int, int]]
+    ) -> Losses:
+        present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]  # background always is
+        cams = [self._resize(o.cam_logits, s) for o, s in zip(outputs, sizes, strict=True)]
+        refined = [self._resize(o.refined_cam, s) for o, s in zip(outputs, sizes, strict=True)]
+        classification = [classification_loss(cam, label) for cam in cams]
+        adaptive_min = [adaptive_min_loss(r[:, 1:], label) for r in refined]
+
+        common = sizes[1]
+        cams = [self._resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
+        refined = [self._resize(normalize_cam(r), common) * present for r in refined]
+        scores = [add_background(cam) for cam in cams]
+        return {
+            "classification": torch.stack(classification).mean(),
+            "adaptive_min": torch.stack(adaptive_min).mean(),
+            "er": equivariance_loss(*cams),
+            "ecr": cross_refinement_loss(refined[0], scores[1], top_k=self.top_k)
+            + cross_refinement_loss(refined[1], scores[0], top_k=self.top_k),
+        }
+
+    def _smoothing_losses(
+        self, output: SeamOutput, batch: Batch, size: tuple[int, int], config: SmoothingConfig
+    ) -> tuple[Tensor, Tensor]:
+        """Boundary and smoothness loss of one branch, at its size divided by the stride."""
+        size = (size[0] // config.stride, size[1] // config.stride)
+        mask = F.interpolate(batch["mask"][:, None].float(), size, mode="nearest-exact")[:, 0]
+        num_classes = output.refined_cam.shape[1]
+        boundary = semantic_boundary(mask, num_classes=num_classes, radius=config.boundary_radius)
+        edges = F.adaptive_max_pool2d(batch["edges"], size) if config.canny else None
+        features = [output.features[m - 1] for m in config.features]
+        assert self.boundary_head is not None, "a smoothing branch has a boundary head"
+        logits = self.boundary_head(features, edges, size)
+        smoothness = smoothness_loss(
+            self._resize(output.cam_logits, size).sigmoid(),
+            boundary[:, 1:],
+            present=batch["label"],
+            alpha=config.alpha,
+            order_weights=config.order_weights,
+            pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
+            mean_over=config.mean_over,
+        )
+        return boundary_loss(logits, boundary), smoothness
+
+    def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Brings a map to the size of its losses, and out of autocast's bf16.
+
+        That has steps of 0.002 to 0.004 in [0.5, 1]: as large as the differences between
+        neighbouring pixels that the smoothness loss is about.
+        """
+        align_corners = self.net.backbone.align_corners
+        return F.interpolate(x.float(), size, mode="bilinear", align_corners=align_corners)
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of the pretrained backbone and of the new layers, the branch's included."""
+        return _param_groups(self)
+
+
+def _param_groups(training: CamTraining | SeamTraining) -> dict[str, list[nn.Parameter]]:
+    backbone = list(training.net.backbone.parameters())
+    ids = {id(p) for p in backbone}
+    return {"backbone": backbone, "head": [p for p in training.parameters() if id(p) not in ids]}
+
+
+def build_classifier_training(
+    config: ClassifierTraining, num_classes: int, *, init: Path | None
+) -> CamTraining | SeamTraining:
+    """Composes the network of a method with its losses.
+
+    Args:
+        config: The shared part and the method's own.
+        num_classes: K, without background.
+        init: Weights file that it starts from, of a method or a released one; None: the
+            backbone's ImageNet weights.
+
+    Raises:
+        UserError: The file holds another network or is not the one that the config means, or the
+            method asks for features that the backbone does not have.
+    """
+    net = build_classifier(config, num_classes, load=load_pretrained if init is None else None)
+    if init is not None:
+        if isinstance(config.method.init, InitFile):
+            check_sha256(init, config.method.init.sha256)
+        fresh = _load_init(net, init)
+        if fresh and config.method.epochs == 0:
+            raise UserError(
+                f"{init}: has no {name_some(fresh)}; expected epochs of at least 1 to train it"
+            )
+    if not isinstance(net, SeamNet):
+        return CamTraining(net)
+    smoothing = config.method.smoothing
+    if smoothing is None:
+        return SeamTraining(net, config)
+    head = BoundaryHead(
+        net.backbone.channels_of(smoothing.features, key="smoothing.features"),
+        num_classes + 1,
+        channels=smoothing.channels,
+        canny=smoothing.canny,
+    )
+    return SeamTraining(net, config, boundary_head=head)
+
+
+def _load_init(net: CamNet | SeamNet, path: Path) -> list[str]:
+    """Loads a classifier's weights; CAM and SEAM differ by the PCM, which then starts anew.
+
+    Returns:
+        Names of the tensors that start anew.
+    """
+    shapes = tensor_shapes(net.state_dict())
+    tensors = to_classifier(read_checkpoint(path), shapes, source=str(path))
+    return list(net.load_state_dict(tensors, strict=False).missing_keys)

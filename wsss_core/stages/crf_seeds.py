@@ -1,0 +1,84 @@
+"""CRF seeds: CAMs under a strong and a weak background, each refined by a dense CRF.
+
+AffinityNet learns from them (psa, SEAM). Runs on the CPU in several processes, without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss_core.config.crf_seeds import CrfSeedsConfig
+from wsss_core.crf import dense_crf
+from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.process_map import process_map
+from wsss_core.scores import ScoreReader, ScoreRecord
+
+
+def seed_ids(dataset: Dataset, cams: ScoreReader) -> list[str]:
+    """The images of a CAM file that are trained on; others need no seeds."""
+    trained_on = set(dataset.split(TRAIN_SPLIT))
+    return [image_id for image_id in cams.image_ids if image_id in trained_on]
+
+
+def crf_seed(
+    image: NDArray[np.uint8], cam: ScoreRecord, config: CrfSeedsConfig
+) -> NDArray[np.float32]:
+    """Refines the CAMs of one image under both backgrounds.
+
+    Background is (1 - max CAM) ** exponent; labels are background and the classes present only
+    (SEAM, infer_SEAM.py). The stacked scores are not normalised, see `dense_crf`.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        cam: Scores [n, H, W] of the n classes present.
+        config: Exponents and CRF.
+
+    Returns:
+        float32 [2, 1 + n, H, W] probabilities for the (low, high) exponent. Without any class all
+        is background.
+    """
+    if not cam.class_ids:
+        return np.ones((2, 1, *image.shape[:2]), dtype=np.float32)
+    scores = np.stack(
+        [
+            np.concatenate([(1 - cam.scores.max(axis=0, keepdims=True)) ** exponent, cam.scores])
+            for exponent in (config.exponents.low, config.exponents.high)
+        ]
+    )
+    return dense_crf(image, scores, **config.crf.model_dump())
+
+
+def crf_seeds(
+    dataset: Dataset,
+    cams: ScoreReader,
+    image_ids: Sequence[str],
+    *,
+    config: CrfSeedsConfig,
+    processes: int,
+) -> Iterator[tuple[str, ScoreRecord]]:
+    """Refines the CAMs of many images in parallel.
+
+    Args:
+        dataset: Where the images are.
+        cams: Scores of kind 'cam'.
+        image_ids: Which images.
+        config: Exponents and CRF.
+        processes: How many images are worked on at a time.
+
+    Yields:
+        (image id, record of kind 'seed'), in the order of `image_ids`.
+    """
+    work = partial(_refine_stored, dataset, cams, config)
+    yield from zip(image_ids, process_map(work, image_ids, processes=processes), strict=True)
+
+
+def _refine_stored(
+    dataset: Dataset, cams: ScoreReader, config: CrfSeedsConfig, image_id: str
+) -> ScoreRecord:
+    cam = cams.read(image_id)
+    seed = crf_seed(dataset.read_image(image_id), cam, config)
+    return ScoreRecord(class_ids=(0, *cam.class_ids), scores=seed)

@@ -1,0 +1,216 @@
+"""Scoring a stage of one method and seed against the masks of each split."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss_core.atomic import atomic_file
+from wsss_core.dataset import Dataset
+from wsss_core.errors import UserError
+from wsss_core.images import read_mask
+from wsss_core.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
+from wsss_core.process_map import process_map
+from wsss_core.progress import progress
+from wsss_core.scores import ScoreReader
+
+KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
+BACKGROUND = "background"
+STAGES = ("cam", "random_walk", "segmentation", "segmentation_crf")  # in the order they run
+CHUNK_SIZE = 32  # images that a process scores before it hands back their sum
+
+Counts = TypeVar("Counts")
+
+
+@dataclass(frozen=True)
+class SplitScore:
+    """The score of a stage on one split.
+
+    Attributes:
+        split: its name.
+        confusion: int64 [C, C], ground truth by row.
+        sweep: all background thresholds, if the stage has score maps instead of masks.
+        threshold: the one that `confusion` belongs to.
+    """
+
+    split: str
+    confusion: NDArray[np.int64]
+    sweep: ThresholdSweep | None = None
+    threshold: float | None = None
+
+
+def evaluate_cams(dataset: Dataset, split: str, cams: ScoreReader, *, processes: int) -> SplitScore:
+    """Scores cams at the background threshold that suits this split best.
+
+    Cams hold only the classes of the image's true label, on every split, so this is not the score
+    of a network that has to find the classes itself. As in the literature, each split has a
+    threshold of its own, chosen on its own masks.
+
+    Args:
+        dataset: has the masks.
+        split: which images to score.
+        cams: score maps of at least these images, in the masks' size.
+        processes: how many images are scored at a time.
+    """
+    total = ThresholdSweep(len(dataset.class_names) + 1)
+    work = partial(_sweep_images, dataset=dataset, cams=cams)
+    for sweep in _map_chunks(work, _scored_ids(dataset, split), processes=processes, desc=split):
+        total.merge(sweep)
+    best = total.best_threshold()
+    return SplitScore(
+        split=split,
+        confusion=total.confusion_matrices()[best],
+        sweep=total,
+        threshold=float(total.thresholds[best]),
+    )
+
+
+def evaluate_masks(
+    dataset: Dataset, split: str, mask_paths: dict[str, Path], *, processes: int
+) -> SplitScore:
+    """Scores predicted masks.
+
+    Args:
+        dataset: has the true masks.
+        split: which images to score.
+        mask_paths: predicted mask by image id, for at least these images.
+        processes: how many images are scored at a time.
+    """
+    num_classes = len(dataset.class_names) + 1
+    total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    work = partial(_compare_images, dataset=dataset, mask_paths=mask_paths)
+    for confusion in _map_chunks(
+        work, _scored_ids(dataset, split), processes=processes, desc=split
+    ):
+        total += confusion
+    return SplitScore(split=split, confusion=total)
+
+
+def find_masks(directories: Sequence[Path]) -> dict[str, Path]:
+    """Lists the mask of each image, by id, in directories of `<id>.png`."""
+    for directory in directories:
+        if not directory.is_dir():
+            raise UserError(f"{directory}: no such directory, expected masks named <image>.png")
+    return {path.stem: path for directory in directories for path in directory.glob("*.png")}
+
+
+def write_scores(
+    path: Path,
+    scores: Sequence[SplitScore],
+    *,
+    method: str,
+    seed: int,
+    stage: str,
+    class_names: Sequence[str],
+) -> None:
+    """Writes one row per split, in percent: KEY_COLUMNS, then the IoU of each class.
+
+    `threshold` is empty for masks, and so is the IoU of a class that is neither in the split's
+    masks nor predicted on it.
+
+    Args:
+        path: CSV file to write.
+        scores: one for each split.
+        method: name of the method.
+        seed: its seed.
+        stage: name of the stage, as in summary.csv.
+        class_names: the foreground classes.
+    """
+    with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*KEY_COLUMNS, BACKGROUND, *class_names])
+        for score in scores:
+            threshold = "" if score.threshold is None else f"{score.threshold:.2f}"
+            ious = [mean_iou(score.confusion), *class_iou(score.confusion)]
+            percent = ["" if np.isnan(iou) else f"{100 * iou:.4f}" for iou in ious]
+            writer.writerow([method, seed, stage, score.split, threshold, *percent])
+
+
+def write_sweep(path: Path, scores: Sequence[SplitScore]) -> None:
+    """Writes the mean IoU in percent at each background threshold: split, threshold, miou.
+
+    Args:
+        path: CSV file to write.
+        scores: one for each split, each with its sweep.
+    """
+    with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "threshold", "miou"])
+        for score in scores:
+            assert score.sweep is not None, f"{score.split} was scored on masks"
+            curve = zip(score.sweep.thresholds, score.sweep.mean_iou(), strict=True)
+            writer.writerows([score.split, f"{t:.2f}", f"{100 * miou:.4f}"] for t, miou in curve)
+
+
+def available_processes() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _scored_ids(dataset: Dataset, split: str) -> list[str]:
+    """Lists the images of a split, after a check that it can be scored."""
+    if not dataset.has_split(split):
+        raise UserError(f"{dataset.root}: there is no split {split!r} in splits/, cannot score it")
+    image_ids = dataset.split(split)
+    missing = [image_id for image_id in image_ids if not dataset.mask_path(image_id).is_file()]
+    if missing:
+        path = dataset.mask_path(missing[0])
+        raise UserError(f"{path}: no such mask, expected one for each image of split {split!r}")
+    if not image_ids:
+        raise UserError(f"{dataset.root}: split {split!r} has no images, cannot score it")
+    return image_ids
+
+
+def _map_chunks(
+    work: Callable[[list[str]], Counts], image_ids: list[str], *, processes: int, desc: str
+) -> Iterator[Counts]:
+    """Yields the result of `work` on each chunk of images, worked on by several processes."""
+    chunks = [
+        image_ids[start : start + CHUNK_SIZE] for start in range(0, len(image_ids), CHUNK_SIZE)
+    ]
+    with progress(None, total=len(image_ids), desc=f"scoring {desc}") as bar:
+        results: Iterable[Counts]
+        if min(processes, len(chunks)) > 1:
+            results = process_map(work, chunks, processes=min(processes, len(chunks)))
+        else:  # a few images are scored sooner than a process is started
+            results = map(work, chunks)
+        for chunk, result in zip(chunks, results, strict=True):
+            yield result
+            bar.update(len(chunk))
+
+
+def _sweep_images(image_ids: list[str], *, dataset: Dataset, cams: ScoreReader) -> ThresholdSweep:
+    sweep = ThresholdSweep(len(dataset.class_names) + 1)
+    for image_id in image_ids:
+        record = cams.read(image_id)
+        try:
+            sweep.add(dataset.read_mask(image_id), record.class_ids, record.scores)
+        except ValueError as error:
+            raise UserError(f"image {image_id}: cam and mask do not fit: {error}") from error
+    return sweep
+
+
+def _compare_images(
+    image_ids: list[str], *, dataset: Dataset, mask_paths: dict[str, Path]
+) -> NDArray[np.int64]:
+    num_classes = len(dataset.class_names) + 1
+    total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for image_id in image_ids:
+        if image_id not in mask_paths:
+            raise UserError(f"image {image_id} has no predicted mask, expected {image_id}.png")
+        path = mask_paths[image_id]
+        try:
+            total += confusion_matrix(dataset.read_mask(image_id), read_mask(path), num_classes)
+        except (ValueError, OSError) as error:
+            raise UserError(f"{path}: does not fit the image's true mask: {error}") from error
+    return total

@@ -1,0 +1,117 @@
+"""Pseudo labels: CAMs spread along learned affinities by a random walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsss_core.affinity import (
+    fitting_radius,
+    pair_offsets,
+    pairwise_affinity,
+    random_walk,
+    restrict_sources,
+)
+from wsss_core.config.affinity import AffinityConfig
+from wsss_core.config.random_walk import RandomWalkConfig
+from wsss_core.dataset import Dataset
+from wsss_core.errors import UserError
+from wsss_core.inference import image_pyramids
+from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.scores import ScoreReader, ScoreRecord
+from wsss_core.weights import load_weights
+
+
+def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
+    """Rebuilds a trained network from its weights file alone.
+
+    Args:
+        path: Weights file of `train_affinity`.
+        class_names: The classes it must have been trained on.
+
+    Raises:
+        UserError: The file holds another network, or one of other classes.
+    """
+    weights = load_weights(path)
+    metadata = weights.metadata
+    if metadata.get("network") != "affinity":
+        raise UserError(f"{path}: weights of '{metadata.get('network')}', expected 'affinity'")
+    if metadata["class_names"] != list(class_names):
+        raise UserError(
+            f"{path}: trained on the classes {', '.join(metadata['class_names'])}; "
+            f"the dataset has {', '.join(class_names)}"
+        )
+    net = build_affinity_net(AffinityConfig.model_validate(metadata["config"]))
+    net.load_state_dict(weights.state_dict)
+    return net.eval()
+
+
+def pseudo_labels(
+    net: AffinityNet, dataset: Dataset, cams: ScoreReader, *, config: RandomWalkConfig
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Makes the pseudo labels of one shard.
+
+    Args:
+        net: In evaluation mode, on the device to compute on.
+        dataset: Where the images are.
+        cams: Scores of kind 'cam'.
+        config: Background, exponents and length of the walk.
+
+    Yields:
+        (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
+    """
+    for pyramid in image_pyramids(dataset, cams.image_ids):
+        cam = cams.read(pyramid.image_id)
+        yield pyramid.image_id, pseudo_label(net, pyramid.scaled[0], cam, config)
+
+
+@torch.inference_mode()
+def pseudo_label(
+    net: AffinityNet, image: Tensor, cam: ScoreRecord, config: RandomWalkConfig
+) -> NDArray[np.uint8]:
+    """Makes the pseudo label of one image (SEAM, infer_aff.py).
+
+    Differs from the released code: a cell that the image's edge cuts is the mean of its own pixels
+    only, while there it is diluted by zero padding.
+
+    Args:
+        net: In evaluation mode, on the device to compute on.
+        image: float32 [1, 3, H, W] in [0, 1].
+        cam: Scores [n, H, W] of the n classes present.
+        config: Background, exponents and length of the walk.
+
+    Returns:
+        uint8 [H, W] class ids; background everywhere if no class is present.
+    """
+    height, width = image.shape[-2:]
+    if not cam.class_ids:
+        return np.zeros((height, width), dtype=np.uint8)
+    device = net.backbone.mean.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        features = net(image.to(device, non_blocking=True))
+    scores = torch.from_numpy(cam.scores).to(device)[None]
+    background = (1 - scores.amax(dim=1, keepdim=True)) ** config.exponent
+    scores = F.avg_pool2d(torch.cat([background, scores], dim=1), net.stride, ceil_mode=True)
+    scores = _walk(scores, features, net.radius, config)
+    scores = F.interpolate(scores, scale_factor=net.stride, mode="bilinear", align_corners=False)
+    # NumPy's argmax over the first axis is several times faster than torch's on a CPU.
+    winner = scores[0, :, :height, :width].cpu().numpy().argmax(axis=0)
+    class_ids: NDArray[np.uint8] = np.array([0, *cam.class_ids], dtype=np.uint8)
+    return class_ids[winner]
+
+
+def _walk(scores: Tensor, features: Tensor, radius: int, config: RandomWalkConfig) -> Tensor:
+    """Scores and features [B, C, h, w] of the same grid -> scores after the walk."""
+    if config.border == "psa":
+        radius = fitting_radius(radius, *scores.shape[-2:])
+    offsets = pair_offsets(radius)
+    affinity = pairwise_affinity(features, offsets)
+    if config.border == "psa":
+        affinity = restrict_sources(affinity, offsets)
+    return random_walk(scores, affinity, offsets, beta=config.beta, num_steps=2**config.log2_steps)

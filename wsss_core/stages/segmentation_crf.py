@@ -1,0 +1,80 @@
+"""Dense CRF on the segmentation network's probabilities, on CPU processes and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss_core.config.crf import CrfConfig
+from wsss_core.crf import dense_crf
+from wsss_core.dataset import Dataset
+from wsss_core.process_map import process_map
+from wsss_core.scores import ScoreReader
+
+# A class that nowhere reaches this probability is left out: the CRF's time grows with the number
+# of labels, and the pairwise terms only spread labels that win somewhere.
+NEGLIGIBLE_PROB = 0.02
+
+
+def refine_mask(
+    image: NDArray[np.uint8], prob: NDArray[np.float32], *, config: CrfConfig
+) -> NDArray[np.uint8]:
+    """Refines one image's probabilities and takes the best class of each pixel.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        prob: float32 [C, h, w], background first; enlarged to the image's size (bilinear).
+        config: The CRF.
+
+    Returns:
+        uint8 [H, W] class indices.
+    """
+    candidates = candidate_classes(prob)
+    if len(candidates) == 1:
+        return np.full(image.shape[:2], candidates[0], dtype=np.uint8)
+    height, width = image.shape[:2]
+    enlarged = np.stack(
+        [cv2.resize(prob[k], (width, height), interpolation=cv2.INTER_LINEAR) for k in candidates]
+    )
+    refined = dense_crf(image, enlarged, **config.model_dump())
+    mask: NDArray[np.uint8] = candidates.astype(np.uint8)[refined.argmax(axis=0)]
+    return mask
+
+
+def candidate_classes(prob: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Lists the classes [n], ascending, that the CRF must tell apart.
+
+    Args:
+        prob: float32 [C, h, w] probabilities.
+    """
+    likely = np.flatnonzero(prob.max(axis=(1, 2)) >= NEGLIGIBLE_PROB)
+    return np.union1d(likely, prob.argmax(axis=0))
+
+
+def segmentation_crf(
+    dataset: Dataset, probs: ScoreReader, *, config: CrfConfig, processes: int
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Refines the segmentations of one shard.
+
+    Args:
+        dataset: Where the images are.
+        probs: Scores of kind 'prob'.
+        config: The CRF.
+        processes: How many images are worked on at a time.
+
+    Yields:
+        (image id, mask uint8 [H, W]), in the order of the scores.
+    """
+    work = partial(_refine_stored, dataset, probs, config)
+    masks = process_map(work, probs.image_ids, processes=processes)
+    yield from zip(probs.image_ids, masks, strict=True)
+
+
+def _refine_stored(
+    dataset: Dataset, probs: ScoreReader, config: CrfConfig, image_id: str
+) -> NDArray[np.uint8]:
+    return refine_mask(dataset.read_image(image_id), probs.read(image_id).scores, config=config)

@@ -1,0 +1,165 @@
+"""The table of all scores: summary.csv, and the same for the eye."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from wsss_core.atomic import atomic_file
+from wsss_core.errors import UserError
+from wsss_core.stages.evaluation import KEY_COLUMNS, STAGES
+
+SPLITS = ("train", "val")  # come first, in this order; any others follow by name
+ROW_KEY = ["method", "seed", "stage", "split"]
+STAGE_TITLES = {
+    "cam": "CAM",
+    "random_walk": "random walk",
+    "segmentation": "segmentation",
+    "segmentation_crf": "segmentation + CRF",
+}
+PROTOCOL = (
+    "mIoU in percent, background included. CAM and random walk use the true image labels, "
+    "on val too, so their scores are not those of a network that has to find the classes itself. "
+    "CAM is taken at the background threshold that is best on each split."
+)
+SEEDS_NOTE = "Mean ± standard deviation over the seeds."
+MISSING = "–"
+MIN_NOTE_WIDTH = 80
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Reads a CSV file in the columns of summary.csv.
+
+    Args:
+        path: KEY_COLUMNS, then the IoU of each class.
+
+    Returns:
+        One row per (method, seed, stage, split); empty cells are NaN.
+    """
+    try:
+        # "NA" or "null" may well be the name of a method.
+        text = {"method": str, "stage": str, "split": str}
+        scores = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a table of scores ({error})") from error
+    if tuple(scores.columns[: len(KEY_COLUMNS)]) != KEY_COLUMNS:
+        raise UserError(f"{path}: first columns are not {','.join(KEY_COLUMNS)}")
+    unknown = sorted(set(scores["stage"]) - set(STAGES))
+    if unknown:
+        raise UserError(f"{path}: stage is {unknown[0]!r}, expected one of {', '.join(STAGES)}")
+    return scores
+
+
+def merge_scores(paths: Sequence[Path]) -> pd.DataFrame:
+    """Joins the scores of all stages, methods and seeds.
+
+    Args:
+        paths: CSV files of the same columns; methods come in the order of the files.
+
+    Returns:
+        Rows by method, seed, stage in the order they run, and split, train before val.
+    """
+    tables = [read_scores(path) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if list(table.columns) != list(tables[0].columns):
+            raise UserError(f"{path}: columns differ from those of {paths[0]}")
+    summary = pd.concat([table.astype({"threshold": float}) for table in tables])
+    twice = summary[summary.duplicated(ROW_KEY)]
+    if len(twice):
+        method, seed, stage, split = twice.iloc[0][ROW_KEY]
+        raise UserError(f"{stage} of {method}, seed {seed}, has been scored twice on {split}")
+    orders: dict[str, Sequence[str]] = {
+        "method": list(dict.fromkeys(summary["method"])),
+        "stage": STAGES,
+        "split": order_splits(summary["split"]),
+    }
+
+    def rank(column: pd.Series) -> pd.Series:
+        order = orders.get(str(column.name))
+        return column if order is None else column.map(order.index)
+
+    return summary.sort_values(ROW_KEY, key=rank, ignore_index=True)
+
+
+def order_splits(splits: Sequence[str]) -> list[str]:
+    """Lists the different splits, train and val first."""
+    return sorted(set(splits), key=lambda name: (name not in SPLITS, name))
+
+
+def write_summary(path: Path, summary: pd.DataFrame) -> None:
+    """Writes summary.csv: percentages with four decimals, thresholds with two."""
+    texts = summary.copy()
+    texts["threshold"] = summary["threshold"].map("{:.2f}".format, na_action="ignore")
+    with atomic_file(path) as partial_path:
+        texts.to_csv(partial_path, index=False, float_format="%.4f", lineterminator="\n")
+
+
+def class_columns(summary: pd.DataFrame) -> list[str]:
+    """Lists the columns of class IoU, background first."""
+    return list(summary.columns[len(KEY_COLUMNS) :])
+
+
+def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
+    """Averages over seeds.
+
+    Args:
+        summary: what merge_scores returns.
+
+    Returns:
+        One row per (method, stage, split), that being its index, in the order of the summary:
+        the means of threshold, miou and each class, `sd` of miou (NaN for one seed), `seeds`.
+    """
+    groups = summary.groupby(["method", "stage", "split"], sort=False)
+    means = groups[["threshold", "miou", *class_columns(summary)]].mean()
+    means.insert(2, "sd", groups["miou"].std())
+    means.insert(3, "seeds", groups["seed"].count())
+    return means
+
+
+def miou_cell(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
+    """Writes a mean IoU, with its spread where there are several seeds: `57.32 ± 0.41`.
+
+    Args:
+        means: what over_seeds returns.
+        key: (method, stage, split); a dash stands for what was not scored.
+    """
+    if key not in means.index:
+        return MISSING
+    miou, sd = means.loc[key, "miou"], means.loc[key, "sd"]
+    return f"{miou:.2f}" if pd.isna(sd) else f"{miou:.2f} ± {sd:.2f}"
+
+
+def format_table(summary: pd.DataFrame) -> str:
+    """Writes the mean IoU of each method (row), stage and split (columns) as aligned text."""
+    means = over_seeds(summary)
+    methods = list(dict.fromkeys(summary["method"]))
+    splits = order_splits(summary["split"])
+    stages = [stage for stage in STAGES if stage in set(summary["stage"])]
+    blocks = [_align([["", "method", *methods]], justify=str.ljust)]
+    blocks += [_stage_block(means, stage, methods=methods, splits=splits) for stage in stages]
+    lines = ["  ".join(cells) for cells in zip(*blocks, strict=True)]
+    rule = "-" * len(lines[0])
+    notes = PROTOCOL if means["sd"].isna().all() else f"{PROTOCOL} {SEEDS_NOTE}"
+    notes = textwrap.fill(notes, width=max(len(rule), MIN_NOTE_WIDTH))
+    return "\n".join([*lines[:2], rule, *lines[2:], rule, notes]) + "\n"
+
+
+def _stage_block(
+    means: pd.DataFrame, stage: str, *, methods: list[str], splits: list[str]
+) -> list[str]:
+    """Writes the columns of one stage: lines of equal length, its title first."""
+    columns = []
+    for split in splits:
+        scores = [miou_cell(means, (method, stage, split)) for method in methods]
+        columns.append([split, *scores])
+    body = _align(columns, justify=str.rjust)
+    return _align([[STAGE_TITLES[stage], *body]], justify=str.rjust)
+
+
+def _align(columns: list[list[str]], *, justify: Callable[[str, int], str]) -> list[str]:
+    """Joins columns of text to lines, each column padded to its widest cell."""
+    padded = [[justify(cell, max(map(len, column))) for cell in column] for column in columns]
+    return ["  ".join(cells) for cells in zip(*padded, strict=True)]

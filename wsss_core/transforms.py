@@ -1,0 +1,163 @@
+"""Augmentation: one geometry drawn per sample and applied alike to image, masks and edges.
+
+Arrays are NumPy: images uint8 [H, W, 3] RGB, masks uint8 [H, W], maps float32 [H, W] or [H, W, C].
+All randomness comes from the generator that is passed in.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms.v2 import functional as tvf
+
+from wsss_core.config.training import ColorJitter
+
+Array = NDArray[Any]
+Interpolation = Literal["nearest", "linear", "cubic"]
+_CV2_INTERPOLATION = {
+    "nearest": cv2.INTER_NEAREST_EXACT,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+}
+
+
+# Images are read in processes of their own, which OpenCV's threads would only compete with; and a
+# process that is forked while they exist may wait for them for ever.
+cv2.setNumThreads(0)
+
+
+class Geometry(NamedTuple):
+    """Resize to height x width, flip, then cut crop_size x crop_size at (top, left).
+
+    A negative offset pads: the resized array starts inside the crop.
+    """
+
+    height: int
+    width: int
+    flip: bool
+    top: int
+    left: int
+    crop_size: int
+
+
+def draw_geometry(
+    rng: np.random.Generator,
+    *,
+    height: int,
+    width: int,
+    crop_size: int,
+    resize_long: tuple[int, int] | None = None,
+    scale: tuple[float, float] | None = None,
+    flip: bool = True,
+) -> Geometry:
+    """Draws a random resize, horizontal flip and crop.
+
+    Args:
+        rng: Source of all randomness.
+        height: Height of the array in pixels.
+        width: Width of the array in pixels.
+        crop_size: Side of the crop; smaller arrays lie at a random place inside it.
+        resize_long: Range (inclusive) of the longer side after resizing (SEAM).
+        scale: Range of the factor on both sides (DeepLab). With neither, the size stays.
+        flip: Whether to flip with probability 0.5.
+
+    Returns:
+        The geometry, for `apply_geometry` on every array of this sample.
+    """
+    factor = 1.0
+    if resize_long is not None:
+        factor = rng.integers(resize_long[0], resize_long[1] + 1) / max(height, width)
+    elif scale is not None:
+        factor = rng.uniform(*scale)
+    height, width = max(1, round(height * factor)), max(1, round(width * factor))
+    return Geometry(
+        height,
+        width,
+        flip=bool(flip and rng.random() < 0.5),
+        top=_draw_offset(rng, height - crop_size),
+        left=_draw_offset(rng, width - crop_size),
+        crop_size=crop_size,
+    )
+
+
+def _draw_offset(rng: np.random.Generator, room: int) -> int:
+    """A uniform offset in [0, room], or in [room, 0] (padding) when the array is too small."""
+    return int(rng.integers(min(room, 0), max(room, 0) + 1))
+
+
+def resize(array: Array, height: int, width: int, *, interpolation: Interpolation) -> Array:
+    """[H, W] or [H, W, C] -> [height, width(, C)].
+
+    'nearest' is for class ids. The others average areas where the array shrinks, as Pillow's
+    filters do and OpenCV's of the same name do not.
+    """
+    shrinks = height < array.shape[0] and width < array.shape[1]
+    smooth_shrink = shrinks and interpolation != "nearest"
+    flag = cv2.INTER_AREA if smooth_shrink else _CV2_INTERPOLATION[interpolation]
+    resized = cv2.resize(array, (width, height), interpolation=flag)
+    return resized.reshape(height, width, *array.shape[2:])  # OpenCV drops a single channel
+
+
+def apply_geometry(
+    array: Array,
+    geometry: Geometry,
+    *,
+    interpolation: Interpolation,
+    fill: float | tuple[int, ...] = 0,
+) -> Array:
+    """[H, W] or [H, W, C] -> [crop_size, crop_size(, C)] of the same dtype.
+
+    Args:
+        array: What to transform; H and W are those the geometry was drawn for.
+        geometry: From `draw_geometry`.
+        interpolation: See `resize`.
+        fill: Value (per channel) of what lies outside the array.
+    """
+    if array.shape[:2] != (geometry.height, geometry.width):
+        array = resize(array, geometry.height, geometry.width, interpolation=interpolation)
+    if geometry.flip:
+        array = array[:, ::-1]
+    crop_shape = (geometry.crop_size, geometry.crop_size, *array.shape[2:])
+    crop = np.empty(crop_shape, array.dtype)
+    crop[...] = fill
+    top, left = geometry.top, geometry.left
+    part = array[max(top, 0) : top + geometry.crop_size, max(left, 0) : left + geometry.crop_size]
+    crop[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]] = part
+    return crop
+
+
+def color_jitter(
+    image: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter
+) -> NDArray[np.uint8]:
+    """Changes brightness, contrast, saturation and hue in random order, as torchvision does.
+
+    Args:
+        image: RGB uint8 [H, W, 3].
+        rng: Source of all randomness.
+        jitter: Ranges; factors are drawn from 1 -+ range, the hue shift from -+ range.
+
+    Returns:
+        RGB uint8 [H, W, 3]; the image itself where all ranges are 0.
+    """
+    brightness, contrast, saturation = (
+        rng.uniform(1 - r, 1 + r) for r in (jitter.brightness, jitter.contrast, jitter.saturation)
+    )
+    hue = rng.uniform(-jitter.hue, jitter.hue)
+    steps = [
+        lambda x: tvf.adjust_brightness(x, brightness),
+        lambda x: tvf.adjust_contrast(x, contrast),
+        lambda x: tvf.adjust_saturation(x, saturation),
+        lambda x: tvf.adjust_hue(x, hue) if hue else x,  # the way to HSV and back would round
+    ]
+    jittered = tvf.to_pil_image(np.ascontiguousarray(image))
+    for index in rng.permutation(len(steps)):
+        jittered = steps[index](jittered)
+    return np.array(jittered)  # a copy: torch warns of arrays that belong to Pillow
+
+
+def image_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """RGB uint8 [H, W, 3] -> float32 [3, H, W] in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float().div(255)

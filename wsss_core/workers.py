@@ -1,0 +1,22 @@
+"""How processes that only read for another one meet signals."""
+
+import signal
+from types import FrameType
+
+# Seconds that a reader outlives a request to stop: the main process still wants its last batch.
+LINGER = 20
+
+
+def start_worker(_worker: int = 0) -> None:
+    """Leaves Ctrl-C and a scheduler's SIGTERM, which reach all processes, to the main process.
+
+    For `worker_init_fn` of a DataLoader. A reader that died with them would take the main process
+    with it before that has saved its state; one that ignored them for ever could not be ended.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_soon)
+
+
+def _end_soon(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # another request does not put it off
+    signal.alarm(LINGER)
