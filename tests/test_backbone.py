@@ -195,3 +195,34 @@ def test_a_batch_norm_that_would_stay_is_refused():
 
     with pytest.raises(UserError, match="a BatchNorm could not be folded"):
         _simplify(_NormFirst())
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18"])
+def test_frozen_stages_keep_what_their_features_depend_on(name):
+    frozen = build_backbone(BackboneConfig(name=name, output_stride=16, frozen_stages=2))
+    features = frozen(image(64, 64))
+    assert [feature.requires_grad for feature in features] == [False, False, True, True, True]
+    features[2].sum().backward()
+    last = {p for p in frozen.parameters() if p.requires_grad and p.grad is None}
+    free = build_backbone(BackboneConfig(name=name, output_stride=16))
+    assert all(p.requires_grad for p in free.parameters())
+    trained = [p for p in frozen.parameters() if p.requires_grad]
+    assert 0 < len(last) < len(trained) < len(list(free.parameters()))
+
+
+def test_resnet38d_keeps_its_first_two_stages_in_any_case():
+    trained = [
+        [n for n, p in build_backbone(config).named_parameters() if p.requires_grad]
+        for config in (
+            BackboneConfig(name="resnet38d"),
+            BackboneConfig(name="resnet38d", frozen_stages=2),
+        )
+    ]
+    assert trained[0] == trained[1]
+
+
+def test_a_stage_that_is_not_there_cannot_be_frozen():
+    with pytest.raises(
+        UserError, match=r"frozen_stages is \[1, 2, 3, 4, 5, 6\]; expected stages 1"
+    ):
+        build_backbone(BackboneConfig(name="test_byobnet", frozen_stages=6))

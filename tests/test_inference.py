@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsss_core.dataset import open_dataset
-from wsss_core.inference import device, image_pyramids, resample
+from wsss_core.inference import device, image_pyramids, mixed_precision, resample
 from wsss_core.transforms import image_tensor, resize
 
 
@@ -69,3 +69,15 @@ def test_cells_stay_where_they_are_in_the_image(covered, stride, length):
     assert row.shape == (1, 1, 1, length)
     expected = resample_plainly(cells, covered, stride, length)
     np.testing.assert_allclose(row[0, 0, 0].numpy(), expected, atol=1e-4)
+
+
+def test_bf16_only_where_there_are_units_for_it(monkeypatch):
+    for capabilities, expected in (
+        ({}, torch.float32),
+        ({"avx512_f": True, "amx_bf16": False}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c)
+        with mixed_precision(torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected

@@ -27,3 +27,8 @@ class BackboneConfig(Strict):
             "random initialisation"
         ),
     )
+    frozen_stages: int = Field(
+        0,
+        ge=0,
+        description="first stages whose weights stay; ResNet38d's first two always do",
+    )

@@ -117,11 +117,28 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
             so that what reads such files is no part of the stages that only apply a network.
 
     Raises:
-        UserError: The name, the stride or the weights do not exist.
+        UserError: The name, the stride, the weights or the frozen stages do not exist.
     """
-    if config.name == "resnet38d":
-        return _build_resnet38d(config, load=load)
-    return _build_timm(config, load=load)
+    build = _build_resnet38d if config.name == "resnet38d" else _build_timm
+    backbone = build(config, load=load)
+    if config.frozen_stages:
+        _freeze(backbone, config.frozen_stages)
+    return backbone
+
+
+def _freeze(backbone: Backbone, num_stages: int) -> None:
+    """Stops all weights that F_1..F_n of the first stages depend on from learning."""
+    backbone.channels_of(range(1, num_stages + 1), key="backbone.frozen_stages")
+    params = [p for p in backbone.parameters() if p.requires_grad]
+    with torch.enable_grad():
+        features = backbone(torch.zeros(1, 3, 64, 64))[:num_stages]
+        total = torch.stack([feature.sum() for feature in features]).sum()
+    if not total.requires_grad:
+        return  # they do not learn anyway
+    for param, grad in zip(
+        params, torch.autograd.grad(total, params, allow_unused=True), strict=True
+    ):
+        param.requires_grad_(grad is None)
 
 
 def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone:

@@ -11,7 +11,7 @@ from torch import Tensor
 from wsss_core.cam import normalize_cam
 from wsss_core.config.cam import CamConfig
 from wsss_core.dataset import Dataset
-from wsss_core.inference import ImagePyramid, image_pyramids, resample
+from wsss_core.inference import ImagePyramid, image_pyramids, mixed_precision, resample
 from wsss_core.models.cam_net import CamNet
 
 
@@ -57,7 +57,7 @@ def sum_scales(net: CamNet, pyramid: ImagePyramid, channels: list[int]) -> Tenso
     if not channels:
         return total
     for variants in pyramid.scaled:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             cam = net.infer(variants.to(device, non_blocking=True))
         cam = cam[:, channels].float()
         cam = resample(

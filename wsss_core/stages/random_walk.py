@@ -22,7 +22,7 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.dataset import Dataset
 from wsss_core.errors import UserError
-from wsss_core.inference import image_pyramids
+from wsss_core.inference import image_pyramids, mixed_precision
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.scores import ScoreReader, ScoreRecord
 from wsss_core.weights import load_weights
@@ -93,7 +93,7 @@ def pseudo_label(
     if not cam.class_ids:
         return np.zeros((height, width), dtype=np.uint8)
     device = net.backbone.mean.device
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with mixed_precision(device):
         features = net(image.to(device, non_blocking=True))
     scores = torch.from_numpy(cam.scores).to(device)[None]
     background = (1 - scores.amax(dim=1, keepdim=True)) ** config.exponent

@@ -17,7 +17,7 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import Dataset
 from wsss_core.errors import UserError
-from wsss_core.inference import ImagePyramid, image_pyramids, resample
+from wsss_core.inference import ImagePyramid, image_pyramids, mixed_precision, resample
 from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.weights import load_weights
 
@@ -106,7 +106,7 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
     grid = (math.ceil(height / PROB_STRIDE), math.ceil(width / PROB_STRIDE))
     terms = []
     for views in pyramid.scaled:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             logits = network(views.to(device, non_blocking=True))
         logits = resample(logits.float(), covered=views.shape[2:], stride=network.stride, grid=grid)
         # The mirror image is mirrored back only on the grid: cells that stick out of the image
