@@ -227,6 +227,20 @@ def affinity_options(wildcards, input):
 # --- segmentation ---
 
 
+def segmenter_inputs(wildcards):
+    """What the segmenter starts from, unless that is the ImageNet weights of its backbone."""
+    init = EXPERIMENT.segmenter.init
+    if init == "imagenet":
+        return {}
+    if init == "classifier":
+        return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}
+    return {"init": init.weights}
+
+
+def segmenter_options(wildcards, input):
+    return options(input, "init")
+
+
 def segment_probs():
     """The second output of segment, which only a CRF reads.
 

@@ -3,6 +3,7 @@
 
 rule train_segmenter:
     input:
+        unpack(segmenter_inputs),
         pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
@@ -23,14 +24,15 @@ rule train_segmenter:
         runtime=2880,
     params:
         dataset=data_dir,
+        options=segmenter_options,
         config=section_json("segmenter"),
         code=stage_code("train_segmenter"),
     message:
         "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
-        " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} --gpus {resources.gpu}"
-        " --threads {threads} --code {params.code} --output {output.weights}"
+        " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
+        " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 
 

@@ -14,6 +14,7 @@ from wsss_core.errors import UserError
 
 PROJECT = Path(__file__).parent.parent
 PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())
+PAPER_WEIGHTS = PAPER["classifier"]["backbone"]["weights"]
 
 
 def merged(base: Any, changes: Any) -> Any:
@@ -153,6 +154,24 @@ def test_config_yaml_spells_out_every_key():
             "x.yaml: methods.seam.init: got 3; expected a valid string",
         ),
         (
+            {"segmenter": {"init": "clasifier"}},
+            "x.yaml: segmenter.init: got 'clasifier'; expected 'imagenet' or 'classifier'",
+        ),
+        (
+            {"segmenter": {"init": {"weights": "deeplab.pt", "sha": "0"}}},
+            "x.yaml: segmenter.init.sha: unknown key 'sha'; did you mean sha256?",
+        ),
+        (
+            {"segmenter": {"init": "classifier", "backbone": {"weights": PAPER_WEIGHTS}}},
+            "config.yaml: segmenter.backbone.name: got 'resnet101.tv_in1k'; "
+            "expected the classifier's 'resnet38d', which init names",
+        ),
+        (
+            {"segmenter": {"init": "classifier", "backbone": {"name": "resnet38d"}}},
+            "config.yaml: segmenter.backbone.weights: got 'timm'; "
+            f"expected the classifier's {PAPER_WEIGHTS!r}, which init names",
+        ),
+        (
             {"evaluation": {"splits": []}},
             "x.yaml: evaluation.splits: is too short; expected at least 1",
         ),
@@ -168,6 +187,15 @@ def test_a_method_that_starts_from_a_file_needs_no_training():
     method = load_experiment(merged(PAPER, changes)).methods["seam"]
     assert method.model_dump(mode="json")["init"] == init
     assert type(method).model_validate_json(method.model_dump_json()) == method
+
+
+def test_segmenter_may_go_on_with_the_classifier_at_another_stride():
+    backbone = {"name": "tf_efficientnet_lite0", "weights": "package:efficientnet-lite0"}
+    changes = {
+        "classifier": {"backbone": backbone | {"output_stride": 16}},
+        "segmenter": {"init": "classifier", "backbone": backbone | {"output_stride": 8}},
+    }
+    assert load_experiment(merged(PAPER, changes)).segmenter.init == "classifier"
 
 
 def test_name_of_a_method_is_part_of_a_path():

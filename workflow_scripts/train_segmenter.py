@@ -9,9 +9,7 @@ import torch
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.engine import state_key, train, write_history
-from wsss_core.errors import run_command
-from wsss_core.imports.pretrained import load_pretrained
-from wsss_core.models.deeplab import build_deeplab
+from wsss_core.errors import UserError, run_command
 from wsss_core.stages.segmenter import (
     LOSS_WEIGHTS,
     SegmenterSamples,
@@ -19,6 +17,7 @@ from wsss_core.stages.segmenter import (
     find_pseudo_labels,
     pseudo_labels_digest,
     segmenter_metadata,
+    start_segmenter,
 )
 from wsss_core.weights import save_weights
 
@@ -30,6 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--pseudo-labels", type=Path, nargs="+", required=True, help="directories of <image>.png"
     )
+    parser.add_argument("--init", type=Path, help="weights file to start from; default: ImageNet")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness")
     parser.add_argument("--gpus", type=int, default=0, help="0 trains on the CPU")
     parser.add_argument("--threads", type=int, default=1)
@@ -39,14 +39,16 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="section 'segmenter' as JSON")
     args = parser.parse_args()
     config = SegmenterConfig.model_validate_json(args.config)
+    if config.init != "imagenet" and args.init is None:
+        raise UserError("--init: the config's init is not imagenet, expected a weights file")
 
     dataset = open_dataset(args.dataset)
     labels = find_pseudo_labels(args.pseudo_labels, dataset.split(TRAIN_SPLIT))
     torch.manual_seed(args.seed)
-    network = build_deeplab(config, num_classes=1 + len(dataset.class_names), load=load_pretrained)
+    network = start_segmenter(config, num_classes=1 + len(dataset.class_names), init=args.init)
     samples = SegmenterSamples(dataset, labels, config=config, fill=network.backbone.fill)
     work_dir = args.output.parent / "state"
-    inputs = (dataset.class_names, pseudo_labels_digest(labels))
+    inputs = (dataset.class_names, pseudo_labels_digest(labels), *filter(None, [args.init]))
     history = train(
         SegmenterTraining(network),
         samples,

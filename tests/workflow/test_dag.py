@@ -85,6 +85,19 @@ def test_weights_from_outside_are_an_input(tmp_path):
     assert "--method cam --seed 0  --gpus" in run.stdout
 
 
+def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):
+    backbone = "backbone: {name: resnet38d, weights: w.pth}"
+    (tmp_path / "x.yaml").write_text(
+        f"classifier: {{{backbone}}}\nsegmenter: {{init: classifier, {backbone}}}"
+    )
+    run = dry_run("--printshellcmds", "--configfile", "x.yaml", directory=tmp_path)
+    for method in ("seam", "sb"):
+        weights = f"results/voc12/{method}/seed0/classifier/weights.pt"
+        assert re.search(rf"train_segmenter .*/{method}/.* --init {weights} --gpus", run.stdout)
+    plain = dry_run("--printshellcmds", directory=tmp_path)
+    assert not re.search(r"train_segmenter .* --init", plain.stdout)
+
+
 def test_no_crf_after_segmentation(tmp_path):
     (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
     run = dry_run("--printshellcmds", "--configfile", "plain.yaml", directory=tmp_path)

@@ -21,7 +21,8 @@ from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig
 from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.config.dataset import DatasetConfig
-from wsss_core.config.methods import INIT_TAGS, MethodConfig
+from wsss_core.config.init_file import INIT_TAGS
+from wsss_core.config.methods import MethodConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
@@ -123,6 +124,7 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
             text = f"the classifier is {method.classifier!r}; expected 'seam', or null here"
             yield ("methods", name, "smoothing"), text
     yield from _cycles(methods)
+    yield from _other_backbone(experiment)
     done: set[tuple[str, int]] = set()
     for index, run in enumerate(experiment.runs):
         if run.method not in methods:
@@ -160,6 +162,21 @@ def _cycles(methods: Mapping[str, MethodConfig]) -> Iterator[tuple[Key, str]]:
     for name in methods:
         if name not in finished:
             yield from visit(name, (name,))
+
+
+def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:
+    """Finds why a segmenter that starts from the classifier cannot have its backbone.
+
+    The weights are replaced, but how the image is normalised goes by them.
+    """
+    if experiment.segmenter.init != "classifier":
+        return
+    ours, theirs = experiment.segmenter.backbone, experiment.classifier.backbone
+    for key in ("name", "weights"):
+        value, expected = getattr(ours, key), getattr(theirs, key)
+        if value != expected:
+            text = f"got {value!r}; expected the classifier's {expected!r}, which init names"
+            yield ("segmenter", "backbone", key), text
 
 
 def _own_mistakes(error: ValidationError) -> Iterator[ErrorDetails]:

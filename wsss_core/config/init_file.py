@@ -1,8 +1,15 @@
 """Config of weights that come from outside of the experiment."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Discriminator, Field, Tag
 
 from wsss_core.config.base import Strict
+
+INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after the key in a mistake's place
+
+Name = TypeVar("Name")
 
 
 class InitFile(Strict):
@@ -14,3 +21,13 @@ class InitFile(Strict):
         pattern=r"^[0-9a-f]{64}$",
         description="what the file must have, in lower case; null: anything",
     )
+
+
+def _init_tag(value: Any) -> str:
+    return INIT_TAGS[isinstance(value, (Mapping, InitFile))]
+
+
+NameOrFile = Annotated[
+    Annotated[Name, Tag(INIT_TAGS[0])] | Annotated[InitFile, Tag(INIT_TAGS[1])],
+    Discriminator(_init_tag),
+]

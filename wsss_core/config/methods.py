@@ -1,12 +1,11 @@
 """Config of the methods: which classifier is trained, from what, and with which branch."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from wsss_core.config.base import Strict
-from wsss_core.config.init_file import InitFile
+from wsss_core.config.init_file import InitFile, NameOrFile
 
 
 class SmoothingConfig(Strict):
@@ -47,21 +46,13 @@ class SmoothingConfig(Strict):
     )
 
 
-INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after 'init' in the place of a mistake
-
-
-def _init_tag(value: Any) -> str:
-    return INIT_TAGS[isinstance(value, (Mapping, InitFile))]
-
-
 class MethodConfig(Strict):
     """One way to train the classifier. Ablations are methods too."""
 
     classifier: Literal["cam", "seam"]
-    init: Annotated[
-        Annotated[str, Tag(INIT_TAGS[0])] | Annotated[InitFile, Tag(INIT_TAGS[1])],
-        Discriminator(_init_tag),
-    ] = Field("imagenet", description="'imagenet', the method it starts from, or a file")
+    init: NameOrFile[str] = Field(
+        "imagenet", description="'imagenet', the method it starts from, or a file"
+    )
     epochs: int = Field(ge=0, description="0, to take the weights as they are, only after a file")
     output_stride: Literal[8, 16, 32] | None = Field(
         None, description="instead of the backbone's own; same weights, finer or coarser map"

@@ -1,10 +1,11 @@
 """Config of the segmentation network and of its training on pseudo labels."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.init_file import NameOrFile
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
 
 
@@ -12,6 +13,13 @@ class SegmenterConfig(TrainingConfig):
     """DeepLab-v2 (Chen et al., TPAMI 2018) on any backbone."""
 
     backbone: BackboneConfig
+    init: NameOrFile[Literal["imagenet", "classifier"]] = Field(
+        "imagenet",
+        description=(
+            "'imagenet': the backbone's own weights; 'classifier': the backbone of the method's "
+            "trained classifier, which must be the same network; or a segmenter of ours in a file"
+        ),
+    )
     rates: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (6, 12, 18, 24),
         min_length=1,

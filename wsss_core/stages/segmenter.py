@@ -10,12 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import IGNORE_INDEX, Dataset
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
+from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
+from wsss_core.imports.layout import check_tensors, tensor_shapes
+from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.segmentation import segmentation_loss
-from wsss_core.models.deeplab import DeepLab
+from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 
 LOSS_WEIGHTS = {"cross_entropy": 1.0}
@@ -121,6 +125,40 @@ class SegmenterSamples:
                 f"{path}: class index {highest}, expected 0 to {len(self.dataset.class_names)} "
                 f"or {IGNORE_INDEX}"
             )
+
+
+def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | None) -> DeepLab:
+    """Builds the network that the training starts from.
+
+    Args:
+        config: Network, and the weights of its backbone.
+        num_classes: C, background included.
+        init: Weights file of a whole segmenter or, if the config starts from the classifier, of
+            that; None: the backbone's ImageNet weights.
+
+    Raises:
+        UserError: The file holds another network or is not the one that the config means.
+    """
+    if init is None:
+        return build_deeplab(config, num_classes=num_classes, load=load_pretrained)
+    network = build_deeplab(config, num_classes=num_classes)
+    if isinstance(config.init, InitFile):
+        check_sha256(init, config.init.sha256)
+        _load(network, read_checkpoint(init), what=f"{init}: does not fit the segmenter")
+        return network
+    prefix = "backbone."
+    backbone = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in read_checkpoint(init).items()
+        if name.startswith(prefix)
+    }
+    _load(network.backbone, backbone, what=f"{init}: its backbone is not the segmenter's")
+    return network
+
+
+def _load(module: nn.Module, tensors: dict[str, Tensor], *, what: str) -> None:
+    check_tensors(tensors, tensor_shapes(module.state_dict()), what=what)
+    module.load_state_dict(tensors)
 
 
 class SegmenterTraining(nn.Module):
