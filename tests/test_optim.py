@@ -33,22 +33,50 @@ def layers() -> dict[str, list[nn.Parameter]]:
     }
 
 
-@pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_heads_learn_faster_and_biases_do_not_decay(name):
-    groups = layers()
-    config = OptimConfig(name=name, lr=0.01, head_lr_factor=10, weight_decay=5e-4)
-    optimizer = build_optimizer(groups, config)
-    found = {
+def settings_of(optimizer: torch.optim.Optimizer) -> dict[int, tuple[float, float, float]]:
+    """Learning rate, initial learning rate and weight decay of each parameter, by its id."""
+    return {
         id(p): (group["lr"], group["initial_lr"], group["weight_decay"])
         for group in optimizer.param_groups
         for p in group["params"]
     }
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_heads_learn_faster_and_biases_do_not_decay(name):
+    groups = layers()
+    config = OptimConfig(name=name, lr=0.01, head_lr_factor=10, weight_decay=5e-4)
     weight, bias = groups["head"]
-    assert found == {
+    assert settings_of(build_optimizer(groups, config)) == {
         id(groups["backbone"][0]): (0.01, 0.01, 5e-4),
         id(weight): (0.1, 0.1, 5e-4),
         id(bias): (0.1, 0.1, 0.0),
     }
+
+
+def test_the_four_rates_of_the_published_segmenter():
+    groups = layers()
+    groups["backbone"].append(nn.Parameter(torch.ones(2)))
+    config = OptimConfig(lr=2.0, head_lr_factor=10, bias_lr_factor=2, weight_decay=5e-4)
+    weight, _, bias = groups["backbone"]
+    new_weight, new_bias = groups["head"]
+    assert settings_of(build_optimizer(groups, config)) == {
+        id(weight): (2.0, 2.0, 5e-4),
+        id(bias): (4.0, 4.0, 0.0),
+        id(new_weight): (20.0, 20.0, 5e-4),
+        id(new_bias): (40.0, 40.0, 0.0),
+    }
+
+
+def test_a_further_group_is_a_matter_of_the_config():
+    class BranchConfig(OptimConfig):
+        def lr_factor(self, group: str) -> float:
+            return 3.0 if group == "branch" else super().lr_factor(group)
+
+    groups = layers() | {"branch": [nn.Parameter(torch.ones(1, 1))]}
+    found = settings_of(build_optimizer(groups, BranchConfig(lr=1.0)))
+    assert found[id(groups["branch"][0])] == (3.0, 3.0, 5e-4)
+    assert found[id(groups["head"][0])] == (10.0, 10.0, 5e-4)
 
 
 def test_two_steps_of_sgd_by_hand():

@@ -13,6 +13,9 @@ class OptimConfig(Strict):
     name: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.01, gt=0, description="learning rate of pretrained weights")
     head_lr_factor: float = Field(10.0, gt=0, description="new layers learn this much faster")
+    bias_lr_factor: float = Field(
+        1.0, gt=0, description="biases, pretrained and new, learn this much faster than weights"
+    )
     weight_decay: float = Field(5e-4, ge=0)
     momentum: float = Field(
         5e-4,
@@ -24,6 +27,10 @@ class OptimConfig(Strict):
         ),
     )
     poly_power: float = Field(0.9, ge=0, description="lr * (1 - step / steps) ** poly_power")
+
+    def lr_factor(self, group: str) -> float:
+        """How much faster than pretrained weights a group of layers learns, by the group's name."""
+        return {"backbone": 1.0, "head": self.head_lr_factor}[group]
 
 
 class TrainingConfig(Strict):
