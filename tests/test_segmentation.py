@@ -246,6 +246,28 @@ def test_a_weights_file_is_all_that_is_needed(weights: Path) -> None:
     assert not network.training
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head": "large_fov", "rates": (2,)},
+        {"head": "deeplabv3", "rates": (1, 2)},
+        {"multi_scale": (0.75, 0.5)},
+    ],
+)
+def test_every_network_is_rebuilt_from_its_file(tmp_path: Path, changes) -> None:
+    backbone = BackboneConfig(name="test_byobnet", output_stride=8)
+    config = SegmenterConfig(backbone=backbone, epochs=1, **changes)
+    torch.manual_seed(0)
+    network = build_deeplab(config, num_classes=3)
+    image = torch.rand(2, 3, 48, 64)
+    network.train()(image)  # moves the statistics of the head's BatchNorms
+    path = tmp_path / "w.pt"
+    save_weights(path, network.state_dict(), segmenter_metadata(config, CLASSES))
+    rebuilt = load_segmenter(path, CLASSES)
+    assert torch.equal(rebuilt(image), network.eval()(image))
+    assert rebuilt.scales == network.scales
+
+
 def test_weights_of_something_else_are_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"w\.pt: trained on the classes red, green; .* cat"):
         load_segmenter(weights, ("cat",))

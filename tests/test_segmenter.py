@@ -1,5 +1,7 @@
 """Training of the segmentation network: samples, pseudo labels, and a network that learns."""
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,11 @@ from wsss_core.dataset import Dataset
 from wsss_core.engine import train
 from wsss_core.errors import UserError
 from wsss_core.images import write_mask
-from wsss_core.models.deeplab import Aspp, DeepLab
+from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
+from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.optim import build_optimizer
 from wsss_core.stages.segmenter import (
-    LOSS_WEIGHTS,
     SegmenterSamples,
     SegmenterTraining,
     find_pseudo_labels,
@@ -160,6 +163,12 @@ def test_bad_pseudo_labels_are_named(dataset, tmp_path: Path) -> None:
         ({"scale": (0, 1)}, "expected 0 < lowest <= highest"),
         ({"rates": ()}, "rates"),
         ({"rate": (6,)}, "rate"),
+        ({"multi_scale": (1.0,)}, "multi_scale"),
+        ({"head": "fov"}, "'aspp', 'large_fov' or 'deeplabv3'"),
+        ({"head": "large_fov"}, r"rates is \[6, 12, 18, 24\]; expected one dilation for large_fov"),
+        ({"head": "deeplabv3", "batch_size": 1}, "batch_size is 1; expected at least 2"),
+        ({"init": "coco"}, "head is 'aspp'; expected 'deeplabv3', as init is 'coco'"),
+        ({"init": "coco", "head": "deeplabv3"}, "extra_supervision is null; expected 'COCO masks'"),
     ],
 )
 def test_config_names_a_bad_value(change, message: str) -> None:
@@ -181,6 +190,78 @@ def test_param_groups_are_all_parameters_once() -> None:
     assert {id(p) for p in groups["head"]} == {id(p) for p in model.network.head.parameters()}
     together = [id(p) for group in groups.values() for p in group]
     assert sorted(together) == sorted(id(p) for p in model.parameters())
+
+
+def _rates(network: DeepLab) -> dict[str, tuple[float, float]]:
+    """Learning rate and weight decay of each trained parameter, by name, as in config.yaml."""
+    config = OptimConfig(lr=2.5e-4, head_lr_factor=10, bias_lr_factor=2, momentum=0.9)
+    model = SegmenterTraining(network)
+    optimizer = build_optimizer(model.param_groups(), config)
+    names = {id(p): name for name, p in network.named_parameters()}
+    return {
+        names[id(p)]: (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+
+
+def test_rates_over_resnet38d() -> None:
+    """Its BatchNorms and first layers are frozen, its convolutions have no biases."""
+    backbone = ResNet38d(width=1 / 32)
+    rates = _rates(DeepLab(backbone, LargeFov(backbone.channels[-1], 3, rate=12)))
+    assert {name: rates.pop(name) for name in list(rates) if name.startswith("head.")} == {
+        "head.fov.weight": (2.5e-3, 5e-4),
+        "head.mix.weight": (2.5e-3, 5e-4),
+        "head.classifier.weight": (2.5e-3, 5e-4),
+        "head.classifier.bias": (5e-3, 0.0),
+    }
+    assert set(rates.values()) == {(2.5e-4, 5e-4)}
+    assert all(re.fullmatch(r"backbone\.b[3-7](_\d)?\.conv_branch\w+\.weight", n) for n in rates)
+    assert len(rates) == sum(p.requires_grad for p in backbone.parameters())
+
+
+def test_rates_over_resnet101() -> None:
+    """DeepLab-v2 as published: convolutions x1, the head's weights x10 and biases x20."""
+    config = _config(backbone=BackboneConfig(name="resnet101", output_stride=8))
+    rates = _rates(build_deeplab(config, num_classes=3))
+    for index in range(4):
+        assert rates.pop(f"head.branches.{index}.weight") == (2.5e-3, 5e-4)
+        assert rates.pop(f"head.branches.{index}.bias") == (5e-3, 0.0)
+    assert set(rates.values()) == {(2.5e-4, 5e-4)}
+    assert len(rates) == 104  # 1 + 3 * 33 convolutions and 4 projections
+
+
+def test_each_scale_has_a_loss_and_so_has_their_highest() -> None:
+    torch.manual_seed(0)
+    network = DeepLab(_Cells(), nn.Conv2d(8, 3, 1), scales=(0.75, 0.5))
+    model = SegmenterTraining(network)
+    mask = torch.randint(0, 3, (2, 64, 64), dtype=torch.uint8)
+    losses = model({"image": torch.rand(2, 3, 64, 64), "mask": mask})
+    assert model.loss_weights == {
+        "cross_entropy": 1.0,
+        "cross_entropy_0.75": 1.0,
+        "cross_entropy_0.5": 1.0,
+        "cross_entropy_max": 1.0,
+    }
+    assert losses.keys() == model.loss_weights.keys()
+    assert len({round(loss.item(), 6) for loss in losses.values()}) == 4
+
+
+def test_losses_of_the_scales_by_hand() -> None:
+    """Logits that are the same everywhere: class 0 is surest at full size, class 1 at half."""
+
+    class Sizes(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            value = [2.0, 0.0] if x.shape[-1] == 4 else [0.0, 2.0]
+            return torch.tensor(value).view(1, 2, 1, 1).expand(1, 2, *x.shape[2:])
+
+    model = SegmenterTraining(DeepLab(_Cells(), Sizes(), scales=(0.5,)))
+    mask = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    mask[:, 0] = 255
+    losses = model({"image": torch.rand(1, 3, 32, 32), "mask": mask})
+    assert losses["cross_entropy"].item() == pytest.approx(math.log(1 + math.exp(-2)))
+    assert losses["cross_entropy_0.5"].item() == pytest.approx(math.log(1 + math.exp(2)))
+    assert losses["cross_entropy_max"].item() == pytest.approx(math.log(2))
 
 
 class _Cells(nn.Module):
@@ -205,7 +286,7 @@ def test_network_learns_the_colours(dataset, labels, tmp_path: Path) -> None:
         SegmenterTraining(DeepLab(_Cells(), Aspp(8, 3, rates=(1,)))),
         SegmenterSamples(dataset, labels, config=config, fill=FILL),
         config=config,
-        loss_weights=LOSS_WEIGHTS,
+        loss_weights={"cross_entropy": 1.0},
         seed=0,
         gpus=0,
         threads=1,

@@ -1,7 +1,10 @@
 """Segmenters that start from a trained network: the method's classifier, or a segmenter of ours."""
 
 import pytest
+import timm
 import torch
+from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.segmenter import SegmenterConfig
@@ -60,3 +63,73 @@ def test_our_own_segmenter_is_taken_as_it_is(tmp_path):
         start(path, init, rates=[1, 2])
     with pytest.raises(UserError, match=r"ours\.pt: sha256 is \w+; expected 0+$"):
         start(path, init | {"sha256": "0" * 64})
+
+
+@pytest.fixture
+def torchvisions(tmp_path, monkeypatch):
+    """A short ResNet in place of ResNet-101, torchvision's DeepLabv3 on it, and its file."""
+    create, layers = timm.create_model, (1, 2, 2, 2)
+    monkeypatch.setattr(
+        "timm.create_model", lambda name, **options: create(name, **options | {"layers": layers})
+    )
+    torch.manual_seed(2)
+    dilated = [False, True, True]
+    resnet = ResNet(Bottleneck, list(layers), replace_stride_with_dilation=dilated).eval()
+    head = DeepLabHead(2048, 21, atrous_rates=(2, 3)).eval()
+    for norm in (m for m in (*resnet.modules(), *head.modules()) if hasattr(m, "running_var")):
+        norm.running_var.uniform_(0.5, 1.5)
+        norm.running_mean.normal_(std=0.1)
+    content = {
+        f"{prefix}.{name}": tensor
+        for prefix, module in (("backbone", resnet), ("classifier", head), ("aux_classifier", head))
+        for name, tensor in module.state_dict().items()
+        if not name.startswith("fc.")
+    }
+    path = tmp_path / "deeplabv3.pth"
+    torch.save(content, path)
+    return resnet, head, path
+
+
+DEEPLABV3 = {
+    "backbone": {"name": "resnet101", "output_stride": 8, "weights": "timm"},
+    "head": "deeplabv3",
+    "rates": [2, 3],
+    "extra_supervision": "COCO masks",
+}
+
+
+@torch.no_grad()
+def test_torchvisions_file_gives_torchvisions_network(torchvisions):
+    resnet, head, path = torchvisions
+    network = start(path, {"weights": str(path)}, **DEEPLABV3).eval()
+    assert network.head[4].weight.shape == (3, 256, 1, 1)
+    network.head[4] = head[4]  # otherwise the classes start anew
+    network.backbone.shift = 0
+    image = torch.rand(1, 3, 64, 96)
+    x = resnet.maxpool(resnet.bn1(resnet.conv1(network.backbone.normalize(image))).relu())
+    theirs = head(resnet.layer4(resnet.layer3(resnet.layer2(resnet.layer1(x)))))
+    error = (network(image) - theirs).abs().max()
+    assert error < 1e-4 * theirs.abs().max()
+
+
+def test_coco_is_torchvisions_download(torchvisions, monkeypatch):
+    _, head, path = torchvisions
+    monkeypatch.setattr(
+        "wsss_core.stages.segmenter.download_coco", lambda: torch.load(path, weights_only=True)
+    )
+    network = start(None, "coco", **DEEPLABV3)
+    assert torch.equal(network.head[1].weight, head[1].weight)
+
+
+def test_masks_are_not_learnt_from_unsaid(torchvisions):
+    path = torchvisions[-1]
+    init = {"weights": str(path)}
+    expected = r"v3\.pth: a DeepLabv3, trained on masks; expected head .* that says so$"
+    with pytest.raises(UserError, match=expected):
+        start(path, init, **DEEPLABV3 | {"extra_supervision": None})
+    with pytest.raises(UserError, match=expected):
+        start(path, init, **DEEPLABV3 | {"head": "aspp"})
+    with pytest.raises(
+        UserError, match=r"fit the head 'deeplabv3': missing: 0\.convs\.3\.0\.weight"
+    ):
+        start(path, init, **DEEPLABV3 | {"rates": [2, 3, 4]})

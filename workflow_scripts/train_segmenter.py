@@ -11,7 +11,6 @@ from wsss_core.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.engine import state_key, train, write_history
 from wsss_core.errors import UserError, run_command
 from wsss_core.stages.segmenter import (
-    LOSS_WEIGHTS,
     SegmenterSamples,
     SegmenterTraining,
     find_pseudo_labels,
@@ -39,8 +38,8 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="section 'segmenter' as JSON")
     args = parser.parse_args()
     config = SegmenterConfig.model_validate_json(args.config)
-    if config.init != "imagenet" and args.init is None:
-        raise UserError("--init: the config's init is not imagenet, expected a weights file")
+    if config.init not in ("imagenet", "coco") and args.init is None:
+        raise UserError("--init: the config does not start from imagenet, expected a weights file")
 
     dataset = open_dataset(args.dataset)
     labels = find_pseudo_labels(args.pseudo_labels, dataset.split(TRAIN_SPLIT))
@@ -49,11 +48,12 @@ def main() -> None:
     samples = SegmenterSamples(dataset, labels, config=config, fill=network.backbone.fill)
     work_dir = args.output.parent / "state"
     inputs = (dataset.class_names, pseudo_labels_digest(labels), *filter(None, [args.init]))
+    model = SegmenterTraining(network)
     history = train(
-        SegmenterTraining(network),
+        model,
         samples,
         config=config,
-        loss_weights=LOSS_WEIGHTS,
+        loss_weights=model.loss_weights,
         seed=args.seed,
         gpus=args.gpus,
         threads=args.threads,

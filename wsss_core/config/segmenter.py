@@ -10,20 +10,54 @@ from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
 
 
 class SegmenterConfig(TrainingConfig):
-    """DeepLab-v2 (Chen et al., TPAMI 2018) on any backbone."""
+    """DeepLab on any backbone: version 1, 2 (Chen et al., TPAMI 2018) or 3, by its head."""
 
     backbone: BackboneConfig
-    init: NameOrFile[Literal["imagenet", "classifier"]] = Field(
+    init: NameOrFile[Literal["imagenet", "classifier", "coco"]] = Field(
         "imagenet",
         description=(
             "'imagenet': the backbone's own weights; 'classifier': the backbone of the method's "
-            "trained classifier, which must be the same network; or a segmenter of ours in a file"
+            "trained classifier, which must be the same network; 'coco': torchvision's DeepLabv3 "
+            "trained on masks of COCO; or a file of that or of a segmenter of ours"
+        ),
+    )
+    extra_supervision: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "what the initial weights have learnt from besides ImageNet and image-level labels, "
+            "such as 'COCO masks'; shown with all scores that follow from it"
+        ),
+    )
+    head: Literal["aspp", "large_fov", "deeplabv3"] = Field(
+        "aspp",
+        description=(
+            "'aspp' (DeepLab-v2), 'large_fov' (DeepLab-v1, as SEAM's authors have it), or "
+            "'deeplabv3' (torchvision's)"
         ),
     )
     rates: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (6, 12, 18, 24),
         min_length=1,
-        description="dilations of the parallel 3x3 convolutions (ASPP), in feature-map cells",
+        description=(
+            "dilations of the head's 3x3 convolutions, in feature-map cells: parallel ones, or the "
+            "only one of 'large_fov'"
+        ),
+    )
+    bn_momentum: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description=(
+            "share of a batch in the running statistics of the head's BatchNorms; 'aspp' has none"
+        ),
+    )
+    multi_scale: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (),
+        description=(
+            "factors on the image's size at which the network looks at it again, in training and "
+            "in inference; the highest logit counts (DeepLab-v2's MSC)"
+        ),
     )
     crop_size: int = Field(320, ge=32, multiple_of=32)
     scale: tuple[float, float] = Field(
@@ -38,4 +72,23 @@ class SegmenterConfig(TrainingConfig):
         low, high = self.scale
         if not 0 < low <= high:
             raise ValueError(f"scale is {list(self.scale)}, expected 0 < lowest <= highest")
+        return self
+
+    @model_validator(mode="after")
+    def _head_can_be_built(self) -> Self:
+        if self.head == "large_fov" and len(self.rates) > 1:
+            raise ValueError(f"rates is {list(self.rates)}; expected one dilation for large_fov")
+        if self.head == "deeplabv3" and self.batch_size == 1:
+            # It has a BatchNorm on a single cell per image.
+            raise ValueError("batch_size is 1; expected at least 2 for deeplabv3")
+        return self
+
+    @model_validator(mode="after")
+    def _masks_of_coco_are_told(self) -> Self:
+        if self.init == "coco" and self.head != "deeplabv3":
+            raise ValueError(f"head is '{self.head}'; expected 'deeplabv3', as init is 'coco'")
+        if self.init == "coco" and self.extra_supervision is None:
+            raise ValueError(
+                "extra_supervision is null; expected 'COCO masks' or the like, as init is 'coco'"
+            )
         return self

@@ -1,6 +1,7 @@
 """Names and shapes of the tensors in a file, and how they differ from those of a network."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -8,12 +9,22 @@ from wsss_core.errors import UserError, name_some
 
 Tensors = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
+T = TypeVar("T")
 COUNTER = "num_batches_tracked"  # of BatchNorms: newer versions of torch save it, nothing reads it
 
 
 def tensor_shapes(tensors: Mapping[str, Tensor]) -> Shapes:
     """Lists the shapes of a state dict, without those of BatchNorms' counters."""
     return {name: tuple(t.shape) for name, t in tensors.items() if not name.endswith(COUNTER)}
+
+
+def below(prefix: str, tensors: Mapping[str, T]) -> dict[str, T]:
+    """Those whose names begin so, named by the rest."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def differences(found: Shapes, expected: Shapes) -> str:

@@ -35,12 +35,38 @@ def load_pretrained(network: nn.Module, config: BackboneConfig) -> None:
     is_params = config.name == "resnet38d" and path.suffix == ".params"
     tensors = _read_arrays(path) if is_params else read_checkpoint(path)
     translate = _translation(config.name, is_params=is_params)
+    _put(network, tensors, translate, name=config.name, source=str(path))
+
+
+def load_tensors(
+    network: nn.Module, config: BackboneConfig, *, tensors: Tensors, source: str
+) -> None:
+    """Loads weights that have been read already; otherwise as `load_pretrained`.
+
+    Args:
+        network: Changed in place.
+        config: Names the network.
+        tensors: As the published file of the network has them.
+        source: Name of the file, for messages.
+    """
+    translate = _translation(config.name, is_params=False)
+    _put(network, tensors, translate, name=config.name, source=source)
+
+
+def _put(
+    network: nn.Module,
+    tensors: Tensors,
+    translate: Callable[..., Tensors] | None,
+    *,
+    name: str,
+    source: str,
+) -> None:
     if translate is None:
-        network.load_state_dict(_in_order(network, tensors, path, config.name))
+        network.load_state_dict(_in_order(network, tensors, source, name))
         return
     state = network.state_dict()
-    counters = {name: state[name] for name in state if name.endswith(COUNTER)}
-    translated = translate(tensors, tensor_shapes(state), source=str(path))
+    counters = {key: state[key] for key in state if key.endswith(COUNTER)}
+    translated = translate(tensors, tensor_shapes(state), source=source)
     network.load_state_dict(translated | counters)
 
 
@@ -65,7 +91,7 @@ def _translation(name: str, *, is_params: bool) -> Callable[..., Tensors] | None
     return resnet101.from_torchvision if name.split(".")[0] == "resnet101" else None
 
 
-def _in_order(network: nn.Module, tensors: Tensors, path: Path, name: str) -> Tensors:
+def _in_order(network: nn.Module, tensors: Tensors, source: str, name: str) -> Tensors:
     """Renames weights whose tensors have the network's order but other names.
 
     The file may go on after the network's last tensor, with the layers of its classifier.
@@ -77,10 +103,10 @@ def _in_order(network: nn.Module, tensors: Tensors, path: Path, name: str) -> Te
     ):
         if tensor.shape != their_tensor.shape:
             raise UserError(
-                f"{path}: tensor '{their_key}' has shape {tuple(their_tensor.shape)}, but "
+                f"{source}: tensor '{their_key}' has shape {tuple(their_tensor.shape)}, but "
                 f"'{key}' of backbone '{name}' has {tuple(tensor.shape)}"
             )
         loaded[key] = their_tensor
     if len(loaded) < len(ours):
-        raise UserError(f"{path}: {len(tensors)} tensors, backbone '{name}' has {len(ours)}")
+        raise UserError(f"{source}: {len(tensors)} tensors, backbone '{name}' has {len(ours)}")
     return loaded

@@ -1,16 +1,20 @@
-"""DeepLab-v2: a backbone and atrous spatial pyramid pooling.
+"""DeepLab: a backbone and a head that classifies its cells, over one or more scales.
 
 Letters: B batch, C classes (background first), D channels, R rates, H W image, h w feature map.
 """
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.models.backbone import Backbone, Loader, build_backbone
+from wsss_core.models.large_fov import LargeFov
 
 
 class Aspp(nn.Module):
@@ -50,20 +54,61 @@ class Aspp(nn.Module):
 class DeepLab(nn.Module):
     """A backbone whose last feature map is classified cell by cell.
 
+    It can look at smaller versions of the image too, and believes whichever is surest (DeepLab-v2's
+    multi-scale inputs, MSC).
+
     Attributes:
         stride: Image pixels per cell of the logits.
+        scales: Factors on the image's size, below 1, at which it is looked at again.
     """
 
-    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+    def __init__(
+        self, backbone: Backbone, head: nn.Module, *, scales: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.stride = backbone.strides[-1]
+        self.scales = tuple(scales)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] in [0, 1] -> logits [B, C, H / stride, W / stride], rounded up."""
+        """Image [B, 3, H, W] in [0, 1] -> logits [B, C, H / stride, W / stride], rounded up.
+
+        The highest over the scales, for each class by itself.
+        """
+        return highest(self.at_scales(image))
+
+    def at_scales(self, image: Tensor) -> list[Tensor]:
+        """Logits of the image itself and at each of `scales`, all on the grid of the first."""
+        logits = self._classify(image)
+        height, width = image.shape[-2:]
+        others = []
+        for scale in self.scales:
+            size = (max(1, int(scale * height)), max(1, int(scale * width)))
+            small = F.interpolate(image, size, mode="bilinear", align_corners=False)
+            factor = (height / size[0], width / size[1])
+            others.append(_enlarge(self._classify(small), factor=factor, grid=logits.shape[-2:]))
+        return [logits, *others]
+
+    def _classify(self, image: Tensor) -> Tensor:
         logits: Tensor = self.head(self.backbone(image)[-1])
         return logits
+
+
+def highest(logits: Sequence[Tensor]) -> Tensor:
+    """Element-wise maximum."""
+    return reduce(torch.maximum, logits)
+
+
+def _enlarge(maps: Tensor, *, factor: tuple[float, float], grid: Sequence[int]) -> Tensor:
+    """Enlarges maps [B, C, h, w] to a grid, whose cells are smaller by the factor.
+
+    Cells stay where they are, also if the last ones of either grid stick out of the image; resizing
+    to the grid's size would squeeze them in. The cell that is added makes the last ones reach.
+    """
+    maps = F.pad(maps.float(), (0, 1, 0, 1), mode="replicate")
+    enlarged = F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
+    return enlarged[..., : grid[0], : grid[1]]
 
 
 def build_deeplab(
@@ -72,9 +117,24 @@ def build_deeplab(
     """Builds the segmentation network that a config names.
 
     Args:
-        config: Backbone and rates.
+        config: Backbone, head and scales.
         num_classes: C, background included.
         load: Puts ImageNet weights into the backbone; None when a checkpoint follows.
     """
     backbone = build_backbone(config.backbone, load=load)
-    return DeepLab(backbone, Aspp(backbone.channels[-1], num_classes, rates=config.rates))
+    head = _build_head(config, backbone.channels[-1], num_classes)
+    return DeepLab(backbone, head, scales=config.multi_scale)
+
+
+def _build_head(config: SegmenterConfig, channels: int, num_classes: int) -> nn.Module:
+    if config.head == "aspp":
+        return Aspp(channels, num_classes, rates=config.rates)
+    head: nn.Module
+    if config.head == "large_fov":
+        head = LargeFov(channels, num_classes, rate=config.rates[0])
+    else:
+        head = DeepLabHead(channels, num_classes, atrous_rates=config.rates)
+    for module in head.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = config.bn_momentum
+    return head

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ from wsss_core.dataset import IGNORE_INDEX, Dataset
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
-from wsss_core.imports.layout import check_tensors, tensor_shapes
-from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.imports.deeplabv3 import (
+    backbone_tensors,
+    download_coco,
+    head_tensors,
+    is_torchvision,
+)
+from wsss_core.imports.layout import Tensors, below, check_tensors, tensor_shapes
+from wsss_core.imports.pretrained import load_pretrained, load_tensors
 from wsss_core.losses.segmentation import segmentation_loss
-from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
-
-LOSS_WEIGHTS = {"cross_entropy": 1.0}
 
 
 def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) -> dict[str, Path]:
@@ -133,45 +138,79 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
     Args:
         config: Network, and the weights of its backbone.
         num_classes: C, background included.
-        init: Weights file of a whole segmenter or, if the config starts from the classifier, of
-            that; None: the backbone's ImageNet weights.
+        init: Weights file of a whole segmenter, ours or torchvision's DeepLabv3, whose classes
+            start anew; or, if the config says so, of the classifier. None: there is none.
 
     Raises:
         UserError: The file holds another network or is not the one that the config means.
     """
+    if config.init == "coco":
+        return _start_deeplabv3(config, download_coco(), num_classes=num_classes, source="coco")
     if init is None:
         return build_deeplab(config, num_classes=num_classes, load=load_pretrained)
-    network = build_deeplab(config, num_classes=num_classes)
     if isinstance(config.init, InitFile):
         check_sha256(init, config.init.sha256)
-        _load(network, read_checkpoint(init), what=f"{init}: does not fit the segmenter")
-        return network
-    prefix = "backbone."
-    backbone = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in read_checkpoint(init).items()
-        if name.startswith(prefix)
-    }
-    _load(network.backbone, backbone, what=f"{init}: its backbone is not the segmenter's")
+    tensors = read_checkpoint(init)
+    if is_torchvision(tensors):
+        return _start_deeplabv3(config, tensors, num_classes=num_classes, source=str(init))
+    network = build_deeplab(config, num_classes=num_classes)
+    if config.init == "classifier":
+        backbone = below("backbone.", tensors)
+        _load(network.backbone, backbone, what=f"{init}: its backbone is not the segmenter's")
+    else:
+        _load(network, tensors, what=f"{init}: does not fit the segmenter")
     return network
 
 
-def _load(module: nn.Module, tensors: dict[str, Tensor], *, what: str) -> None:
+def _start_deeplabv3(
+    config: SegmenterConfig, tensors: Tensors, *, num_classes: int, source: str
+) -> DeepLab:
+    if config.head != "deeplabv3" or config.extra_supervision is None:
+        raise UserError(
+            f"{source}: a DeepLabv3, trained on masks; expected head 'deeplabv3' and an "
+            "extra_supervision that says so"
+        )
+    # The backbone is loaded before it is rewritten, in place of its own weights.
+    backbone = config.backbone.model_copy(update={"weights": source})
+    load = partial(load_tensors, tensors=backbone_tensors(tensors), source=source)
+    network = build_deeplab(
+        config.model_copy(update={"backbone": backbone}), num_classes=num_classes, load=load
+    )
+    shapes = tensor_shapes(network.head.state_dict())
+    head = head_tensors(tensors, shapes, source=source)
+    network.head.load_state_dict(head, strict=False)
+    return network
+
+
+def _load(module: nn.Module, tensors: Tensors, *, what: str) -> None:
     check_tensors(tensors, tensor_shapes(module.state_dict()), what=what)
     module.load_state_dict(tensors)
 
 
 class SegmenterTraining(nn.Module):
-    """The network with its loss (`engine.TrainableModel`)."""
+    """The network with its losses (`engine.TrainableModel`).
+
+    With several scales each has a loss, and so has what the network makes of all of them; they are
+    summed, as in the DeepLab-v2 code that the paper names.
+    """
 
     def __init__(self, network: DeepLab) -> None:
         super().__init__()
         self.network = network
+        names = ["cross_entropy", *(f"cross_entropy_{scale:g}" for scale in network.scales)]
+        if network.scales:
+            names.append("cross_entropy_max")
+        self.loss_weights = dict.fromkeys(names, 1.0)
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Batch of `SegmenterSamples` -> the unweighted cross-entropy."""
-        logits = self.network(batch["image"])
-        return {"cross_entropy": segmentation_loss(logits, batch["mask"], ignore=IGNORE_INDEX)}
+        """Batch of `SegmenterSamples` -> the unweighted cross-entropies by name."""
+        logits = self.network.at_scales(batch["image"])
+        if len(logits) > 1:
+            logits.append(highest(logits))
+        return {
+            name: segmentation_loss(one, batch["mask"], ignore=IGNORE_INDEX)
+            for name, one in zip(self.loss_weights, logits, strict=True)
+        }
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new head."""

@@ -1,0 +1,35 @@
+"""DeepLab-v1's head with a large field of view, as SEAM's authors train it on ResNet38d."""
+
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CHANNELS = 512
+DROPOUT = 0.5
+
+
+class LargeFov(nn.Module):
+    """A dilated 3x3 convolution and a 1x1 one, each with BatchNorm and ReLU, then the classes.
+
+    The BatchNorms have statistics alone: in the published code their scales and biases are given
+    to no optimiser, and so stay 1 and 0.
+    """
+
+    def __init__(self, channels: int, num_classes: int, *, rate: int) -> None:
+        super().__init__()
+        self.fov = nn.Conv2d(channels, CHANNELS, 3, padding=rate, dilation=rate, bias=False)
+        self.fov_norm = nn.BatchNorm2d(CHANNELS, affine=False)
+        self.mix = nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False)
+        self.mix_norm = nn.BatchNorm2d(CHANNELS, affine=False)
+        self.classifier = nn.Conv2d(CHANNELS, num_classes, 1)
+        for conv in (self.fov, self.mix, self.classifier):
+            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(cast(Tensor, self.classifier.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, D, h, w] -> logits [B, C, h, w]."""
+        x = F.relu(self.fov_norm(self.fov(x)))
+        x = F.relu(self.mix_norm(self.mix(x)))
+        logits: Tensor = self.classifier(F.dropout(x, DROPOUT, self.training))
+        return logits
