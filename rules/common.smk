@@ -10,7 +10,7 @@ import yaml
 
 sys.path.insert(0, workflow.basedir)
 
-from wsss_core.config.experiment import load_experiment
+from wsss_core.config.experiment import extra_supervision, load_experiment
 from wsss_core.errors import UserError
 from wsss_core.provenance import code_digest
 
@@ -228,9 +228,9 @@ def affinity_options(wildcards, input):
 
 
 def segmenter_inputs(wildcards):
-    """What the segmenter starts from, unless that is the ImageNet weights of its backbone."""
+    """The weights that the segmenter starts from, unless they are published ones, by name."""
     init = EXPERIMENT.segmenter.init
-    if init == "imagenet":
+    if init in ("imagenet", "coco"):
         return {}
     if init == "classifier":
         return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}
@@ -254,6 +254,15 @@ def segment_probs():
 
 def segment_options(wildcards, output):
     return options(output, "probs")
+
+
+# --- evaluation ---
+
+
+def supervision_options(wildcards):
+    """The mark of scores that have learnt from more than image-level labels."""
+    extra = extra_supervision(EXPERIMENT, wildcards.method, wildcards.get("stage", "cam"))
+    return ["--extra-supervision", extra] if extra else []
 
 
 # --- runs ---

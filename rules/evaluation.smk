@@ -23,6 +23,7 @@ rule evaluate_cam:
     params:
         dataset=data_dir,
         splits=SPLITS,
+        options=supervision_options,
         code=stage_code("evaluate"),
     message:
         "Scoring {wildcards.method}, seed {wildcards.seed}: cam"
@@ -30,7 +31,7 @@ rule evaluate_cam:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage cam"
         " --splits {params.splits} --cams {input.cams} --threads {threads}"
-        " --output {output.scores} --sweep {output.sweep} 2>&1 | tee -i {log}"
+        " {params.options:q} --output {output.scores} --sweep {output.sweep} 2>&1 | tee -i {log}"
 
 
 rule evaluate_masks:
@@ -54,6 +55,7 @@ rule evaluate_masks:
     params:
         dataset=data_dir,
         splits=SPLITS,
+        options=supervision_options,
         code=stage_code("evaluate"),
     message:
         "Scoring {wildcards.method}, seed {wildcards.seed}: {wildcards.stage}"
@@ -61,7 +63,7 @@ rule evaluate_masks:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage {wildcards.stage}"
         " --splits {params.splits} --masks {input.masks} --threads {threads}"
-        " --output {output} 2>&1 | tee -i {log}"
+        " {params.options:q} --output {output} 2>&1 | tee -i {log}"
 
 
 rule summarise:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from wsss_core.config.experiment import Experiment, load_experiment
+from wsss_core.config.experiment import Experiment, extra_supervision, load_experiment
 from wsss_core.errors import UserError
 
 PROJECT = Path(__file__).parent.parent
@@ -155,7 +155,7 @@ def test_config_yaml_spells_out_every_key():
         ),
         (
             {"segmenter": {"init": "clasifier"}},
-            "x.yaml: segmenter.init: got 'clasifier'; expected 'imagenet' or 'classifier'",
+            "x.yaml: segmenter.init: got 'clasifier'; expected 'imagenet', 'classifier' or 'coco'",
         ),
         (
             {"segmenter": {"init": {"weights": "deeplab.pt", "sha": "0"}}},
@@ -215,3 +215,24 @@ def test_all_mistakes_are_told_at_once():
         "canny.low",
         "cam.flop",
     ]
+
+
+def test_extra_supervision_reaches_what_follows_from_it():
+    """A segmenter's masks give the smoothing branch its boundaries, and so reach its classifier."""
+    plain = load_experiment(PAPER)
+    assert extra_supervision(plain, "sb", "segmentation_crf") is None
+    after_sb = PAPER["methods"]["seam_extra"] | {"init": "sb"}
+    coco = {
+        "methods": {"after_sb": after_sb},
+        "segmenter": {"extra_supervision": "COCO masks"},
+    }
+    experiment = load_experiment(merged(PAPER, coco))
+    marked = {
+        (method, stage)
+        for method in experiment.methods
+        for stage in ("cam", "random_walk", "segmentation", "segmentation_crf")
+        if extra_supervision(experiment, method, stage) == "COCO masks"
+    }
+    segmented = {(m, s) for m in experiment.methods for s in ("segmentation", "segmentation_crf")}
+    learnt = {(method, stage) for method in ("sb", "after_sb") for stage in ("cam", "random_walk")}
+    assert marked == segmented | learnt

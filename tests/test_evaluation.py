@@ -17,6 +17,7 @@ from wsss_core.images import write_mask
 from wsss_core.metrics import confusion_matrix, mean_iou
 from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.evaluation import (
+    SplitScore,
     evaluate_cams,
     evaluate_masks,
     find_masks,
@@ -115,6 +116,23 @@ def test_rows_are_those_of_the_summary(dataset: Dataset, tmp_path: Path) -> None
     assert [row["threshold"] for row in sweep] == [f"{k / 100:.2f}" for k in range(100)]
     best = max(sweep, key=lambda row: float(row["miou"]))
     assert (best["threshold"], best["miou"]) == (rows[0]["threshold"], rows[0]["miou"])
+
+
+def test_extra_supervision_follows_the_classes(dataset: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "segmentation.csv"
+    scores = [SplitScore("val", np.eye(3, dtype=np.int64))]
+    write_scores(
+        path,
+        scores,
+        method="seam",
+        seed=0,
+        stage="segmentation",
+        class_names=dataset.class_names,
+        extra_supervision="COCO masks",
+    )
+    header, row = path.read_text().splitlines()
+    assert header.split(",")[-3:] == ["disc", "square", "extra_supervision"]
+    assert row == "seam,0,segmentation,val,,100.0000,100.0000,100.0000,100.0000,COCO masks"
 
 
 def test_undefined_class_is_an_empty_cell(dataset: Dataset, tmp_path: Path) -> None:

@@ -85,6 +85,17 @@ def test_page_is_well_formed_and_complete() -> None:
     assert "http" not in page
 
 
+def test_extra_supervision_is_marked() -> None:
+    assert "†" not in build_page(summary_of(TWO_METHODS))
+    summary = summary_of(TWO_METHODS)
+    summary["extra_supervision"] = [None, None, None, None, "masks & <boxes>"]
+    page = build_page(summary)
+    parser = Balance()
+    parser.feed(page)
+    assert {"60.00 †", "segmentation †", "48.00t = 0.41"} <= set(parser.cells)
+    assert "image-level labels: masks &amp; &lt;boxes&gt;." in page
+
+
 def test_best_of_each_column_stands_out() -> None:
     best = re.findall(r'<td class="[^"]*best">([\d.]+)', build_page(summary_of(TWO_METHODS)))
     assert best == ["49.00", "55.00"]  # val of cam, train of sb; one score alone is not best

@@ -11,6 +11,7 @@ import pytest
 from wsss_core.errors import UserError
 from wsss_core.stages.summary import (
     MISSING,
+    class_columns,
     format_table,
     merge_scores,
     over_seeds,
@@ -94,6 +95,36 @@ def test_table_shows_every_score(score_files: list[Path]) -> None:
     notes = " ".join(lines[6:])
     assert "true image labels" in notes
     assert "over the seeds" in notes
+
+
+@pytest.fixture
+def extra_files(score_files: list[Path], tmp_path: Path) -> list[Path]:
+    """The same, and a segmentation that has learnt from masks."""
+    header = f"{HEADER},extra_supervision"
+    row = "NA,0,segmentation,val,,70.0000,90.0000,50.0000,COCO masks"
+    return [*score_files[:2], write_rows(tmp_path / "4.csv", [row], header=header), score_files[3]]
+
+
+def test_extra_supervision_is_one_more_column_after_all_others(
+    extra_files: list[Path], tmp_path: Path
+) -> None:
+    summary = merge_scores(extra_files)
+    write_summary(tmp_path / "summary.csv", summary)
+    header, *rows = (tmp_path / "summary.csv").read_text().splitlines()
+    assert header == f"{HEADER},extra_supervision"
+    assert rows[-2:] == [
+        "NA,0,cam,val,0.40,48.0000,80.0000,,",
+        "NA,0,segmentation,val,,70.0000,90.0000,50.0000,COCO masks",
+    ]
+    assert class_columns(summary) == ["background", "cat"]
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "summary.csv"), summary)
+
+
+def test_extra_supervision_is_marked_in_the_table(extra_files: list[Path]) -> None:
+    lines = format_table(merge_scores(extra_files)).splitlines()
+    assert lines[4].split() == ["NA", MISSING, "48.00", MISSING, "70.00", "†"]
+    assert "†" not in lines[3]
+    assert "† has learnt from more than image-level labels: COCO masks." in " ".join(lines[6:])
 
 
 def test_what_does_not_fit_is_named(score_files: list[Path], tmp_path: Path) -> None:

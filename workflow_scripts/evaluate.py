@@ -30,6 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument("--cams", type=Path, nargs="+", help="score maps of the stage, .npz")
     scored.add_argument("--masks", type=Path, nargs="+", help="directories of <image>.png")
+    parser.add_argument("--extra-supervision", help="what it learnt from besides image labels")
     parser.add_argument("--threads", type=int, default=available_processes())
     parser.add_argument("--output", type=Path, required=True, help="scores, .csv")
     parser.add_argument("--sweep", type=Path, help="mIoU by threshold of --cams, .csv")
@@ -62,6 +63,7 @@ def main() -> None:
         seed=args.seed,
         stage=args.stage,
         class_names=dataset.class_names,
+        extra_supervision=args.extra_supervision,
     )
 
 

@@ -98,6 +98,17 @@ def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):
     assert not re.search(r"train_segmenter .* --init", plain.stdout)
 
 
+def test_scores_are_told_of_extra_supervision(tmp_path):
+    extra = "segmenter={init: coco, head: deeplabv3, extra_supervision: COCO masks}"
+    run = dry_run("--printshellcmds", "--config", extra, directory=tmp_path)
+    lines = [line for line in run.stdout.splitlines() if "workflow_scripts.evaluate " in line]
+    for line in lines:
+        learnt = "--stage seg" in line or "--method sb " in line
+        assert ("--extra-supervision 'COCO masks' --output" in line) == learnt
+    assert len(lines) == 10
+    assert not re.search(r"train_segmenter .* --init", run.stdout)
+
+
 def test_no_crf_after_segmentation(tmp_path):
     (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
     run = dry_run("--printshellcmds", "--configfile", "plain.yaml", directory=tmp_path)

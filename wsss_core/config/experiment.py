@@ -106,6 +106,30 @@ def load_experiment(
     return experiment
 
 
+def extra_supervision(experiment: Experiment, method: str, stage: str) -> str | None:
+    """What a stage has learnt from besides ImageNet and image-level labels; None: nothing.
+
+    That is what the segmenter starts from. It reaches a classifier too, whose smoothing branch has
+    its boundaries from a segmenter, and all that follows from such a classifier.
+
+    Args:
+        experiment: The whole config.
+        method: One of its methods.
+        stage: As in summary.csv.
+    """
+    if stage.startswith("segmentation") or _has_seen_segmentations(experiment.methods, method):
+        return experiment.segmenter.extra_supervision
+    return None
+
+
+def _has_seen_segmentations(methods: Mapping[str, MethodConfig], name: str) -> bool:
+    method = methods[name]
+    if method.smoothing is not None:
+        return True
+    starts_from_method = isinstance(method.init, str) and method.init != IMAGENET
+    return starts_from_method and _has_seen_segmentations(methods, str(method.init))
+
+
 def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     """Finds what each section allows for itself but not together with the others.
 

@@ -12,11 +12,11 @@ from wsss_core.atomic import atomic_file
 from wsss_core.stages.evaluation import STAGES
 from wsss_core.stages.summary import (
     MISSING,
-    PROTOCOL,
-    SEEDS_NOTE,
     STAGE_TITLES,
     class_columns,
+    extra_mark,
     miou_cell,
+    notes_on,
     order_splits,
     over_seeds,
 )
@@ -73,7 +73,6 @@ def build_page(summary: pd.DataFrame) -> str:
     """Builds the HTML of the page from rows of summary.csv."""
     means = over_seeds(summary)
     splits = order_splits(summary["split"])
-    note = PROTOCOL if means["sd"].isna().all() else f"{PROTOCOL} {SEEDS_NOTE}"
     # Val is what one looks at: it comes first and open, the other splits are folded away.
     per_class = [
         f"<details{' open' if split == splits[-1] else ''}>"
@@ -85,7 +84,7 @@ def build_page(summary: pd.DataFrame) -> str:
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             f"<title>Mean IoU by method and stage</title><style>{STYLE}</style></head><body>",
-            f"<h1>Mean IoU by method and stage</h1><p>{escape(note)}</p>",
+            f"<h1>Mean IoU by method and stage</h1><p>{escape(notes_on(means))}</p>",
             miou_table(means, methods=list(dict.fromkeys(summary["method"])), splits=splits),
             *per_class,
             "</body></html>\n",
@@ -138,14 +137,15 @@ def class_table(means: pd.DataFrame, split: str, *, classes: Sequence[str]) -> s
     names = "".join(f"<th><span{turn}>{escape(name)}</span></th>" for name in ("mIoU", *classes))
     head = f'<tr><th class="name">method</th><th class="name">stage</th>{names}</tr>'
     rows, previous = [], None
-    for (method, stage, _), row in means.xs(split, level="split", drop_level=False).iterrows():
+    for key, row in means.xs(split, level="split", drop_level=False).iterrows():
+        method, stage, _ = key
         starts_method = method != previous
         previous = method
         cells = "".join(_tinted(row[name]) for name in classes)
         rows.append(
             f"<tr{' class=group' if starts_method else ''}>"
             f'<th class="name">{escape(method) if starts_method else ""}</th>'
-            f'<th class="name sub">{escape(STAGE_TITLES[stage])}</th>'
+            f'<th class="name sub">{escape(STAGE_TITLES[stage])}{extra_mark(means, key)}</th>'
             f"<td><b>{row['miou']:.1f}</b></td>{cells}</tr>"
         )
     return _table(head, rows, name="classes")

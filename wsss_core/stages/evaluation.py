@@ -23,6 +23,9 @@ from wsss_core.progress import progress
 from wsss_core.scores import ScoreReader
 
 KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
+# The last column, after those of the classes, of rows that have learnt from more than labels. Other
+# experiments do not have it; it is text, so that no reader can take it for the IoU of a class.
+EXTRA_COLUMN = "extra_supervision"
 BACKGROUND = "background"
 STAGES = ("cam", "random_walk", "segmentation", "segmentation_crf")  # in the order they run
 CHUNK_SIZE = 32  # images that a process scores before it hands back their sum
@@ -110,6 +113,7 @@ def write_scores(
     seed: int,
     stage: str,
     class_names: Sequence[str],
+    extra_supervision: str | None = None,
 ) -> None:
     """Writes one row per split, in percent: KEY_COLUMNS, then the IoU of each class.
 
@@ -123,15 +127,19 @@ def write_scores(
         seed: its seed.
         stage: name of the stage, as in summary.csv.
         class_names: the foreground classes.
+        extra_supervision: what it has learnt from besides image-level labels, in a last column
+            EXTRA_COLUMN; None: nothing, and no column.
     """
+    extra = {} if extra_supervision is None else {EXTRA_COLUMN: extra_supervision}
     with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*KEY_COLUMNS, BACKGROUND, *class_names])
+        writer.writerow([*KEY_COLUMNS, BACKGROUND, *class_names, *extra])
         for score in scores:
             threshold = "" if score.threshold is None else f"{score.threshold:.2f}"
             ious = [mean_iou(score.confusion), *class_iou(score.confusion)]
             percent = ["" if np.isnan(iou) else f"{100 * iou:.4f}" for iou in ious]
-            writer.writerow([method, seed, stage, score.split, threshold, *percent])
+            row = [method, seed, stage, score.split, threshold, *percent]
+            writer.writerow([*row, *extra.values()])
 
 
 def write_sweep(path: Path, scores: Sequence[SplitScore]) -> None:

@@ -1,4 +1,9 @@
-"""The table of all scores: summary.csv, and the same for the eye."""
+"""The table of all scores: summary.csv, and the same for the eye.
+
+Its columns are KEY_COLUMNS and one of IoU for each class. Scores that have learnt from more than
+image-level labels say from what in one more column, EXTRA_COLUMN, which is there only if there are
+such scores. It is the last one: all others are where they always are.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ import pandas as pd
 
 from wsss_core.atomic import atomic_file
 from wsss_core.errors import UserError
-from wsss_core.stages.evaluation import KEY_COLUMNS, STAGES
+from wsss_core.stages.evaluation import EXTRA_COLUMN, KEY_COLUMNS, STAGES
 
 SPLITS = ("train", "val")  # come first, in this order; any others follow by name
 ROW_KEY = ["method", "seed", "stage", "split"]
@@ -27,6 +32,7 @@ PROTOCOL = (
 )
 SEEDS_NOTE = "Mean ± standard deviation over the seeds."
 MISSING = "–"
+EXTRA_MARK = "†"  # follows a score that EXTRA_COLUMN has something to say about
 MIN_NOTE_WIDTH = 80
 
 
@@ -34,14 +40,14 @@ def read_scores(path: Path) -> pd.DataFrame:
     """Reads a CSV file in the columns of summary.csv.
 
     Args:
-        path: KEY_COLUMNS, then the IoU of each class.
+        path: KEY_COLUMNS, then the IoU of each class, and perhaps EXTRA_COLUMN.
 
     Returns:
         One row per (method, seed, stage, split); empty cells are NaN.
     """
     try:
         # "NA" or "null" may well be the name of a method.
-        text = {"method": str, "stage": str, "split": str}
+        text = dict.fromkeys(("method", "stage", "split", EXTRA_COLUMN), str)
         scores = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a table of scores ({error})") from error
@@ -57,16 +63,18 @@ def merge_scores(paths: Sequence[Path]) -> pd.DataFrame:
     """Joins the scores of all stages, methods and seeds.
 
     Args:
-        paths: CSV files of the same columns; methods come in the order of the files.
+        paths: CSV files of the same classes; methods come in the order of the files.
 
     Returns:
         Rows by method, seed, stage in the order they run, and split, train before val.
     """
     tables = [read_scores(path) for path in paths]
     for path, table in zip(paths, tables, strict=True):
-        if list(table.columns) != list(tables[0].columns):
+        if class_columns(table) != class_columns(tables[0]):
             raise UserError(f"{path}: columns differ from those of {paths[0]}")
     summary = pd.concat([table.astype({"threshold": float}) for table in tables])
+    if EXTRA_COLUMN in summary:
+        summary.insert(len(summary.columns) - 1, EXTRA_COLUMN, summary.pop(EXTRA_COLUMN))
     twice = summary[summary.duplicated(ROW_KEY)]
     if len(twice):
         method, seed, stage, split = twice.iloc[0][ROW_KEY]
@@ -99,7 +107,7 @@ def write_summary(path: Path, summary: pd.DataFrame) -> None:
 
 def class_columns(summary: pd.DataFrame) -> list[str]:
     """Lists the columns of class IoU, background first."""
-    return list(summary.columns[len(KEY_COLUMNS) :])
+    return [name for name in summary.columns[len(KEY_COLUMNS) :] if name != EXTRA_COLUMN]
 
 
 def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
@@ -110,13 +118,40 @@ def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per (method, stage, split), that being its index, in the order of the summary:
-        the means of threshold, miou and each class, `sd` of miou (NaN for one seed), `seeds`.
+        the means of threshold, miou and each class, `sd` of miou (NaN for one seed), `seeds`, and
+        EXTRA_COLUMN, NaN where labels are all.
     """
     groups = summary.groupby(["method", "stage", "split"], sort=False)
     means = groups[["threshold", "miou", *class_columns(summary)]].mean()
     means.insert(2, "sd", groups["miou"].std())
     means.insert(3, "seeds", groups["seed"].count())
+    means[EXTRA_COLUMN] = groups[EXTRA_COLUMN].first() if EXTRA_COLUMN in summary else None
     return means
+
+
+def notes_on(means: pd.DataFrame) -> str:
+    """Says what a table of these means does not: PROTOCOL, spread, extra supervision.
+
+    Args:
+        means: what over_seeds returns.
+    """
+    notes = [PROTOCOL]
+    if not means["sd"].isna().all():
+        notes.append(SEEDS_NOTE)
+    extra = ", ".join(means[EXTRA_COLUMN].dropna().unique())
+    if extra:
+        notes.append(f"{EXTRA_MARK} has learnt from more than image-level labels: {extra}.")
+    return " ".join(notes)
+
+
+def extra_mark(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
+    """What follows a score with extra supervision; nothing after any other.
+
+    Args:
+        means: what over_seeds returns.
+        key: (method, stage, split).
+    """
+    return "" if pd.isna(means.loc[key, EXTRA_COLUMN]) else f" {EXTRA_MARK}"
 
 
 def miou_cell(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
@@ -129,7 +164,8 @@ def miou_cell(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
     if key not in means.index:
         return MISSING
     miou, sd = means.loc[key, "miou"], means.loc[key, "sd"]
-    return f"{miou:.2f}" if pd.isna(sd) else f"{miou:.2f} ± {sd:.2f}"
+    score = f"{miou:.2f}" if pd.isna(sd) else f"{miou:.2f} ± {sd:.2f}"
+    return score + extra_mark(means, key)
 
 
 def format_table(summary: pd.DataFrame) -> str:
@@ -142,8 +178,7 @@ def format_table(summary: pd.DataFrame) -> str:
     blocks += [_stage_block(means, stage, methods=methods, splits=splits) for stage in stages]
     lines = ["  ".join(cells) for cells in zip(*blocks, strict=True)]
     rule = "-" * len(lines[0])
-    notes = PROTOCOL if means["sd"].isna().all() else f"{PROTOCOL} {SEEDS_NOTE}"
-    notes = textwrap.fill(notes, width=max(len(rule), MIN_NOTE_WIDTH))
+    notes = textwrap.fill(notes_on(means), width=max(len(rule), MIN_NOTE_WIDTH))
     return "\n".join([*lines[:2], rule, *lines[2:], rule, notes]) + "\n"
 
 
