@@ -9,7 +9,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from tests.released_weights import NARROW
 from wsss_core.images import write_mask
+from wsss_core.models.resnet38d import ResNet38d
 
 # `make test` draws the same examples each time, so that a change and not chance makes it fail;
 # `make test-slow` looks for others.
@@ -62,3 +64,14 @@ def _float32(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny_dataset(tmp_path: Path) -> Path:
     """The root of a very small dataset, complete and correct; a test may spoil it."""
     return write_tiny_dataset(tmp_path / "tiny")
+
+
+@pytest.fixture
+def narrow_resnet38d(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the backbone 'resnet38d' one of `NARROW` times its channels."""
+    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _NarrowResNet38d)
+
+
+class _NarrowResNet38d(ResNet38d):
+    def __init__(self) -> None:
+        super().__init__(width=NARROW)

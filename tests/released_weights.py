@@ -8,6 +8,8 @@ import torch
 
 Table = dict[str, tuple[int, ...]]
 
+NARROW = 1 / 32  # the width of most tests
+
 # Name, MXNet's name, channels in, in the middle and out; in bottlenecks also of the 3x3.
 RESNET38D_BLOCKS = (
     ("b2", "2a", 64, 128, 128, None),

@@ -4,24 +4,16 @@ import pytest
 import torch
 
 from tests import released_weights as released
+from tests.released_weights import NARROW
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.errors import UserError
-from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.stages.affinity import start_affinity_net
 from wsss_core.weights import save_weights
 
-WIDTH, CHANNELS = 1 / 32, (2, 3, 4)
-TABLE = released.psa_affinity(WIDTH, channels=CHANNELS)
+pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 
-
-class _Narrow(ResNet38d):
-    def __init__(self) -> None:
-        super().__init__(width=WIDTH)
-
-
-@pytest.fixture(autouse=True)
-def _narrow(monkeypatch):
-    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+CHANNELS = (2, 3, 4)
+TABLE = released.psa_affinity(NARROW, channels=CHANNELS)
 
 
 def start(path, *, sha256=None, **changes):
@@ -36,7 +28,7 @@ def test_psas_file_and_our_own_give_the_same_network(tmp_path):
     net = start(tmp_path / "psa.pth")
     ours = net.state_dict()
     assert len(ours) == len(theirs)
-    for name in released.resnet38d_pth(WIDTH):
+    for name in released.resnet38d_pth(NARROW):
         assert torch.equal(ours[f"backbone.network.{name}"], theirs[name])
     for index, name in enumerate(("f8_3", "f8_4", "f8_5")):
         assert torch.equal(ours[f"reduce.{index}.weight"], theirs[f"{name}.weight"])
@@ -60,6 +52,6 @@ def test_files_that_do_not_fit(tmp_path):
         start(path, features=(4, 5, 7, 7), channels=(2, 3, 4, 4))
     with pytest.raises(UserError, match=r"psa\.pth: sha256 is \w+; expected 0+$"):
         start(path, sha256="0" * 64)
-    torch.save(released.random_tensors(released.psa_classifier(WIDTH)), path)
+    torch.save(released.random_tensors(released.psa_classifier(NARROW)), path)
     with pytest.raises(UserError, match=r"missing: f8_3\.weight, .*; extra: fc8\.weight$"):
         start(path)

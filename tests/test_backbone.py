@@ -12,7 +12,6 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.errors import UserError
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.models.backbone import PACKAGED_LITE0, Backbone, _simplify, build_backbone
-from wsss_core.models.resnet38d import ResNet38d
 
 SMALL = BackboneConfig(name="test_byobnet", output_stride=8)
 
@@ -162,13 +161,8 @@ def test_backbones_that_cannot_be_built_are_named():
         build_backbone(BackboneConfig(name="resnet38d", output_stride=16))
 
 
-class _Narrow(ResNet38d):
-    def __init__(self) -> None:
-        super().__init__(width=1 / 32)
-
-
-def test_resnet38d_and_weights_of_another_network(tmp_path, monkeypatch):
-    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+@pytest.mark.usefixtures("narrow_resnet38d")
+def test_resnet38d_and_weights_of_another_network(tmp_path):
     config = BackboneConfig(name="resnet38d")
     backbone = build_backbone(config)
     assert [tuple(f.shape[2:]) for f in backbone(image(20, 33))] == [

@@ -10,32 +10,24 @@ import torch
 
 from tests import released_weights as released
 from tests.conftest import write_tiny_dataset
+from tests.released_weights import NARROW
 from workflow_scripts import train_classifier
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.errors import UserError
 from wsss_core.imports.classifier import to_classifier
 from wsss_core.imports.layout import tensor_shapes
 from wsss_core.models.classifier import load_classifier
-from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.stages.classifier import build_classifier_training
 from wsss_core.weights import save_weights
 
-WIDTH, PCM = 1 / 32, (2, 3)
+pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
+
+PCM = (2, 3)
 FILES = {
-    "psa": released.psa_classifier(WIDTH, num_classes=2),
-    "seam": released.seam(WIDTH, num_classes=2, pcm=PCM),
-    "sbnet": released.sbnet(WIDTH, num_classes=2, pcm=PCM),
+    "psa": released.psa_classifier(NARROW, num_classes=2),
+    "seam": released.seam(NARROW, num_classes=2, pcm=PCM),
+    "sbnet": released.sbnet(NARROW, num_classes=2, pcm=PCM),
 }
-
-
-class _Narrow(ResNet38d):
-    def __init__(self) -> None:
-        super().__init__(width=WIDTH)
-
-
-@pytest.fixture(autouse=True)
-def _narrow(monkeypatch):
-    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
 
 
 def config(method="seam", epochs=1, **init):
@@ -69,7 +61,7 @@ def test_each_file_fits_each_classifier(tmp_path, kind, method):
     path = tmp_path / "released.pth"
     theirs = save(path, FILES[kind])
     ours = build(path, method).state_dict()
-    for name in released.resnet38d_pth(WIDTH):
+    for name in released.resnet38d_pth(NARROW):
         assert torch.equal(ours[f"backbone.network.{name}"], theirs[name])
     rows = theirs["fc8.weight"] if kind == "psa" else theirs["fc8.weight"][1:]
     assert torch.equal(ours["classifier.weight"], rows)
@@ -122,7 +114,7 @@ def test_another_number_of_classes(tmp_path, kind, tensor, found, expected):
 
 def test_what_is_missing_and_extra_is_listed(tmp_path):
     path = tmp_path / "released.pth"
-    save(path, released.psa_affinity(WIDTH))
+    save(path, released.psa_affinity(NARROW))
     with pytest.raises(UserError) as error:
         build(path)
     message = str(error.value)

@@ -8,23 +8,13 @@ import torch.nn.functional as F
 
 from tests import released_weights as released
 from tests.mxnet_writer import write_params
+from tests.released_weights import NARROW
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.errors import UserError
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.models.backbone import _use_caffe_strides, build_backbone
-from wsss_core.models.resnet38d import ResNet38d
 
-WIDTH = 1 / 32
-
-
-class _Narrow(ResNet38d):
-    def __init__(self) -> None:
-        super().__init__(width=WIDTH)
-
-
-@pytest.fixture(autouse=True)
-def _narrow(monkeypatch):
-    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 
 
 def resnet38d(path):
@@ -36,12 +26,12 @@ def resnet38d(path):
 def test_params_and_pth_of_resnet38d_are_the_same(tmp_path, header):
     arrays = {
         name: np.random.default_rng(index).normal(size=shape).astype("f4")
-        for index, (name, shape) in enumerate(released.resnet38d_params(WIDTH).items())
+        for index, (name, shape) in enumerate(released.resnet38d_params(NARROW).items())
     }
     read = resnet38d(write_params(tmp_path / "a1.params", arrays, header=header))
     # Both tables list the tensors in one order.
     tensors = dict(
-        zip(released.resnet38d_pth(WIDTH), map(torch.from_numpy, arrays.values()), strict=False)
+        zip(released.resnet38d_pth(NARROW), map(torch.from_numpy, arrays.values()), strict=False)
     )
     assert set(read) == set(tensors)
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
@@ -55,7 +45,7 @@ def test_params_and_pth_of_resnet38d_are_the_same(tmp_path, header):
 
 
 def test_arrays_that_do_not_fit_are_listed(tmp_path):
-    shapes = released.resnet38d_params(WIDTH)
+    shapes = released.resnet38d_params(NARROW)
     del shapes["arg:bn7_gamma"]
     shapes |= {"arg:res2a_branch1_weight": (1, 1, 1, 1), "arg:fc1_bias": (1,)}
     arrays = {name: np.zeros(shape, "f4") for name, shape in shapes.items()}
