@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from tests.tiny_backbone import tiny_backbone
 from wsss_core.cam import EPS
 from wsss_core.config.classifier import SeamConfig
+from wsss_core.models import seam
 from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score
 
 
@@ -63,6 +67,59 @@ def test_pcm_as_a_plain_loop(pcm):
     score = rand(2, 4, 3, 4, seed=9)
     expected = refine_plainly(pcm, score, image, features)
     np.testing.assert_allclose(pcm(score, image, features).detach().numpy(), expected)
+
+
+@pytest.mark.parametrize("block", [1, 5 * 12, 12 * 12])
+def test_blocks_change_neither_the_result_nor_the_gradients(pcm, monkeypatch, block):
+    """Of 12 cells: one by one, 5 and 5 and 2, and all."""
+    image, features = inputs()
+    score = rand(2, 4, 3, 4, seed=9)
+    expected = refine_plainly(pcm, score, image, features)
+    whole = torch.autograd.grad(pcm(score, image, features).square().sum(), pcm.parameters())
+    monkeypatch.setattr(seam, "BLOCK_AFFINITIES", block)
+    refined = pcm(score, image, features)
+    np.testing.assert_allclose(refined.detach().numpy(), expected)
+    torch.testing.assert_close(torch.autograd.grad(refined.square().sum(), pcm.parameters()), whole)
+
+
+class _PeakMemory(TorchDispatchMode):
+    """Bytes of all tensors made while this is active, where most were alive at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.peak = 0
+        self.storages = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            storage = tensor.untyped_storage()
+            self.storages[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self.storages = {k: v for k, v in self.storages.items() if not v[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self.storages.values()))
+        return result
+
+
+def peak_of_pcm(height, width, *, num_classes=20):
+    """Of a photograph whose grid at stride 8 is height x width; nothing is computed on 'meta'."""
+    with torch.device("meta"):
+        pcm = PixelCorrelation((512, 1024), (64, 128))
+        score = torch.zeros(1, 1 + num_classes, height, width)
+        image = torch.zeros(1, 3, 8 * height, 8 * width)
+        features = [torch.zeros(1, channels, height, width) for channels in (512, 1024)]
+    with torch.inference_mode(), _PeakMemory() as memory:
+        pcm(score, image, features)
+    return memory.peak / 1e6
+
+
+def test_a_photograph_of_500_pixels_at_scale_2_takes_little_memory(monkeypatch):
+    assert 67 < peak_of_pcm(84, 125) < 150  # a block is 67 MB
+    monkeypatch.setattr(seam, "BLOCK_AFFINITIES", (84 * 125) ** 2)
+    assert peak_of_pcm(84, 125) > 441  # as it is without blocks
+
+
+def test_a_crop_of_448_pixels_is_one_block():
+    assert seam.BLOCK_AFFINITIES // 56**2 >= 56**2
 
 
 def test_a_cell_gets_a_mean_over_cells(pcm):

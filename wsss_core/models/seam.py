@@ -15,6 +15,10 @@ from wsss_core.config.classifier import SeamConfig
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cam_net import CamNet
 
+# Affinities of an image that are held at a time: 64 MB in float32. A grid of up to 64 x 64 cells is
+# one block, so the crops of every training are.
+BLOCK_AFFINITIES = 2**24
+
 
 class SeamOutput(NamedTuple):
     """What SEAM says about an image at the resolution of its features."""
@@ -28,6 +32,10 @@ class PixelCorrelation(nn.Module):
     """PCM: replaces each cell's scores by a mean over the cells that look like it.
 
     Features and CAM are detached: the losses on the refined CAM train this module only.
+
+    All N x N affinities are 441 MB for a photograph of 500 x 333 pixels at scale 2 and stride 8.
+    Cells do not depend on each other, so they are refined block by block, and inference holds one
+    block at a time; training keeps them all for the gradients.
     """
 
     def __init__(self, in_channels: tuple[int, int], channels: tuple[int, int]) -> None:
@@ -61,11 +69,28 @@ class PixelCorrelation(nn.Module):
             inputs.append(feature)
         embedding = self.embed(torch.cat(inputs, dim=1)).flatten(2)  # [B, D, N]
         embedding = embedding / (embedding.norm(dim=1, keepdim=True) + EPS)
-        affinity = F.relu(embedding.transpose(1, 2) @ embedding, inplace=True)  # [B, N, N]
-        # Divided by the sums after the product: a second map of N x N values would be too many.
-        sums = affinity.sum(1, keepdim=True) + EPS
-        refined: Tensor = (score.flatten(2) @ affinity) / sums
-        return refined.view(score.shape)
+        cells = max(1, BLOCK_AFFINITIES // embedding.shape[2])
+        blocks = [
+            _mean_over_similar(score.flatten(2), embedding, of=block)
+            for block in embedding.split(cells, dim=2)
+        ]
+        return torch.cat(blocks, dim=2).view(score.shape)
+
+
+def _mean_over_similar(score: Tensor, embedding: Tensor, *, of: Tensor) -> Tensor:
+    """Mean of the scores of all cells, weighted by their similarity to some of the cells.
+
+    Args:
+        score: [B, C, N].
+        embedding: [B, D, N], of length 1 or 0 at each cell.
+        of: [B, D, n], the part of `embedding` that a mean is wanted for.
+
+    Returns:
+        [B, C, n].
+    """
+    affinity = F.relu(embedding.transpose(1, 2) @ of, inplace=True)  # [B, N, n]
+    # Divided by the sums after the product: a second map of N x n values would be too many.
+    return (score @ affinity) / (affinity.sum(1, keepdim=True) + EPS)
 
 
 class SeamNet(CamNet):
