@@ -1,6 +1,7 @@
 """The training loop: what it computes, and that it can be interrupted anywhere."""
 
 import csv
+import math
 import os
 import signal
 from itertools import chain
@@ -18,7 +19,8 @@ from torch import nn
 from wsss_core import engine
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.engine import Interrupted, _loader, _Schedule, state_key, train, write_history
-from wsss_core.errors import UserError
+from wsss_core.errors import UserError, run_command
+from wsss_core.watch import Alarm
 
 CONFIG = TrainingConfig(epochs=9, batch_size=4, optim=OptimConfig(name="adamw", lr=0.01))
 STEPS = 27  # 9 epochs of 3 steps; the 13th sample of an epoch is left over
@@ -27,6 +29,8 @@ LOSS_WEIGHTS = {"squared": 1.0, "absolute": 0.5}
 
 class _Samples:
     """13 points on a plane, each with noise of its own every time."""
+
+    image_ids = tuple(f"i{index}" for index in range(13))
 
     def __len__(self):
         return 13
@@ -256,33 +260,103 @@ def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monke
 
 
 class _Diverging(_Net):
-    """The absolute loss is not finite from some step on."""
+    """A loss, or its gradient alone, is not finite in one step."""
 
-    def __init__(self, value, *, from_step, before_step=lambda step: None):
+    def __init__(self, step, *, factor=math.nan, power=1.0, before_step=lambda step: None):
         super().__init__(before_step)
-        self.value = value
-        self.from_step = from_step
+        self.step = step
+        self.factor = factor
+        self.power = power
 
     def forward(self, batch):
         losses = super().forward(batch)
-        if self.num_calls >= self.from_step:
-            losses["absolute"] = losses["absolute"] * self.value
+        if self.num_calls == self.step:
+            # 0 ** 0.5 is 0, and its slope is infinite.
+            losses["absolute"] = (losses["absolute"] * self.factor) ** self.power
         return losses
 
 
+def _names_of_batch(step):
+    schedule = _Schedule(13, CONFIG.batch_size, CONFIG.epochs, 3)
+    return [f"i{index}" for _, index in list(schedule.batches(0))[step - 1]]
+
+
+@pytest.mark.parametrize("step", [1, 10, 15, STEPS])
 @pytest.mark.parametrize("value", ["nan", "inf"])
-def test_a_loss_that_is_not_finite_is_named(tmp_path, value):
-    model = _Diverging(float(value), from_step=engine.LOG_EVERY)
-    with pytest.raises(FloatingPointError, match="Tiny: loss 'absolute' is not finite"):
+def test_a_loss_that_is_not_finite_is_named_with_step_and_images(tmp_path, value, step):
+    model = _Diverging(step, factor=float(value))
+    with pytest.raises(UserError) as stopped:
         _train(model, tmp_path / "state")
-    assert model.num_calls == engine.LOG_EVERY
+    assert str(stopped.value) == (
+        f"Tiny: step {step}: absolute is {value}; expected finite numbers. "
+        f"Images of the batch: {', '.join(_names_of_batch(step))}"
+    )
+    assert model.num_calls == min(STEPS, math.ceil(step / engine.LOG_EVERY) * engine.LOG_EVERY)
+
+
+@pytest.mark.parametrize("step", [10, STEPS])
+def test_a_gradient_that_is_not_finite_is_noticed_before_its_weights_are_kept(tmp_path, step):
+    model = _Diverging(step, factor=0, power=0.5)
+    names = ", ".join(_names_of_batch(step))
+    with pytest.raises(UserError, match=rf"^Tiny: step {step}: the gradient is not .* {names}$"):
+        _train(model, tmp_path / "state")
 
 
 def test_the_state_of_a_diverged_training_is_not_saved(tmp_path):
-    model = _Diverging(float("nan"), from_step=5, before_step=_signal_at(7))
-    with pytest.raises(FloatingPointError, match="'absolute' is not finite"):
+    model = _Diverging(5, before_step=_signal_at(7))
+    with pytest.raises(UserError, match="Tiny: step 5: absolute is nan"):
         _train(model, tmp_path / "state")
     assert not (tmp_path / "state" / "state.pt").exists()
+
+
+@pytest.mark.parametrize("broken", [_Diverging(7), _Diverging(7, factor=0, power=0.5)])
+def test_a_diverged_training_goes_on_from_its_last_good_state(
+    tmp_path, monkeypatch, uninterrupted, broken
+):
+    with pytest.raises(Interrupted):
+        _train(_Net(_signal_at(10)), tmp_path / "state")
+    monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(UserError, match="Tiny: step 17: "):
+        _train(broken, tmp_path / "state")
+    model = _Net()
+    history = _train(model, tmp_path / "state")
+    assert model.num_calls == STEPS - 16
+    assert _same_weights(model, uninterrupted[0])
+    assert [row["step"] for row in history] == [10, 20, STEPS]
+
+
+def test_a_diverged_training_ends_with_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run_command(lambda: _train(_Diverging(4), tmp_path / "state"))
+    assert stopped.value.code == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "step/s" not in line]
+    assert len(errors) == 1 and errors[0].startswith("error: Tiny: step 4: absolute is nan;")
+
+
+class _Measuring(_Net):
+    """With a measure that falls by 1 at each step, from 30."""
+
+    def forward(self, batch):
+        return {**super().forward(batch), "height": torch.tensor(31.0 - self.num_calls)}
+
+
+def test_a_measure_is_logged_and_no_part_of_the_loss(tmp_path, uninterrupted):
+    model = _Measuring()
+    history = _train(model, tmp_path / "state")
+    assert _same_weights(model, uninterrupted[0])
+    assert [row.pop("height") for row in history] == [25.5, 15.5, 7]
+    assert history == uninterrupted[1]
+
+
+@pytest.mark.parametrize(("limit", "steps"), [(20.0, [20]), (10.0, [STEPS]), (5.0, [])])
+def test_a_measure_below_its_limit_is_warned_of_once(tmp_path, capsys, limit, steps):
+    _train(_Measuring(), tmp_path / "state", alarms=[Alarm("height", limit, "too low")])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    values = {20: "15.5", STEPS: "7"}
+    assert lines == [
+        f"warning: Tiny: step {step}: height is {values[step]}, below {limit:g}: too low"
+        for step in steps
+    ]
 
 
 schedules = st.builds(

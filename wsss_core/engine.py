@@ -5,13 +5,15 @@ augmentation from (seed, epoch, index), dropout from (seed, step). So the state 
 model, optimiser and step number, and a resumed run ends with the weights of an uninterrupted one.
 """
 
+from __future__ import annotations
+
 import hashlib
-import math
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import lightning_fabric
 import numpy as np
@@ -22,15 +24,17 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
 
 from wsss_core.atomic import atomic_file
 from wsss_core.config.training import TrainingConfig
 from wsss_core.errors import UserError
 from wsss_core.optim import build_optimizer, poly_lr
 from wsss_core.progress import progress
+from wsss_core.watch import TOTAL, Alarm, LossWatch
 from wsss_core.workers import start_worker
 
-LOG_EVERY = 10  # steps between rows of the history; also how often losses leave the device
+LOG_EVERY = 10  # steps between rows of the history; when losses leave the device and are checked
 CHECKPOINT_SECONDS = 300.0
 
 History = list[dict[str, float]]
@@ -39,6 +43,11 @@ Batch = dict[str, Tensor]
 
 class Samples(Protocol):
     """What a training reads: samples by index, augmented by the generator that is passed in."""
+
+    @property
+    def image_ids(self) -> Sequence[str]:
+        """The image of each sample."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -51,7 +60,7 @@ class TrainableModel(Protocol):
     """A network wrapped with its losses, so that one forward call holds the whole loss."""
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """Unweighted losses by name, each a scalar."""
+        """Unweighted losses by name, each a scalar; one without a weight is a measure to log."""
         ...
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -98,6 +107,7 @@ def train(  # noqa: PLR0913
     work_dir: Path,
     key: str,
     desc: str,
+    alarms: Sequence[Alarm] = (),
 ) -> History:
     """Trains `model` in place.
 
@@ -105,7 +115,7 @@ def train(  # noqa: PLR0913
         model: A `TrainableModel`.
         samples: What it is trained on.
         config: Epochs, effective batch size, optimiser.
-        loss_weights: Factor of each loss that `model` returns.
+        loss_weights: Factor of each loss that `model` returns; others are measures.
         seed: Decides order, augmentation and dropout.
         gpus: Number of GPUs; 0 trains on the CPU. With several, each has a process of its own, and
             only the first one returns: what the caller does with the weights happens once.
@@ -113,14 +123,15 @@ def train(  # noqa: PLR0913
         work_dir: Keeps the state of an unfinished training.
         key: A state saved under another key is ignored.
         desc: Name shown by the progress bar.
+        alarms: Measures that are warned of.
 
     Returns:
-        One row per `LOG_EVERY` steps: step, epoch, lr, loss, and the mean of each loss (with
-        several GPUs, over the first one's share of the batches).
+        One row per `LOG_EVERY` steps: step, epoch, lr, loss, and the mean of each loss and measure
+        (with several GPUs, over the first one's share of the batches).
 
     Raises:
-        UserError: The batch has fewer samples than there are GPUs.
-        FloatingPointError: A loss is not finite; the message names it.
+        UserError: The batch has fewer samples than there are GPUs, or a loss or the weights are
+            no longer finite. Then the state stays as it was last saved, when they were.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     fabric = _fabric(gpus)
@@ -138,43 +149,69 @@ def train(  # noqa: PLR0913
     events = None
     if fabric.is_global_zero:
         events = _event_writer(work_dir.parent / "tensorboard", step)
-    interval = _Interval(desc)
+    watch = LossWatch(fabric, optimizer)
     share = schedule.share(fabric)
     wrapped.train()
     bar = progress(loader, total=schedule.steps, initial=step, desc=desc, unit="step")
-    if not fabric.is_global_zero:
-        bar.disable = True
+    bar.disable = bar.disable or not fabric.is_global_zero
     with _StopRequest() as stop:
         for batch in bar:
-            for group in optimizer.param_groups:
-                factor = poly_lr(step, schedule.steps, config.optim.poly_power)
-                group["lr"] = group["initial_lr"] * factor
+            _scale_lr(optimizer, poly_lr(step, schedule.steps, config.optim.poly_power))
             torch.manual_seed(_mix(seed, step, fabric.global_rank))
             losses = wrapped(batch)
-            total = sum(loss_weights[name] * loss for name, loss in losses.items())
+            total = sum(weight * losses[name] for name, weight in loss_weights.items())
             fabric.backward(total * share)
             stepper.step()
             stepper.zero_grad(set_to_none=True)
-            interval.add({"loss": total, **losses})
+            watch.add({TOTAL: total, **losses})
             step += 1
-            if step % LOG_EVERY == 0 or step == schedule.steps:
+            ends = step % LOG_EVERY == 0 or step == schedule.steps
+            # Several processes pause together: one that did so alone, or left a step earlier, would
+            # wait for the others, or they for its gradients, for ever.
+            alone = fabric.world_size == 1
+            if not ends and not (alone and (stop.requested or state.is_due())):
+                continue
+            means, fault = watch.look()
+            if fault is not None:
+                at = step - fault.steps_ago
+                images = [samples.image_ids[index] for _, index in schedule.batch(at - 1)]
+                _leave(fabric, _not_finite(f"{desc}: step {at}: {fault.what}", images))
+            if ends:
                 row = {"step": step, "epoch": step / schedule.steps_per_epoch}
-                row |= {"lr": optimizer.param_groups[0]["lr"], **interval.mean()}
-                history.append(row)
+                history.append(row | {"lr": optimizer.param_groups[0]["lr"], **means})
+                watch.forget()
+                bar.set_postfix(loss=f"{means[TOTAL]:.3f}", refresh=False)
                 if events is not None:
-                    _write_events(events, row)
-                bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
-            stops = stop.agreed(fabric, step)
+                    _tell(history, events, bar, alarms)
+            stops = stop.agreed(fabric)
             if fabric.is_global_zero and (stops or state.is_due()):
-                interval.check()
                 state.save(step)
             if stops:
-                fabric.barrier()  # Fabric kills the first process as soon as another has gone
-                raise Interrupted(128 + stop.requested)
+                _leave(fabric, Interrupted(128 + stop.requested))
     if events is None:
         raise SystemExit(0)
     events.close()
     return history
+
+
+def _scale_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def _not_finite(what: str, images: Sequence[str]) -> UserError:
+    return UserError(f"{what}; expected finite numbers. Images of the batch: {', '.join(images)}")
+
+
+def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
+    """Ends all processes after the same step; the first one says why.
+
+    The others leave as if all were well, since Fabric kills the first when another one fails.
+    """
+    fabric.barrier()
+    if fabric.is_global_zero:
+        raise reason
+    raise SystemExit(0)
 
 
 def _fabric(gpus: int) -> lightning_fabric.Fabric:
@@ -216,6 +253,10 @@ class _Schedule:
         """
         own = len(range(fabric.global_rank, self.batch_size, fabric.world_size))
         return own * fabric.world_size / self.batch_size
+
+    def batch(self, step: int) -> list[tuple[int, int]]:
+        """(epoch, index) pairs of one step."""
+        return next(self.batches(step))
 
     def batches(self, start: int) -> Iterator[list[tuple[int, int]]]:
         """(epoch, index) pairs of each step from `start` on; the last partial batch is dropped."""
@@ -262,41 +303,6 @@ def _loader(
         pin_memory=on_gpu,
         prefetch_factor=4,
     )
-
-
-class _Interval:
-    """Sums losses on their device; leaves it only when the mean is asked for."""
-
-    def __init__(self, desc: str) -> None:
-        self.desc = desc
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, losses: dict[str, Tensor]) -> None:
-        for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, 0) + loss.detach().float()
-        self.count += 1
-
-    def mean(self) -> dict[str, float]:
-        """Means since the last call, after a `check`."""
-        means = self.check()
-        self.sums, self.count = {}, 0
-        return means
-
-    def check(self) -> dict[str, float]:
-        """Means so far.
-
-        Raises:
-            FloatingPointError: A loss is not finite; the message names it.
-        """
-        if not self.sums:
-            return {}
-        values = torch.stack(list(self.sums.values())).div(self.count).tolist()
-        means: dict[str, float] = dict(zip(self.sums, values, strict=True))
-        for name, value in reversed(means.items()):
-            if not math.isfinite(value):
-                raise FloatingPointError(f"{self.desc}: loss '{name}' is not finite ({value})")
-        return means
 
 
 class _State:
@@ -347,7 +353,7 @@ class _StopRequest:
     def __init__(self) -> None:
         self.requested = 0
 
-    def __enter__(self) -> "_StopRequest":
+    def __enter__(self) -> _StopRequest:
         self.previous = {
             number: signal.signal(number, self._handle)
             for number in (signal.SIGTERM, signal.SIGINT)
@@ -357,15 +363,9 @@ class _StopRequest:
     def _handle(self, number: int, _frame: object) -> None:
         self.requested = number
 
-    def agreed(self, fabric: lightning_fabric.Fabric, step: int) -> bool:
-        """Whether to stop after this step.
-
-        Several processes ask each other now and then: one that left alone, or a step earlier,
-        would have the others wait for its gradients for ever.
-        """
+    def agreed(self, fabric: lightning_fabric.Fabric) -> bool:
+        """Whether any process is to stop; with several, all of them must ask."""
         if fabric.world_size > 1:
-            if step % LOG_EVERY:
-                return False
             requests = torch.tensor(self.requested, device=fabric.device)
             fabric.all_reduce(requests, reduce_op="max")  # in place
             self.requested = int(requests)
@@ -384,7 +384,11 @@ def _event_writer(directory: Path, step: int) -> SummaryWriter:
     return SummaryWriter(str(directory), purge_step=step or None)
 
 
-def _write_events(events: SummaryWriter, row: dict[str, float]) -> None:
+def _tell(history: History, events: SummaryWriter, bar: tqdm[Any], alarms: Sequence[Alarm]) -> None:
+    """Writes the last row of a history as events, and warnings to the log."""
+    row = history[-1]
     for name, value in row.items():
         if name not in ("step", "epoch"):
             events.add_scalar(name, value, int(row["step"]))
+    for message in filter(None, (alarm.message(history) for alarm in alarms)):
+        bar.write(f"warning: {bar.desc}: step {row['step']}: {message}", file=sys.stderr)

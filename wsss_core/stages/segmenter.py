@@ -86,12 +86,13 @@ class SegmenterSamples:
             fill: RGB 0..255 of what lies outside an image.
         """
         self.dataset = dataset
-        self.pseudo_labels = list(pseudo_labels.items())
+        self.image_ids = list(pseudo_labels)
+        self.pseudo_labels = pseudo_labels
         self.config = config
         self.fill = fill
 
     def __len__(self) -> int:
-        return len(self.pseudo_labels)
+        return len(self.image_ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         """Reads and augments one image.
@@ -100,7 +101,8 @@ class SegmenterSamples:
             image: [3, crop, crop] in [0, 1]; mask: uint8 [crop, crop] class ids, 255 where the
             image ends or its pseudo label is ignored.
         """
-        image_id, path = self.pseudo_labels[index]
+        image_id = self.image_ids[index]
+        path = self.pseudo_labels[image_id]
         image = self.dataset.read_image(image_id)
         mask = read_mask(path)
         self._check(path, image, mask)

@@ -1,0 +1,89 @@
+"""Whether a training goes well: its losses and weights are finite, its measures above a limit."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import lightning_fabric
+import torch
+from torch import Tensor
+
+TOTAL = "loss"  # the weighted sum, among the losses by name
+
+
+class Fault(NamedTuple):
+    """What went wrong in a training, and when."""
+
+    steps_ago: int  # 0: in the latest step
+    what: str
+
+
+class LossWatch:
+    """Keeps the losses of each step on their device, until it is asked about them."""
+
+    def __init__(self, fabric: lightning_fabric.Fabric, optimizer: torch.optim.Optimizer) -> None:
+        self.fabric = fabric
+        self.weights = [p for group in optimizer.param_groups for p in group["params"]]
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins a new interval."""
+        self.names: list[str] = []
+        self.losses: list[Tensor] = []
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """Takes the scalars of one step, of which `TOTAL` is one; nothing waits for the device."""
+        self.names = list(losses)
+        self.losses.append(torch.stack([loss.detach().float() for loss in losses.values()]))
+
+    def look(self) -> tuple[dict[str, float], Fault | None]:
+        """Says how the interval was. With several processes, all of them must ask.
+
+        Returns:
+            Means of this process's losses, and the first fault of any process, the same in all.
+            Weights can be spoilt by the last step's gradient although its losses are finite.
+        """
+        own = torch.stack(self.losses)
+        every = self.fabric.all_gather(own).reshape(-1, *own.shape).cpu()
+        values = every[self.fabric.global_rank]
+        means = sum(values).div(len(values)).tolist()
+        fault = first_fault(every, self.names)
+        if fault is None and not torch.nn.utils.get_total_norm(self.weights).isfinite():
+            fault = Fault(0, "the gradient is not finite")
+        return dict(zip(self.names, means, strict=True)), fault
+
+
+def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:
+    """Finds the first step with a loss that is not finite.
+
+    Args:
+        values: [processes, steps, losses].
+        names: Of the losses.
+
+    Returns:
+        The fault names the losses; not their sum, unless it alone is not finite.
+    """
+    faulty = ~values.isfinite()
+    steps = faulty.any(dim=2).any(dim=0).nonzero().flatten().tolist()
+    if not steps:
+        return None
+    first = values[:, steps[0]].sum(dim=0).tolist()  # of several processes: nan or inf remains
+    bad = {name: x for name, x in zip(names, first, strict=True) if not math.isfinite(x)}
+    terms = {name: x for name, x in bad.items() if name != TOTAL} or bad
+    what = ", ".join(f"{name} is {x}" for name, x in terms.items())
+    return Fault(values.shape[1] - 1 - steps[0], what)
+
+
+class Alarm(NamedTuple):
+    """What is said when a measure that a model returns beside its losses falls below a limit."""
+
+    measure: str
+    limit: float
+    meaning: str
+
+    def message(self, rows: Sequence[Mapping[str, float]]) -> str | None:
+        """One line, if the last row of a history is the first one below the limit."""
+        *earlier, last = (row[self.measure] for row in rows[-2:])
+        if last >= self.limit or any(value < self.limit for value in earlier):
+            return None
+        return f"{self.measure} is {last:.3g}, below {self.limit:g}: {self.meaning}"
