@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsss_core.cam import EPS, add_background, keep_strongest, normalize_cam
+from wsss_core.cam import (
+    EPS,
+    add_background,
+    foreground_score,
+    keep_strongest,
+    normalize_cam,
+)
 
 MAPS = arrays(
     np.float64,
@@ -84,3 +90,15 @@ def test_keeps_the_strongest_as_a_plain_loop_does(score):
         if score[image, channel, y, x] == score[image, :, y, x].max():
             expected[image, channel, y, x] = score[image, channel, y, x]
     assert np.array_equal(keep_strongest(torch.from_numpy(score)).numpy(), expected)
+
+
+def test_the_foreground_score_by_hand():
+    """Scores 0.25 to 0.75, flat, flat and high; the class that is absent does not count."""
+    low, high = np.log(1 / 3), np.log(3)
+    cam_logits = torch.tensor([[low, high, 0], [1, 1, 1], [9, 9, 9], [-9, 9, 0]]).view(1, 4, 1, 3)
+    label = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    torch.testing.assert_close(foreground_score(cam_logits, label), torch.tensor(0.5 / 3))
+
+
+def test_without_a_class_nothing_is_flat():
+    assert foreground_score(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3)) == 1

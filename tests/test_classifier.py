@@ -14,8 +14,9 @@ from tests.tiny_backbone import tiny_backbone
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig
 from wsss_core.config.methods import MethodConfig, SmoothingConfig
-from wsss_core.config.training import ColorJitter
+from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
 from wsss_core.dataset import Dataset
+from wsss_core.engine import train
 from wsss_core.errors import UserError, run_command
 from wsss_core.images import write_mask
 from wsss_core.models.boundary_head import BoundaryHead
@@ -33,6 +34,7 @@ FILL = (124, 116, 104)
 COLORS = np.array([[20, 30, 200], [220, 30, 30], [30, 220, 30]], dtype=np.uint8)
 BACKBONE = BackboneConfig(name="test_efficientnet", output_stride=8)
 SEAM_LOSSES = {"classification", "adaptive_min", "er", "ecr"}
+SMOOTHING_LOSSES = {"boundary", "smoothness", "foreground"}
 
 
 def _classifier(**changes) -> ClassifierConfig:
@@ -219,7 +221,7 @@ def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> Non
     smoothing = _smoothing(canny=canny, stride=stride, lambda_boundary=0.5, lambda_smoothness=2.0)
     training = _seam_training(smoothing)
     losses = training(_batch())
-    assert set(losses) == SEAM_LOSSES | {"boundary", "smoothness"}
+    assert set(losses) == SEAM_LOSSES | SMOOTHING_LOSSES
     assert all(loss.isfinite() and loss.shape == () and loss > 0 for loss in losses.values())
     weights = dict.fromkeys(SEAM_LOSSES, 1.0) | {"boundary": 0.5, "smoothness": 2.0}
     assert training.loss_weights == weights
@@ -284,6 +286,43 @@ def test_an_absent_class_has_no_part_in_the_smoothness() -> None:
     assert all(loss.isfinite() for loss in losses.values())
 
 
+class _BatchSamples:
+    """The images of `_batch`, for a training of 30 steps."""
+
+    image_ids = tuple(f"i{index}" for index in range(60))
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        return {name: tensor[index % 2] for name, tensor in _batch().items()}
+
+
+@pytest.mark.parametrize(("weight", "warnings"), [(1.0, 0), (1000.0, 1)])
+def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
+    tmp_path, capsys, weight: float, warnings: int
+) -> None:
+    training = _seam_training(_smoothing(lambda_smoothness=weight, reference_size=448), dropout=0.0)
+    with torch.no_grad():
+        training.net.classifier.weight.mul_(20)  # as if it had learnt something
+    train(
+        training,
+        _BatchSamples(),
+        config=TrainingConfig(epochs=1, batch_size=2, optim=OptimConfig(name="adamw", lr=1e-2)),
+        loss_weights=training.loss_weights,
+        seed=0,
+        gpus=0,
+        threads=1,
+        work_dir=tmp_path / "state",
+        key="",
+        desc="sb",
+        alarms=training.alarms,
+    )
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(lines) == warnings
+    assert all("the CAM is collapsing" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     "training",
     [_cam_training(), _seam_training(), _seam_training(_smoothing())],
@@ -340,7 +379,7 @@ def test_the_network_follows_from_the_method() -> None:
     smoothing = build_classifier_training(_config(smoothing=_smoothing()), 2, init=None)
     with torch.no_grad():
         losses = smoothing(_batch(label=[[1.0, 0.0], [1.0, 1.0]]))
-    assert set(losses) == SEAM_LOSSES | {"boundary", "smoothness"}
+    assert set(losses) == SEAM_LOSSES | SMOOTHING_LOSSES
     assert all(loss.isfinite() for loss in losses.values())
 
 

@@ -68,6 +68,7 @@ def main() -> None:
         work_dir=work_dir,
         key=state_key(args.code, args.config, args.seed, samples.image_ids, *inputs),
         desc=f"train_classifier {args.method}",
+        alarms=model.alarms,
     )
     metadata = {
         "config": config.model_dump(mode="json"),

@@ -53,7 +53,8 @@ class Curves:
     Attributes:
         stage: what was trained, e.g. classifier: a row of panels.
         method: a panel of that row.
-        history: step, epoch, lr, loss (the weighted total) and each loss by name (unweighted).
+        history: step, epoch, lr, loss (the weighted total) and each loss (unweighted) and other
+            measure by name.
     """
 
     stage: str

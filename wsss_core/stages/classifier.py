@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.boundary import IGNORE, semantic_boundary
-from wsss_core.cam import add_background, normalize_cam
+from wsss_core.cam import add_background, foreground_score, normalize_cam
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
@@ -41,8 +41,15 @@ from wsss_core.transforms import (
     draw_geometry,
     image_tensor,
 )
+from wsss_core.watch import Alarm
 
 Losses = dict[str, Tensor]
+
+# Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config
+# key, since a key of a method trains it anew.
+COLLAPSED = Alarm(
+    "foreground", 0.3, "the CAM is collapsing; expected less with a smaller lambda_smoothness"
+)
 
 
 class ClassifierSamples:
@@ -110,6 +117,8 @@ class ClassifierSamples:
 class CamTraining(nn.Module):
     """Plain CAM: the classification loss on one scale."""
 
+    alarms: tuple[Alarm, ...] = ()
+
     def __init__(self, net: CamNet) -> None:
         super().__init__()
         self.net = net
@@ -145,9 +154,10 @@ class SeamTraining(nn.Module):
         if self.smoothing is not None:
             self.loss_weights["boundary"] = self.smoothing.lambda_boundary
             self.loss_weights["smoothness"] = self.smoothing.lambda_smoothness
+        self.alarms = () if self.smoothing is None else (COLLAPSED,)
 
     def forward(self, batch: Batch) -> Losses:
-        """Batch of `ClassifierSamples` -> unweighted losses by name."""
+        """Batch of `ClassifierSamples` -> unweighted losses and measures by name."""
         image, label = batch["image"], batch["label"]
         height, width = image.shape[-2:]
         sizes = [(height, width), (round(height * self.scale), round(width * self.scale))]
@@ -161,6 +171,7 @@ class SeamTraining(nn.Module):
             ]
             losses["boundary"] = torch.stack([b for b, _ in branches]).mean()
             losses["smoothness"] = torch.stack([s for _, s in branches]).mean()
+            losses["foreground"] = foreground_score(outputs[0].cam_logits.detach(), label)
         return losses
 
     def _seam_losses(
