@@ -171,7 +171,8 @@ def source_pictures(wildcards):
 def source_options():
     dataset = EXPERIMENT.dataset
     root = ["--root", dataset.root] if dataset.source == "folder" else []
-    return ["--source", dataset.source, *root]
+    rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
+    return ["--source", dataset.source, *root, *rest]
 
 
 # --- classifier ---

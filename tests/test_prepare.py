@@ -390,3 +390,16 @@ def test_script_needs_a_root_for_a_folder(tmp_path):
     done = run_script("--source", "folder", "--output", tmp_path / "data")
     assert done.returncode == 2
     assert "--source folder needs --root" in done.stderr
+
+
+def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset, tmp_path):
+    prepare_folder(tiny_dataset, tmp_path / "any", scored_splits=SCORED)
+    with pytest.raises(UserError) as error:
+        prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED, all_scored=True)
+    assert str(error.value) == (
+        f"shards.extra is 0, but 2 images of {tiny_dataset}/splits/train_aug.txt not in train or "
+        "val: train_4, train_5; expected at least 1 shard for the rest"
+    )
+    assert not (tmp_path / "data").exists()
+    splits = ["train_aug", "val"]
+    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=splits, all_scored=True)

@@ -18,6 +18,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--root", type=Path, help="the folder (for --source folder)")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="+", default=["train", "val"], metavar="SPLIT")
+    parser.add_argument("--all-scored", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
     arguments = parser.parse_args()
@@ -29,7 +30,11 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Prepares the dataset."""
     args = parse_arguments()
-    options = {"scored_splits": args.scored_splits, "workers": args.threads}
+    options = {
+        "scored_splits": args.scored_splits,
+        "all_scored": args.all_scored,
+        "workers": args.threads,
+    }
     if args.source == "folder":
         prepare_folder(args.root, args.output, **options)
         return

@@ -163,6 +163,19 @@ def check_held_out(root: Path, splits: dict[str, list[str]]) -> None:
             )
 
 
+def check_all_scored(
+    root: Path, splits: dict[str, list[str]], *, scored_splits: Sequence[str]
+) -> None:
+    """Refuses images that are trained on but not scored: there are no shards for them."""
+    scored = {image_id for split in scored_splits for image_id in splits[split]}
+    if rest := [image_id for image_id in splits[TRAIN_SPLIT] if image_id not in scored]:
+        raise UserError(
+            f"shards.extra is 0, but {_count(rest, 'image')} of {root}/splits/{TRAIN_SPLIT}.txt "
+            f"not in {' or '.join(scored_splits)}: {name_some(rest)}; expected at least 1 shard "
+            "for the rest"
+        )
+
+
 def check_found(
     image_ids: Iterable[str], found: Iterable[str], *, what: str, expected: str
 ) -> None:

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from wsss_core.atomic import move_into_place, staging_dir
 from wsss_core.dataset import IGNORE_INDEX
 from wsss_core.errors import UserError, name_some
-from wsss_core.folder import Folder, read_folder
+from wsss_core.folder import Folder, check_all_scored, read_folder
 from wsss_core.images import MASK_MODES, upright_rgb, write_mask
 from wsss_core.process_map import process_map
 from wsss_core.progress import progress
@@ -62,7 +62,13 @@ class BadFileError(Exception):
 
 
 def prepare_folder(
-    root: Path, output: Path, *, scored_splits: Sequence[str], workers: int = 1, link: bool = True
+    root: Path,
+    output: Path,
+    *,
+    scored_splits: Sequence[str],
+    all_scored: bool = False,
+    workers: int = 1,
+    link: bool = True,
 ) -> None:
     """Checks a folder in the dataset layout and makes a prepared dataset of it.
 
@@ -71,12 +77,15 @@ def prepare_folder(
         output: Directory to fill with images/, masks/, splits/, labels.csv, classes.txt,
             image_digests.csv and mask_digests.csv. Nothing is written if anything is wrong.
         scored_splits: Splits whose images need a mask.
+        all_scored: Whether each image that is trained on must be in one of them.
         workers: Processes that decode images.
         link: Link to the files of the source that need no change; otherwise they are moved.
     """
     if output.resolve() == root.resolve():
         raise UserError(f"the output {output} is the source itself; expected another directory")
     folder = read_folder(root, scored_splits=scored_splits)
+    if all_scored:
+        check_all_scored(root, folder.splits, scored_splits=scored_splits)
     with staging_dir(output) as staging:
         prepared = prepare_files(folder, staging, workers=workers, link=link)
         write_tables(folder, prepared, staging)

@@ -116,6 +116,13 @@ def test_no_crf_after_segmentation(tmp_path):
     assert "--probs" not in run.stdout
 
 
+@pytest.mark.parametrize(("extra", "options"), [(16, ""), (1, ""), (0, " --all-scored")])
+def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options):
+    settings = ("--printshellcmds", "--config", f"shards={{extra: {extra}}}")
+    run = dry_run("results/voc12/data/labels.csv", *settings, directory=tmp_path)
+    assert f"--root data/voc12{options} --output" in run.stdout
+
+
 @pytest.mark.parametrize(("limit", "gpus"), [((), "0"), (("--resources", "gpu=4"), "1")])
 def test_gpus_are_used_where_they_are_offered(tmp_path, limit, gpus):
     run = dry_run("--printshellcmds", *limit, directory=tmp_path)
