@@ -212,6 +212,13 @@ def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
     assert [row["epoch"] for row in history] == [10 / 3, 20 / 3, 9]
 
 
+def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "LOG_EVERY", 1)
+    rates = [row["lr"] for row in _train(_Net(), tmp_path / "state", schedule_epochs=90)]
+    expected = [0.01 * (1 - step / (10 * STEPS)) ** 0.9 for step in range(STEPS)]
+    assert rates == pytest.approx(expected)
+
+
 def test_a_row_is_the_mean_over_its_steps(uninterrupted, every_step):
     assert [row["step"] for row in every_step] == list(range(1, STEPS + 1))
     for row, first in zip(uninterrupted[1], (0, 10, 20), strict=True):

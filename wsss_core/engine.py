@@ -102,6 +102,7 @@ def train(  # noqa: PLR0913
     config: TrainingConfig,
     loss_weights: dict[str, float],
     seed: int,
+    schedule_epochs: int | None = None,
     gpus: int,
     threads: int,
     work_dir: Path,
@@ -117,6 +118,7 @@ def train(  # noqa: PLR0913
         config: Epochs, effective batch size, optimiser.
         loss_weights: Factor of each loss that `model` returns; others are measures.
         seed: Decides order, augmentation and dropout.
+        schedule_epochs: Epochs after which the learning rate would be zero; None: after the last.
         gpus: Number of GPUs; 0 trains on the CPU. With several, each has a process of its own, and
             only the first one returns: what the caller does with the weights happens once.
         threads: CPU threads for computing and loading together, of all processes.
@@ -138,6 +140,7 @@ def train(  # noqa: PLR0913
     threads = max(1, threads // fabric.world_size)
     torch.set_num_threads(threads)
     schedule = _Schedule(len(samples), config.batch_size, config.epochs, seed)
+    lr_steps = (schedule_epochs or config.epochs) * schedule.steps_per_epoch
     optimizer = build_optimizer(cast(TrainableModel, model).param_groups(), config.optim)
     wrapped, stepper = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
     state = _State(work_dir / "state.pt", key, model, optimizer)
@@ -156,7 +159,7 @@ def train(  # noqa: PLR0913
     bar.disable = bar.disable or not fabric.is_global_zero
     with _StopRequest() as stop:
         for batch in bar:
-            _scale_lr(optimizer, poly_lr(step, schedule.steps, config.optim.poly_power))
+            _scale_lr(optimizer, poly_lr(step, lr_steps, config.optim.poly_power))
             torch.manual_seed(_mix(seed, step, fabric.global_rank))
             losses = wrapped(batch)
             total = sum(weight * losses[name] for name, weight in loss_weights.items())
