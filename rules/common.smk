@@ -38,10 +38,20 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 # --- config ---
 
 
+PRESET = Path(workflow.basedir, "configs", "presets", f"{config.get('preset')}.yaml")
+
+
+# What the user gives is laid over this file again. Of the preset paper there is none.
+if PRESET.is_file():
+
+    configfile: str(PRESET)
+
+
 def config_sources():
     """Name and content of what the config was merged from, later ones win."""
     settings = workflow.config_settings
-    paths = [Path(workflow.basedir, "config.yaml"), *map(Path, settings.configfiles)]
+    preset = [PRESET] if PRESET.is_file() else []
+    paths = [Path(workflow.basedir, "config.yaml"), *preset, *map(Path, settings.configfiles)]
     contents = [yaml.safe_load(path.read_text()) or {} for path in paths]
     names = [min(os.path.relpath(path), os.path.abspath(path), key=len) for path in paths]
     return [*zip(names, contents), ("--config", dict(settings.config or {}))]
@@ -191,7 +201,7 @@ def classifier_inputs(wildcards):
         inputs["boundaries"] = shards_of(
             f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
         )
-        if method.smoothing.canny:
+        if method.smoothing.canny and EXPERIMENT.canny.input == "rgb":
             inputs["canny"] = f"{RESULTS}/canny"
     return inputs
 
@@ -204,12 +214,13 @@ def classifier_config(wildcards):
     """The part of the config that all methods share, and the method's own."""
     method = EXPERIMENT.methods[wildcards.method]
     unused = {"seam"} if method.classifier == "cam" else None
-    return to_json(
-        {
-            "classifier": EXPERIMENT.classifier.model_dump(mode="json", exclude=unused),
-            "method": method.model_dump(mode="json"),
-        }
-    )
+    sections = {
+        "classifier": EXPERIMENT.classifier.model_dump(mode="json", exclude=unused),
+        "method": method.model_dump(mode="json"),
+    }
+    if method.smoothing and method.smoothing.canny:
+        sections["canny"] = EXPERIMENT.canny.model_dump(mode="json")
+    return to_json(sections)
 
 
 # --- affinity ---

@@ -58,7 +58,7 @@ rule canny:
         runtime=60,
     params:
         dataset=data_dir,
-        config=section_json("canny"),
+        config=section_json("canny", exclude={"input", "edge_value"}),
         code=stage_code("canny"),
     message:
         "Canny edges of the training images"

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from workflow_scripts import canny
-from wsss_core.boundary import canny_edges, semantic_boundary
+from wsss_core.boundary import canny_edges, cast_canny_edges, semantic_boundary
 
 
 def boundary_plainly(mask: np.ndarray, num_classes: int, radius: int) -> np.ndarray:
@@ -96,6 +96,29 @@ def test_canny_ignores_flat_areas_and_steps_below_the_threshold():
     image[:, 10:] += 20  # its Sobel response is 80
     assert not canny_edges(image, low=10, high=100).any()
     assert canny_edges(image, low=10, high=70).any()
+
+
+def test_edges_of_a_cast_image_by_hand():
+    """-1.9 becomes -1 and wraps to 255, next to the 0 that -0.9 and 0.9 become; 0.9 to 2.1 is 2."""
+    image = torch.full((2, 3, 16, 16), 0.9)
+    image[0, :, :, 8:] = -1.9
+    image[1, :, :, :8] = -0.9
+    image[1, :, 8:] = 2.1
+    edges = cast_canny_edges(image, low=10, high=100)
+    assert edges.shape == (2, 1, 16, 16) and edges.dtype == torch.float32
+    assert set(edges.unique().tolist()) == {0, 1}
+    columns = edges[0, 0].any(0).nonzero().flatten().tolist()
+    assert len(columns) == 1 and columns[0] in (7, 8)
+    assert edges[1].count_nonzero() == 0
+
+
+@given(values=arrays(np.float32, (1, 3, 6, 6), elements=st.floats(-2.5, 2.75, width=32)))
+@settings(max_examples=30)
+def test_edges_of_a_cast_image_as_plain_python_wraps_it(values):
+    wrapped = np.array([int(v) % 256 for v in values.flat], dtype=np.uint8).reshape(values.shape)
+    expected = canny_edges(np.ascontiguousarray(wrapped[0].transpose(1, 2, 0)), low=10, high=100)
+    edges = cast_canny_edges(torch.from_numpy(values), low=10, high=100)
+    assert np.array_equal(edges[0, 0].numpy() * 255, expected)
 
 
 def test_the_program_writes_edges_of_training_images(tiny_dataset, tmp_path, monkeypatch):

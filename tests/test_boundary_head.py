@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from wsss_core.models.boundary_head import BoundaryHead
+from tests.released_weights import sbnet_head
+from wsss_core.models.boundary_head import BoundaryHead, ResidualChannelAttention
 
 SIZE = (12, 10)
 
 
-def head(*, canny: bool) -> BoundaryHead:
+def head(*, canny: bool, **form) -> BoundaryHead:
     torch.manual_seed(0)
-    return BoundaryHead((4, 6), 3, channels=5, canny=canny)
+    return BoundaryHead((4, 6), 3, channels=5, canny=canny, **form)
 
 
 def features() -> list[Tensor]:
@@ -26,9 +27,13 @@ def edges(value: float) -> Tensor:
     return torch.full((2, 1, *SIZE), value)
 
 
-def test_logits_of_the_size_that_is_asked_for():
-    assert head(canny=True)(features(), edges(0), SIZE).shape == (2, 3, *SIZE)
-    assert head(canny=False)(features(), None, SIZE).shape == (2, 3, *SIZE)
+FORMS = pytest.mark.parametrize("form", ["paper", "released"])
+
+
+@FORMS
+def test_logits_of_the_size_that_is_asked_for(form):
+    assert head(canny=True, form=form)(features(), edges(0), SIZE).shape == (2, 3, *SIZE)
+    assert head(canny=False, form=form)(features(), None, SIZE).shape == (2, 3, *SIZE)
 
 
 def test_edges_count_for_nothing_at_first():
@@ -69,10 +74,57 @@ def test_parameters_of_the_paper():
     assert sum(p.numel() for p in published.parameters()) == stages + predict + 3 * 21
 
 
-def test_gradients_reach_the_features():
+def test_parameters_of_the_released_code():
+    published = BoundaryHead((64, 256, 1024, 2048), 21, channels=32, canny=True, form="released")
+    assert sum(p.numel() for p in published.parameters()) == 468_111
+    shapes = sorted(tuple(p.shape) for p in published.parameters())
+    assert shapes == sorted(sbnet_head().values())
+
+
+def test_the_released_fusion_mixes_all_classes():
+    """Plain concatenation: first all boundaries, then as many copies of the edges; no bias."""
+    fused = head(canny=True, form="released")
+    assert fused.fuse.bias is None and fused.fuse.weight.shape == (3, 6, 1, 1)
+    edge_map = torch.rand(2, 1, *SIZE, generator=torch.Generator().manual_seed(2))
+    fused.fuse.weight.data.copy_(torch.eye(3, 6).view(3, 6, 1, 1))
+    initial = fused(features(), edge_map, SIZE)
+    weight = torch.randn(3, 6)
+    fused.fuse.weight.data.copy_(weight.view(3, 6, 1, 1))
+    expected = torch.einsum("oc,bchw->bohw", weight[:, :3], initial)
+    expected = expected + weight[:, 3:].sum(1)[:, None, None] * edge_map
+    torch.testing.assert_close(fused(features(), edge_map, SIZE), expected)
+
+
+def test_channel_attention_adds_to_whole_channels():
+    """Without its convolutions the block gives x and what attention adds, the same everywhere."""
+    torch.manual_seed(0)
+    block = ResidualChannelAttention(32)
+    x = torch.randn(2, 32, 6, 7)
+    for convolution in (block.body[0], block.body[2]):
+        torch.nn.init.zeros_(convolution.weight)
+    added = block(x) - x
+    torch.testing.assert_close(added, added[..., :1, :1].expand_as(added), atol=1e-6, rtol=0)
+    assert added.abs().max() > 0.01
+    assert block.attention[1].weight.shape == (2, 32, 1, 1)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_features_are_resized_as_the_backbone_wants(align_corners):
+    ramp = torch.arange(3.0).expand(1, 1, 3, 3)
+    boundary_head = BoundaryHead((1,), 1, channels=1, canny=False, align_corners=align_corners)
+    boundary_head.reduce[0], boundary_head.predict = torch.nn.Identity(), torch.nn.Identity()
+    resized = boundary_head([ramp], None, (3, 5))[0, 0, 0].tolist()
+    aligned, halfway = [0, 0.5, 1, 1.5, 2], [0, 0.4, 1, 1.6, 2]
+    assert resized == pytest.approx(aligned if align_corners else halfway)
+
+
+@FORMS
+def test_gradients_reach_the_features(form):
     """They are not detached: the branch teaches the backbone too."""
     maps = [f.requires_grad_() for f in features()]
-    boundary_head = head(canny=True)
+    boundary_head = head(canny=True, form=form)
+    if form == "released":  # so that its only channel is above zero
+        torch.nn.init.ones_(boundary_head.predict[0].attention[1].bias)
     boundary_head(maps, edges(1), SIZE).square().sum().backward()
     assert all(f.grad.abs().sum() > 0 for f in maps)
     assert all(p.grad.abs().sum() > 0 for p in boundary_head.parameters())

@@ -75,6 +75,19 @@ def test_the_sum_is_that_over_scales_and_mirror_images(net, flip):
     np.testing.assert_allclose(summed.numpy(), _sum_plainly(net, pyramid), atol=1e-4)
 
 
+def test_raw_cams_are_those_before_the_refinement():
+    """Those that a plain classifier of the same weights has."""
+    seam, cam = _net("seam", 3), _net("cam", 3)
+    cam.load_state_dict(
+        {name: x for name, x in seam.state_dict().items() if not name.startswith("pcm.")}
+    )
+    pyramid = _pyramid([(21, 26), (10, 13)], flip=True)
+    raw = sum_scales(seam, pyramid, [0, 2], refined=False)
+    assert torch.equal(raw, sum_scales(cam, pyramid, [0, 2]))
+    assert torch.equal(raw, sum_scales(cam, pyramid, [0, 2], refined=False))
+    assert not torch.allclose(raw, sum_scales(seam, pyramid, [0, 2]))
+
+
 def test_classes_are_chosen_by_their_channels(net):
     pyramid = _pyramid([(16, 24), (24, 36)], flip=True)
     summed = sum_scales(net, pyramid, [0, 1, 2])

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.tiny_backbone import tiny_backbone
+from wsss_core.boundary import semantic_boundary
 from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig
 from wsss_core.config.methods import MethodConfig, SmoothingConfig
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
@@ -21,6 +23,7 @@ from wsss_core.errors import UserError, run_command
 from wsss_core.images import write_mask
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
+from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.classifier import (
     CamTraining,
@@ -65,13 +68,14 @@ def dataset(tmp_path_factory) -> Dataset:
     return Dataset(root=root, class_names=("red", "green"), labels=labels)
 
 
-def _samples(dataset: Dataset, **changes) -> ClassifierSamples:
+def _samples(dataset: Dataset, *, map_radius: int | None = None, **changes) -> ClassifierSamples:
     config = _classifier(**({"resize_long": (48, 96)} | changes))
     return ClassifierSamples(
         dataset,
         config,
         fill=FILL,
         boundary_dirs=[dataset.root / "scored", dataset.root / "extra"],
+        map_radius=map_radius,
         canny_dir=dataset.root / "canny",
     )
 
@@ -117,6 +121,43 @@ def test_outside_an_image_are_the_fill_colour_the_ignored_class_and_no_edges(
     assert torch.equal(colors, torch.tensor(FILL).float()[:, None].expand_as(colors))
 
 
+def test_boundary_maps_are_those_of_the_label_map_where_nothing_is_resized(dataset) -> None:
+    """Image 5 is 60 x 72; a crop of 128 holds all of it, and around it there is no boundary."""
+    changes = {"crop_size": 128, "resize_long": (72, 72)}
+    for seed in range(4):
+        mask, maps = (
+            _samples(dataset, map_radius=radius, **changes).sample(5, np.random.default_rng(seed))
+            for radius in (None, 2)
+        )
+        assert "mask" not in maps
+        expected = semantic_boundary(mask["mask"][None], num_classes=3, radius=2)[0]
+        inside = mask["mask"] != 255
+        assert expected.any()
+        torch.testing.assert_close(maps["boundary"][1:], expected[1:])
+        assert not maps["boundary"][:, ~inside].any()
+
+
+@given(seed=st.integers(0, 2**32 - 1), index=st.integers(0, 5))
+@settings(max_examples=10)
+def test_resized_boundary_maps_are_soft_and_lie_on_the_boundary(dataset, seed, index) -> None:
+    hard, soft = (
+        _samples(dataset, map_radius=radius).sample(index, np.random.default_rng(seed))
+        for radius in (None, 1)
+    )
+    boundary = soft["boundary"]
+    assert (boundary.shape, boundary.dtype) == ((3, 64, 64), torch.float32)
+    assert 0 <= boundary.min() and boundary.max() <= 1
+    assert not boundary[2 - index % 2].any()  # the other class
+    near = semantic_boundary(hard["mask"][None], num_classes=3, radius=5)[0]
+    inside = hard["mask"] != 255
+    assert not (boundary[1:] * (near[1:] == 0) * eroded(inside, 6)).any()
+
+
+def eroded(region: Tensor, radius: int) -> Tensor:
+    others = nn.functional.pad((~region).float()[None], (radius,) * 4, value=1)
+    return nn.functional.max_pool2d(others, 2 * radius + 1, 1)[0] == 0
+
+
 def test_a_generator_decides_a_sample(dataset) -> None:
     samples = _samples(dataset)
     first, again, other = (samples.sample(3, np.random.default_rng(s)) for s in (1, 1, 2))
@@ -156,18 +197,26 @@ def _cam_training() -> CamTraining:
 
 
 def _seam_training(
-    smoothing: SmoothingConfig | None = None, *, scale: float = 0.5, dropout: float = 0.25
+    smoothing: SmoothingConfig | None = None,
+    *,
+    scale: float = 0.5,
+    dropout: float = 0.25,
+    background: bool = False,
+    canny: CannyConfig | None = None,
 ) -> SeamTraining:
     torch.manual_seed(0)
-    seam = SeamConfig(scale=scale, pcm_features=(1, 2), pcm_channels=(5, 7))
+    seam = SeamConfig(scale=scale, pcm_features=(1, 2), pcm_channels=(5, 7), background=background)
     config = ClassifierTraining(
         classifier=_classifier(seam=seam),
         method=MethodConfig(classifier="seam", epochs=1, smoothing=smoothing),
+        canny=canny or CannyConfig(),
     )
     net = SeamNet(tiny_backbone(), 3, dropout=dropout, config=seam)
     if smoothing is None:
         return SeamTraining(net, config)
-    head = BoundaryHead((4, 6), 4, channels=smoothing.channels, canny=smoothing.canny)
+    head = BoundaryHead(
+        (4, 6), 4, channels=smoothing.channels, canny=smoothing.canny, form=smoothing.head
+    )
     return SeamTraining(net, config, boundary_head=head)
 
 
@@ -225,6 +274,83 @@ def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> Non
     assert all(loss.isfinite() and loss.shape == () and loss > 0 for loss in losses.values())
     weights = dict.fromkeys(SEAM_LOSSES, 1.0) | {"boundary": 0.5, "smoothness": 2.0}
     assert training.loss_weights == weights
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": "released"},
+        {"derivatives": "sobel"},
+        {"padding": "zeros"},
+        {"edge_weight": "value"},
+        {"order_weights": (10.0, 1.0)},
+        {"alpha": 1.0},
+        {"boundary_radius": 2},
+        {"mean_over": "present"},
+        {"reference_size": 448},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_choice_of_the_branch_matters_to_its_losses_alone(change) -> None:
+    losses = [
+        _seam_training(_smoothing(**changes), dropout=0.0)(_batch()) for changes in ({}, change)
+    ]
+    changed = {name for name in losses[0] if losses[0][name] != losses[1][name]}
+    assert changed and changed <= {"boundary", "smoothness"}
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.33])
+def test_sizes_are_rounded_down_as_in_the_reference(scale: float) -> None:
+    """0.33 of 48 is 15.84."""
+    training = _seam_training(scale=scale)
+    seen = []
+    training.net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-2:]))
+    training(_batch())
+    small = nn.functional.interpolate(_batch()["image"], scale_factor=scale)
+    assert seen == [(48, 48), small.shape[-2:]]
+
+
+def test_edges_of_the_network_s_input_take_no_samples() -> None:
+    """And their value is the head's input."""
+    batch = {name: x for name, x in _batch().items() if name != "edges"}
+    losses = []
+    for value in (1.0, 255.0):
+        canny = CannyConfig(input="normalized_cast", edge_value=value)
+        training = _seam_training(_smoothing(stride=1, head="released"), dropout=0.0, canny=canny)
+        losses.append(training(batch)["boundary"])
+    assert losses[1] > 5 * losses[0]
+
+
+def test_boundary_maps_stand_in_for_label_maps() -> None:
+    """At the image's size, those of the label maps give the loss of the label maps."""
+    batch = _batch()
+    maps = semantic_boundary(batch["mask"], num_classes=4, radius=1)
+    results = []
+    for resize in ("labels", "maps"):
+        smoothing = _smoothing(stride=1, boundary_resize=resize)
+        training = _seam_training(smoothing, scale=1.0, dropout=0.0)
+        results.append(training(batch | {"boundary": maps}))
+    for name in ("boundary", "smoothness"):
+        assert torch.equal(results[0][name], results[1][name])
+
+
+def test_a_background_of_its_own_is_smoothed_too() -> None:
+    """Only by this loss; with no class present, it is the only one."""
+    batch = _batch(label=[[0.0] * 3] * 2)
+    losses = [
+        _seam_training(_smoothing(), dropout=0.0, background=background)(batch)
+        for background in (False, True)
+    ]
+    assert losses[0]["smoothness"] == 0 and losses[1]["smoothness"] > 0
+
+
+def test_the_branch_may_learn_like_the_backbone() -> None:
+    for group, other in (("head", "backbone"), ("backbone", "head")):
+        training = _seam_training(_smoothing(lr_group=group))
+        groups = {name: {id(p) for p in params} for name, params in training.param_groups().items()}
+        branch = {id(p) for p in training.boundary_head.parameters()}
+        assert branch <= groups[group] and not branch & groups[other]
+        assert len(groups["head"] | groups["backbone"]) == len(list(training.parameters()))
 
 
 def test_a_smoothing_branch_leaves_the_losses_of_seam_as_they_are() -> None:
@@ -428,6 +554,27 @@ def test_weights_of_another_backbone_are_refused(cam_weights: Path) -> None:
     other = BackboneConfig(name="test_resnet", output_stride=8)
     with pytest.raises(UserError, match=r"cam\.pt: does not fit the method's network"):
         build_classifier_training(_config("cam", backbone=other), 2, init=cam_weights)
+
+
+@pytest.mark.parametrize("canny", [False, True])
+@pytest.mark.parametrize("features", [(5, 6), (1, 3), (1, 3, 5, 6)])
+def test_the_features_of_table_v(monkeypatch, features: tuple[int, ...], canny: bool) -> None:
+    monkeypatch.setattr("wsss_core.models.backbone.ResNet38d", _Narrow)
+    smoothing = _smoothing(features=features, canny=canny, stride=1)
+    backbone = BackboneConfig(name="resnet38d")
+    training = build_classifier_training(
+        _config(smoothing=smoothing, backbone=backbone), 2, init=None
+    )
+    losses = training(_batch(label=[[1.0, 0.0], [1.0, 1.0]]))
+    losses["boundary"].backward()
+    learning = {name.split(".")[0] for name, p in training.named_parameters() if p.grad is not None}
+    assert learning == {"net", "boundary_head"}
+    assert losses["boundary"].isfinite() and losses["smoothness"].isfinite()
+
+
+class _Narrow(ResNet38d):
+    def __init__(self) -> None:
+        super().__init__(width=1 / 8)
 
 
 @pytest.mark.parametrize("features", [(1, 6), (0, 1)])

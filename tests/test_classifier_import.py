@@ -30,20 +30,20 @@ FILES = {
 }
 
 
-def config(method="seam", epochs=1, **init):
+def config(method="seam", epochs=1, *, background=False, **init):
     return {
         "classifier": {
             "backbone": {"name": "resnet38d"},
             "crop_size": 64,
-            "seam": {"pcm_channels": PCM},
+            "seam": {"pcm_channels": PCM, "background": background},
         },
         "method": {"classifier": method, "epochs": epochs, "init": init},
     }
 
 
-def build(path, method="seam", *, num_classes=2, epochs=1, sha256=None):
+def build(path, method="seam", *, num_classes=2, epochs=1, sha256=None, background=False):
     parsed = ClassifierTraining.model_validate(
-        config(method, epochs, weights=str(path), sha256=sha256)
+        config(method, epochs, background=background, weights=str(path), sha256=sha256)
     )
     torch.manual_seed(0)
     return build_classifier_training(parsed, num_classes, init=path).net
@@ -69,6 +69,22 @@ def test_each_file_fits_each_classifier(tmp_path, kind, method):
         assert torch.equal(ours["pcm.reduce.0.weight"], theirs["f8_3.weight"])
         assert torch.equal(ours["pcm.reduce.1.weight"], theirs["f8_4.weight"])
         assert torch.equal(ours["pcm.embed.weight"], theirs["f9.weight"])
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_background_is_taken_where_the_file_has_one(tmp_path, kind):
+    path = tmp_path / "released.pth"
+    theirs = save(path, FILES[kind])["fc8.weight"]
+    net = build(path, background=True)
+    assert net.classifier.weight.shape == (3, 128, 1, 1)
+    assert torch.equal(net.classifier.weight[-len(theirs) :], theirs)
+    assert net.classifier.weight[0].abs().sum() > 0
+    save_weights(tmp_path / "ours.pt", net.state_dict(), {})
+    again = build(tmp_path / "ours.pt", background=True)
+    assert torch.equal(again.classifier.weight, net.classifier.weight)
+    save_weights(tmp_path / "without.pt", build(path).state_dict(), {})
+    new = build(tmp_path / "without.pt", background=True).classifier.weight
+    assert torch.equal(new[1:], net.classifier.weight[1:]) and new[0].abs().sum() > 0
 
 
 @pytest.mark.parametrize("method", ["cam", "seam"])

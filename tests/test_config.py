@@ -15,6 +15,7 @@ from wsss_core.errors import UserError
 PROJECT = Path(__file__).parent.parent
 PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())
 PAPER_WEIGHTS = PAPER["classifier"]["backbone"]["weights"]
+PRESETS = sorted(PROJECT.glob("configs/presets/*.yaml"))
 
 
 def merged(base: Any, changes: Any) -> Any:
@@ -33,8 +34,31 @@ def errors(changes: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("configs/*.yaml")), ids=lambda p: p.stem)
-def test_shipped_configs_are_valid(path):
-    load_experiment(merged(PAPER, yaml.safe_load(path.read_text())))
+def test_shipped_configs_are_valid_with_each_preset(path):
+    for base in (PAPER, *(merged(PAPER, yaml.safe_load(p.read_text())) for p in PRESETS)):
+        load_experiment(merged(base, yaml.safe_load(path.read_text())))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.stem)
+def test_presets_are_valid_and_change_what_they_name(preset):
+    changes = yaml.safe_load(preset.read_text())
+    experiment = load_experiment(merged(PAPER, changes | {"preset": preset.stem}))
+    assert experiment != load_experiment(PAPER | {"preset": preset.stem})
+    assert all(value != at(PAPER, key) for key, value in leaves(changes))
+
+
+def leaves(content: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not isinstance(content, dict):
+        yield key, content
+        return
+    for name, value in content.items():
+        yield from leaves(value, (*key, name))
+
+
+def at(content: Any, key: tuple[str, ...]) -> Any:
+    for name in key:
+        content = content[name]
+    return content
 
 
 def test_missing_keys_get_defaults():
@@ -84,7 +108,8 @@ def test_config_yaml_spells_out_every_key():
         ),
         (
             {"canny": {"sigma": 1}},
-            "x.yaml: canny.sigma: unknown key 'sigma'; expected one of low, high",
+            "x.yaml: canny.sigma: unknown key 'sigma'; expected one of low, high, "
+            "input, edge_value",
         ),
         (
             {"classifier": {"crop_size": "large"}},
@@ -136,6 +161,15 @@ def test_config_yaml_spells_out_every_key():
         (
             {"methods": {"data": {"classifier": "cam", "epochs": 1}}},
             "x.yaml: methods.data: 'data' is taken; expected another name for a method",
+        ),
+        (
+            {"methods": {"seam": {"schedule_epochs": 7}}},
+            "x.yaml: methods.seam: schedule_epochs is 7; expected at least the 8 "
+            "epochs of training",
+        ),
+        (
+            {"preset": "published"},
+            "x.yaml: preset: got 'published'; expected 'paper' or 'released'",
         ),
         (
             {"methods": {"seam": {"epochs": 0}}},

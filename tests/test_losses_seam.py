@@ -83,17 +83,26 @@ def test_equivariance_is_symmetric_and_zero_on_equal_maps():
     assert equivariance_loss(cam, other) == equivariance_loss(other, cam)
 
 
-def test_cross_refinement_by_hand():
-    """The target's weaker class counts as 0; of the differences .1 .5 .3 .9, half: .5 and .9."""
-    target = torch.tensor([[0.6, 0.2], [0.4, 0.8]]).view(1, 2, 1, 2)
-    refined = torch.tensor([[0.5, 0.5], [0.3, -0.1]]).view(1, 2, 1, 2)
-    loss = cross_refinement_loss(refined, target, top_k=0.5)
-    assert loss.item() == pytest.approx((0.5 + 0.9) / 2)
+@pytest.mark.parametrize(
+    ("background", "expected"),
+    [("everywhere", (0.3 + 0.9) / 2), ("where_strongest", (0.5 + 0.9) / 2)],
+)
+def test_cross_refinement_by_hand(background, expected):
+    """Beside the class of 0.8 background counts as 0.2, 0.3 off, or as 0, 0.5 off."""
+    target = torch.tensor([[0.6, 0.2], [0.4, 0.8], [0.3, 0.1]]).view(1, 3, 1, 2)
+    refined = torch.tensor([[0.5, 0.5], [0.3, -0.1], [0.2, 0.0]]).view(1, 3, 1, 2)
+    loss = cross_refinement_loss(refined, target, top_k=1 / 3, background=background)
+    assert loss.item() == pytest.approx(expected)
 
 
-@given(shape=SHAPES, seed=st.integers(0, 99), top_k=st.sampled_from([0.2, 0.5, 1.0]))
+@given(
+    shape=SHAPES,
+    seed=st.integers(0, 99),
+    top_k=st.sampled_from([0.2, 0.5, 1.0]),
+    background=st.sampled_from(["everywhere", "where_strongest"]),
+)
 @settings(max_examples=30)
-def test_cross_refinement_as_the_formula(shape, seed, top_k):
+def test_cross_refinement_as_the_formula(shape, seed, top_k, background):
     shape = (shape[0], shape[1] + 1, shape[2] + 1, shape[3] + 1)
     refined, target = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
     count = int(np.prod(shape[1:]) * top_k)
@@ -101,11 +110,13 @@ def test_cross_refinement_as_the_formula(shape, seed, top_k):
     for image in range(shape[0]):
         differences = []
         for channel, y, x in np.ndindex(shape[1:]):
-            wins = target[image, channel, y, x] == target[image, :, y, x].max()
-            wanted = target[image, channel, y, x].item() if wins else 0.0
+            rivals = target[image, int(background == "everywhere") :, y, x]
+            stays = background == "everywhere" and channel == 0
+            wins = target[image, channel, y, x] == rivals.max()
+            wanted = target[image, channel, y, x].item() if stays or wins else 0.0
             differences.append(abs(wanted - refined[image, channel, y, x].item()))
         means.append(np.mean(sorted(differences, reverse=True)[:count]))
-    loss = cross_refinement_loss(refined, target, top_k=top_k)
+    loss = cross_refinement_loss(refined, target, top_k=top_k, background=background)
     assert loss.item() == pytest.approx(np.mean(means))
 
 

@@ -9,10 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from wsss_core.losses.smoothness import boundary_loss, laplacian, smoothness_loss, sobel
+from wsss_core.losses.smoothness import (
+    boundary_loss,
+    derive,
+    laplacian,
+    smoothness_loss,
+    sobel,
+)
 
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+FORWARD_X = np.array([[0, 0, 0], [0, -1, 1], [0, 0, 0]])
+SECOND_X = np.array([[0, 0, 0], [1, -2, 1], [0, 0, 0]])
+KERNELS = {
+    "differences": {1: (FORWARD_X, FORWARD_X.T), 2: (SECOND_X, SECOND_X.T)},
+    "sobel": {1: (SOBEL_X, SOBEL_X.T), 2: (LAPLACIAN,)},
+}
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -21,18 +33,21 @@ def rand(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 smooth = partial(smoothness_loss, mean_over="present")
+smooth_sobel = partial(smooth, derivatives="sobel", edge_weight="value")
 
 
-def correlate(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Slides a 3x3 kernel over [H, W], whose border pixels repeat outside."""
-    padded = np.pad(x, 1, mode="edge")
+def correlate(x: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarray:
+    """Slides a 3x3 kernel over [H, W], whose border pixels repeat outside, or are zero there."""
+    padded = np.pad(x, 1, mode="edge" if padding == "replicate" else "constant")
     result = np.zeros_like(x)
     for y, x_ in np.ndindex(x.shape):
         result[y, x_] = (padded[y : y + 3, x_ : x_ + 3] * kernel).sum()
     return result
 
 
-def smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size) -> float:
+def smoothness_plainly(
+    cam, boundary, present, *, alpha, weights, pixel_size, derivatives, padding, edge_weight
+) -> float:
     """Equations 3 to 5, class by class and pixel by pixel."""
 
     def psi(s: float) -> float:
@@ -41,15 +56,14 @@ def smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size) -> fl
     losses = []
     for image, class_id in np.argwhere(present.numpy() == 1):
         score, edge = cam[image, class_id].numpy(), boundary[image, class_id].numpy()
-        first = [correlate(score, kernel) / pixel_size for kernel in (SOBEL_X, SOBEL_X.T)]
-        second = correlate(score, LAPLACIAN) / pixel_size**2
-        pixels = []
-        for pixel in np.ndindex(score.shape):
-            relax = np.exp(-alpha * edge[pixel])
-            pixels.append(
-                weights[0] * (psi(first[0][pixel] * relax) + psi(first[1][pixel] * relax))
-                + weights[1] * psi(second[pixel] * relax)
-            )
+        pixels = np.zeros(score.shape)
+        for order, weight in zip((1, 2), weights, strict=True):
+            for kernel in KERNELS[derivatives][order]:
+                change = correlate(score, kernel, padding) / pixel_size**order
+                step = correlate(edge, kernel, padding) if edge_weight == "gradient" else edge
+                for pixel in np.ndindex(score.shape):
+                    relax = np.exp(-alpha * abs(step[pixel]))
+                    pixels[pixel] += weight * psi(abs(change[pixel]) * relax)
         losses.append(np.mean(pixels))
     return float(np.mean(losses)) if losses else 0.0
 
@@ -60,18 +74,54 @@ def smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size) -> fl
     seed=st.integers(0, 99),
     alpha=st.sampled_from([0.0, 1.0, 10.0]),
     pixel_size=st.sampled_from([1.0, 0.5, 2.8]),
+    derivatives=st.sampled_from(["differences", "sobel"]),
+    padding=st.sampled_from(["replicate", "zeros"]),
+    edge_weight=st.sampled_from(["gradient", "value"]),
 )
-@settings(max_examples=40)
-def test_smoothness_as_the_paper_writes_it(height, width, seed, alpha, pixel_size):
+@settings(max_examples=80)
+def test_smoothness_as_the_paper_and_its_code_write_it(height, width, seed, **forms):
     cam = rand(2, 3, height, width, seed=seed)
     boundary = (rand(2, 3, height, width, seed=seed + 1) < 0.3).double()
     present = (rand(2, 3, seed=seed + 2) < 0.6).double()
     weights = (1.0, 10.0)
-    loss = smooth(
-        cam, boundary, present=present, alpha=alpha, order_weights=weights, pixel_size=pixel_size
-    )
-    expected = smoothness_plainly(cam, boundary, present, alpha, weights, pixel_size)
+    loss = smooth(cam, boundary, present=present, order_weights=weights, **forms)
+    expected = smoothness_plainly(cam, boundary, present, weights=weights, **forms)
     assert loss.item() == pytest.approx(expected)
+
+
+def test_a_step_and_the_text_of_the_paper_by_hand():
+    """A step of 1 along a boundary 2 pixels wide: between them, the boundary does not change."""
+    cam = torch.zeros(1, 1, 5, 6, dtype=torch.float64)
+    cam[..., 3:] = 1
+    change = derive(cam, derivatives="differences", padding="replicate")
+    assert change.first[0][0, 0].tolist() == [[0, 0, 1, 0, 0, 0]] * 5
+    assert change.second[0][0, 0].tolist() == [[0, 0, 1, -1, 0, 0]] * 5
+    assert change.first[1].count_nonzero() == change.second[1].count_nonzero() == 0
+    arguments = {"present": torch.ones(1, 1), "order_weights": (1.0, 10.0)}
+    loss = smooth(cam, torch.zeros_like(cam), **arguments)
+    assert loss.item() == pytest.approx((1 + 10 * 2) / 6, abs=0.03)
+    boundary = torch.zeros_like(cam)
+    boundary[..., 2:4] = 1  # its first derivative is zero where the CAM's is not, the second is 1
+    loss = smooth(cam, boundary, **arguments)
+    assert loss.item() == pytest.approx(1 / 6, abs=0.03)
+    loss = smooth(cam, boundary, edge_weight="value", **arguments)
+    assert loss.item() == pytest.approx(0.022, abs=1e-4)
+
+
+def test_zeros_outside_are_an_edge_around_the_map():
+    cam = torch.full((1, 1, 3, 4), 0.5, dtype=torch.float64)
+    change = derive(cam, derivatives="differences", padding="zeros")
+    assert change.first[0][0, 0].tolist() == [[0, 0, 0, -0.5]] * 3
+    assert change.second[1][0, 0].tolist() == [[-0.5] * 4, [0] * 4, [-0.5] * 4]
+    assert sobel(cam, padding="zeros")[0][0, 0].tolist()[1] == [2, 0, 0, -2]
+    assert laplacian(cam, padding="zeros")[0, 0].tolist()[1] == [1.5, 0, 0, 1.5]
+
+
+def test_the_background_counts_as_one_of_all_classes():
+    cam, boundary, present = rand(2, 3, 5, 5), torch.zeros(2, 3, 5, 5), torch.ones(2, 3)
+    loss = smoothness_loss(cam, boundary, present=present, background=True)
+    without = smoothness_loss(cam, boundary, present=present)
+    assert loss.item() == pytest.approx(without.item() * 4 / 3)
 
 
 def test_a_step_by_hand():
@@ -83,23 +133,27 @@ def test_a_step_by_hand():
     assert vertical.count_nonzero() == 0
     assert laplacian(cam)[0, 0].tolist() == [[0, 0, -3, 3, 0, 0]] * 5
     arguments = {"present": torch.ones(1, 1), "order_weights": (1.0, 10.0)}
-    loss = smooth(cam, torch.zeros_like(cam), **arguments)
+    loss = smooth_sobel(cam, torch.zeros_like(cam), **arguments)
     assert loss.item() == pytest.approx((4 + 10 * 3) * 2 / 6, abs=0.02)
     boundary = torch.zeros_like(cam)
     boundary[..., 2:4] = 1  # now the step is allowed: exp(-10) of it remains
-    loss = smooth(cam, boundary, **arguments)
+    loss = smooth_sobel(cam, boundary, **arguments)
     assert loss.item() == pytest.approx(0.012, abs=1e-4)
 
 
-def test_constant_maps_are_smooth_up_to_their_border():
+@pytest.mark.parametrize(("derivatives", "second"), [("differences", 2), ("sobel", 1)])
+def test_constant_maps_are_smooth_up_to_their_border(derivatives, second):
     cam = torch.full((2, 3, 6, 7), 0.7, dtype=torch.float64)
-    for derivative in (*sobel(cam), laplacian(cam)):
+    change = derive(cam, derivatives=derivatives, padding="replicate")
+    assert (len(change.first), len(change.second)) == (2, second)
+    for derivative in (*change.first, *change.second):
         torch.testing.assert_close(derivative, torch.zeros_like(cam))
-    loss = smooth(cam, torch.zeros_like(cam), present=torch.ones(2, 3))
-    assert loss.item() == pytest.approx(0.001 * (2 * 1 + 10))
+    loss = smooth(cam, 0 * cam, present=torch.ones(2, 3), derivatives=derivatives)
+    assert loss.item() == pytest.approx(0.001 * (2 * 1 + second * 10))
 
 
-def test_smoothness_does_not_change_with_mirroring_and_transposing():
+@pytest.mark.parametrize("smooth", [smooth, smooth_sobel], ids=["paper", "released"])
+def test_smoothness_does_not_change_with_mirroring_and_transposing(smooth):
     cam, boundary = rand(1, 2, 6, 6, seed=0), (rand(1, 2, 6, 6, seed=1) < 0.3).double()
     loss = smooth(cam, boundary, present=torch.ones(1, 2))
     for change in (lambda x: x.flip(-1), lambda x: x.flip(-2), lambda x: x.transpose(-1, -2)):
@@ -151,11 +205,25 @@ def test_boundary_loss_by_hand():
     assert boundary_loss(-logits, boundary).item() == pytest.approx(np.log(4))
 
 
-def test_boundary_loss_as_the_formula():
+def test_boundary_loss_of_probabilities_saturates():
+    """sigmoid(20) is 1 in single precision: of the logit a wrong guess costs 20, of that 100."""
+    logits = torch.tensor([2.0, 20.0]).view(2, 1, 1, 1).requires_grad_()
+    boundary = torch.zeros(2, 1, 1, 1)
+    losses = [boundary_loss(logits, boundary, of=of) for of in ("logits", "probabilities")]
+    likely = np.log(1 + np.exp(2))
+    assert losses[0].item() == pytest.approx((likely + 20) / 2)
+    assert losses[1].item() == pytest.approx((likely + 100) / 2)
+    gradients = [torch.autograd.grad(loss, logits)[0].flatten() for loss in losses]
+    assert gradients[0][1] == 0.5 and gradients[1][1] == 0
+    torch.testing.assert_close(gradients[0][0], gradients[1][0])
+
+
+@pytest.mark.parametrize("of", ["logits", "probabilities"])
+def test_boundary_loss_as_the_formula(of):
     logits, boundary = 6 * rand(2, 3, 4, 5) - 3, (rand(2, 3, 4, 5, seed=1) < 0.3).double()
     prob = 1 / (1 + np.exp(-logits.numpy()))
     expected = -np.log(np.where(boundary.numpy() == 1, prob, 1 - prob)).mean()
-    assert boundary_loss(logits, boundary).item() == pytest.approx(expected)
+    assert boundary_loss(logits, boundary, of=of).item() == pytest.approx(expected)
 
 
 def test_gradients():
@@ -163,7 +231,9 @@ def test_gradients():
     boundary = (rand(2, 2, 4, 5, seed=1) < 0.3).double()
     present = torch.tensor([[1.0, 0], [1, 1]], dtype=torch.float64)
     assert gradcheck(lambda x: smooth(x, boundary, present=present), (cam,))
+    assert gradcheck(lambda x: smooth_sobel(x, boundary, present=present, padding="zeros"), (cam,))
     assert gradcheck(boundary_loss, (cam, boundary))
+    assert gradcheck(partial(boundary_loss, of="probabilities"), (cam, boundary))
 
 
 def test_boundaries_of_another_size_are_refused():

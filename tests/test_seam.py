@@ -212,6 +212,25 @@ def test_inference_gives_the_refined_cam_of_classes(net):
     assert cam.is_inference()
 
 
+def test_a_background_of_its_own_changes_nothing_else(net):
+    """A row before those of the classes, which only `background_logits` shows."""
+    torch.manual_seed(0)
+    config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7), background=True)
+    with_background = SeamNet(tiny_backbone(), 3, dropout=0.5, config=config)
+    state = net.state_dict()
+    row = torch.randn(1, 6, 1, 1)
+    state["classifier.weight"] = torch.cat([row, state["classifier.weight"]])
+    with_background.load_state_dict(state)
+    image = torch.rand(2, 3, 32, 32)
+    output, expected = with_background.eval()(image), net.eval()(image)
+    assert expected.background_logits.shape == (2, 0, 4, 4)
+    feature = output.features[-1]
+    torch.testing.assert_close(output.background_logits, torch.nn.functional.conv2d(feature, row))
+    for name in ("cam_logits", "refined_cam"):
+        torch.testing.assert_close(getattr(output, name), getattr(expected, name))
+    torch.testing.assert_close(with_background.infer_raw(image), net.infer_raw(image))
+
+
 def test_two_features_are_expected():
     with pytest.raises(ValueError, match="zip"):
         PixelCorrelation((4,), (5, 7))

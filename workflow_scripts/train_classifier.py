@@ -46,6 +46,7 @@ def main() -> None:
         config.classifier,
         fill=model.net.backbone.fill,
         boundary_dirs=args.boundaries,
+        map_radius=map_radius(config),
         canny_dir=args.canny,
     )
     work_dir = args.output.parent / "state"
@@ -63,6 +64,7 @@ def main() -> None:
         ),
         loss_weights=model.loss_weights,
         seed=args.seed,
+        schedule_epochs=config.method.schedule_epochs,
         gpus=args.gpus,
         threads=args.threads,
         work_dir=work_dir,
@@ -93,8 +95,16 @@ def check_smoothing_inputs(
         raise UserError(
             "--boundaries: the method has a smoothing branch, expected label PNG folders"
         )
-    if smoothing.canny and canny is None:
+    if smoothing.canny and config.canny.input == "rgb" and canny is None:
         raise UserError("--canny: the method's smoothing.canny is true, expected a folder of edges")
+
+
+def map_radius(config: ClassifierTraining) -> int | None:
+    """Half width of the boundaries, if it is their maps that are resized."""
+    smoothing = config.method.smoothing
+    if smoothing is None or smoothing.boundary_resize == "labels":
+        return None
+    return smoothing.boundary_radius
 
 
 if __name__ == "__main__":

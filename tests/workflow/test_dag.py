@@ -1,5 +1,6 @@
 """The DAG of the shipped configs, by dry runs, and what a wrong config leads to."""
 
+import json
 import re
 
 import pytest
@@ -107,6 +108,37 @@ def test_scores_are_told_of_extra_supervision(tmp_path):
         assert ("--extra-supervision 'COCO masks' --output" in line) == learnt
     assert len(lines) == 10
     assert not re.search(r"train_segmenter .* --init", run.stdout)
+
+
+def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
+    (tmp_path / "x.yaml").write_text(
+        "preset: released\nmethods: {sb: {smoothing: {lambda_boundary: 0.02}}}"
+    )
+    options = ("--printshellcmds", "--configfile", "x.yaml")
+    run = dry_run(*options, "--config", "classifier={seam: {top_k: 0.5}}", directory=tmp_path)
+    counts = job_counts(run)
+    assert counts["train_classifier"] == 4
+    assert "canny" not in counts  # edges are those of the network's input
+    (trained,) = re.findall(r"--method sb .*--config '(.*?)' 2>&1", run.stdout)
+    config = json.loads(trained)
+    smoothing, seam = config["method"]["smoothing"], config["classifier"]["seam"]
+    assert (smoothing["head"], smoothing["lambda_boundary"]) == ("released", 0.02)
+    assert (seam["background"], seam["top_k"]) == (True, 0.5)
+    assert config["canny"]["input"] == "normalized_cast"
+    paper = dry_run(*options, "--config", "preset=paper", directory=tmp_path)
+    assert job_counts(paper)["canny"] == 1
+    assert '"head":"paper"' in paper.stdout
+
+
+def test_a_mistake_in_the_choice_of_a_preset_and_beside_it(tmp_path):
+    run = dry_run("--config", "preset=realeased", directory=tmp_path)
+    line = "error: --config: preset: got 'realeased'; expected 'paper' or 'released'"
+    assert run.returncode == 1 and run.stderr.splitlines()[-1] == line
+    (tmp_path / "x.yaml").write_text("methods: {sb: {classifier: cam}}")
+    run = dry_run("--configfile", "x.yaml", "--config", "preset=released", directory=tmp_path)
+    file = PROJECT / "configs/presets/released.yaml"
+    line = f"error: {file}: methods.sb.smoothing: the classifier is 'cam'; expected 'seam', or null"
+    assert run.stderr.splitlines()[-1] == f"{line} here"
 
 
 def test_no_crf_after_segmentation(tmp_path):

@@ -12,3 +12,6 @@ class CamConfig(Strict):
 
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 1.0, 1.5, 2.0), min_length=1)
     flip: bool = True
+    refined: bool = Field(
+        default=True, description="SEAM's CAM after the pixel correlation module, not before"
+    )

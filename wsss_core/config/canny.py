@@ -1,12 +1,22 @@
 """Config of the Canny edges that the boundary head sees."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from wsss_core.config.base import Strict
 
 
 class CannyConfig(Strict):
-    """Hysteresis thresholds of OpenCV's Canny on the grey values 0..255 of the photograph."""
+    """OpenCV's Canny: hysteresis thresholds on values 0..255, and what has these values."""
 
     low: float = Field(10, ge=0, le=2000)
     high: float = Field(100, ge=0, le=2000)
+    input: Literal["rgb", "normalized_cast"] = Field(
+        "rgb",
+        description=(
+            "the photograph; or, as in the paper's code, each training image after normalisation, "
+            "whose values of about -2 to 3 are cut and wrapped to bytes"
+        ),
+    )
+    edge_value: float = Field(1.0, gt=0, description="of an edge pixel, in the boundary head")

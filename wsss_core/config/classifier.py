@@ -1,9 +1,12 @@
 """Config of classifier training, shared by all methods."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.base import Strict
+from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
 from wsss_core.config.training import ColorJitter, OptimConfig
 
@@ -15,6 +18,17 @@ class SeamConfig(Strict):
     pcm_features: tuple[int, int] = Field((4, 5), description="backbone stages the PCM reads")
     pcm_channels: tuple[int, int] = Field((64, 128), description="channels each is reduced to")
     top_k: float = Field(0.2, gt=0, le=1, description="share of hardest elements in the ECR loss")
+    ecr_background: Literal["everywhere", "where_strongest"] = Field(
+        "everywhere",
+        description="where the target of the ECR loss has a background beside the strongest class",
+    )
+    background: bool = Field(
+        default=False,
+        description=(
+            "a CAM channel of its own for the background, which only the smoothness loss reads, as "
+            "in the released code"
+        ),
+    )
 
 
 class ClassifierConfig(Strict):
@@ -37,3 +51,4 @@ class ClassifierTraining(Strict):
 
     classifier: ClassifierConfig
     method: MethodConfig
+    canny: CannyConfig = CannyConfig()

@@ -67,6 +67,7 @@ class RunConfig(Strict):
 class Experiment(Strict):
     """All sections of the config."""
 
+    preset: Literal["paper", "released"] = "paper"
     dataset: DatasetConfig
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()

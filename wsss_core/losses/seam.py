@@ -3,10 +3,15 @@
 Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
 """
 
+from typing import Literal
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wsss_core.cam import keep_strongest
+
+EcrBackground = Literal["everywhere", "where_strongest"]
 
 
 def classification_loss(cam_logits: Tensor, label: Tensor) -> Tensor:
@@ -52,7 +57,13 @@ def equivariance_loss(cam: Tensor, other_cam: Tensor) -> Tensor:
     return (cam - other_cam).abs().mean()
 
 
-def cross_refinement_loss(refined_cam: Tensor, target: Tensor, *, top_k: float) -> Tensor:
+def cross_refinement_loss(
+    refined_cam: Tensor,
+    target: Tensor,
+    *,
+    top_k: float,
+    background: EcrBackground = "everywhere",
+) -> Tensor:
     """ECR: mean of the largest differences between one scale's refined CAM and the other's CAM.
 
     Args:
@@ -60,9 +71,16 @@ def cross_refinement_loss(refined_cam: Tensor, target: Tensor, *, top_k: float) 
         target: The other scale's CAM, likewise; no gradient flows into it. Only its strongest
             class per pixel counts.
         top_k: Share in (0, 1] of each image's C * H * W elements that enters the mean.
+        background: Where the target has a background: "everywhere" beside the strongest class
+            (SEAM, train_SEAM.py), or only "where_strongest", and no class there.
 
     Returns:
         Scalar in [0, 1].
     """
-    difference = (keep_strongest(target.detach()) - refined_cam).abs().flatten(1)
+    target = target.detach()
+    if background == "everywhere":
+        target = torch.cat([target[:, :1], keep_strongest(target[:, 1:])], dim=1)
+    else:
+        target = keep_strongest(target)
+    difference = (target - refined_cam).abs().flatten(1)
     return difference.topk(int(difference.shape[1] * top_k), dim=1).values.mean()

@@ -3,18 +3,24 @@
 Letters: B images, C classes (background first) or K (without), H W pixels.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+BoundaryLoss = Literal["logits", "probabilities"]
+Derivatives = Literal["differences", "sobel"]
+EdgeWeight = Literal["gradient", "value"]
 MeanOver = Literal["all", "present"]
+Padding = Literal["replicate", "zeros"]
 
 CHARBONNIER_EPS = 1e-6  # the paper prints 1 exp^-6; its code has 0.001 squared
 
 
-def boundary_loss(boundary_logits: Tensor, boundary: Tensor) -> Tensor:
+def boundary_loss(
+    boundary_logits: Tensor, boundary: Tensor, *, of: BoundaryLoss = "logits"
+) -> Tensor:
     """Cross-entropy of the predicted semantic boundary, mean over all elements (paper eq. 2).
 
     Differs from the paper: eq. 2 has the arguments of the logarithm swapped and the wrong sign,
@@ -22,85 +28,143 @@ def boundary_loss(boundary_logits: Tensor, boundary: Tensor) -> Tensor:
 
     Args:
         boundary_logits: [B, C, H, W] of the boundary head.
-        boundary: [B, C, H, W] in {0, 1}.
+        boundary: [B, C, H, W] in [0, 1].
+        of: "logits" is exact; "probabilities", as in the paper's code, takes their sigmoid first:
+            a wrong logit beyond 17 in single precision then costs 100 and has no gradient.
 
     Returns:
         Scalar.
     """
-    return F.binary_cross_entropy_with_logits(boundary_logits, boundary)
+    if of == "logits":
+        return F.binary_cross_entropy_with_logits(boundary_logits, boundary)
+    with torch.autocast(boundary_logits.device.type, enabled=False):  # which forbids this loss
+        prob = boundary_logits.to(boundary.dtype).sigmoid()
+        return F.binary_cross_entropy(prob, boundary)
 
 
-def sobel(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical 3x3 Sobel responses (gain 8), edges replicated.
+class Change(NamedTuple):
+    """Derivatives of a map, each [B, C, H, W]."""
 
-    Replicated and not padded with zeros, which would make an edge around every crop.
+    first: tuple[Tensor, ...]
+    second: tuple[Tensor, ...]
+
+
+def derive(x: Tensor, *, derivatives: Derivatives, padding: Padding) -> Change:
+    """First and second derivatives of a map.
 
     Args:
         x: [B, C, H, W].
+        derivatives: "differences" of neighbours in each direction (delta and delta^2 of the
+            paper's eq. 3 and 4); "sobel", as in the paper's code, Sobel responses in each direction
+            and one Laplacian.
+        padding: What lies outside. "zeros" make an edge around every crop.
+    """
+    if derivatives == "sobel":
+        return Change(sobel(x, padding=padding), (laplacian(x, padding=padding),))
+    x = _pad(x, padding)
+    rows, columns = x[..., 1:-1, :], x[..., 1:-1]
+    return Change(
+        first=(rows[..., 2:] - rows[..., 1:-1], columns[..., 2:, :] - columns[..., 1:-1, :]),
+        second=(
+            rows[..., 2:] - 2 * rows[..., 1:-1] + rows[..., :-2],
+            columns[..., 2:, :] - 2 * columns[..., 1:-1, :] + columns[..., :-2, :],
+        ),
+    )
+
+
+def sobel(x: Tensor, *, padding: Padding = "replicate") -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical 3x3 Sobel responses (gain 8).
+
+    Args:
+        x: [B, C, H, W].
+        padding: See `derive`.
 
     Returns:
         Two maps [B, C, H, W].
     """
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = _pad(x, padding)
     blur_y = x[..., :-2, :] + 2 * x[..., 1:-1, :] + x[..., 2:, :]
     blur_x = x[..., :-2] + 2 * x[..., 1:-1] + x[..., 2:]
     return blur_y[..., 2:] - blur_y[..., :-2], blur_x[..., 2:, :] - blur_x[..., :-2, :]
 
 
-def laplacian(x: Tensor) -> Tensor:
-    """Eight-neighbour Laplacian: 8 times a pixel minus its neighbours, edges replicated.
+def laplacian(x: Tensor, *, padding: Padding = "replicate") -> Tensor:
+    """Eight-neighbour Laplacian: 8 times a pixel minus its neighbours.
 
     Args:
         x: [B, C, H, W].
+        padding: See `derive`.
 
     Returns:
         [B, C, H, W].
     """
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = _pad(x, padding)
     rows = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
     neighbourhood = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
     return 9 * x[..., 1:-1, 1:-1] - neighbourhood
 
 
-def smoothness_loss(
+def smoothness_loss(  # noqa: PLR0913
     cam: Tensor,
     boundary: Tensor,
     *,
     present: Tensor,
     alpha: float = 10.0,
     order_weights: tuple[float, float] = (1.0, 10.0),
+    derivatives: Derivatives = "differences",
+    padding: Padding = "replicate",
+    edge_weight: EdgeWeight = "gradient",
     pixel_size: float = 1.0,
     mean_over: MeanOver = "all",
+    background: bool = False,
 ) -> Tensor:
     """Penalises change of the CAM wherever there is no semantic boundary (paper eq. 3 to 5).
 
-    Differs from the paper, as its released code does: the boundary itself, not its derivative,
-    relaxes the penalty, so that the CAM may fall on the whole band; derivatives are Sobel and
-    Laplacian. Differs from both: the background, whose CAM nothing else trains, has no term.
-
     Args:
-        cam: [B, K, H, W] in [0, 1].
-        boundary: [B, K, H, W] in {0, 1}.
-        present: [B, K] in {0, 1}; other classes do not count.
-        alpha: A boundary multiplies the change by exp(-alpha).
+        cam: [B, K, H, W] in [0, 1]; or C channels, see `background`.
+        boundary: The same channels of the boundary, in [0, 1].
+        present: The same classes, [B, K] or [B, C] in {0, 1}; others do not count.
+        alpha: A boundary of 1 multiplies the change by exp(-alpha).
         order_weights: Weights of first and second derivatives.
-        pixel_size: Side of a pixel in the unit that derivatives are taken by.
+        derivatives: See `derive`.
+        padding: See `derive`.
+        edge_weight: What relaxes the penalty at a pixel: "gradient", the same derivative of the
+            boundary (the paper's text), or "value", the boundary itself (its code), so that the CAM
+            may fall on the whole band.
+        pixel_size: Side of a pixel in the unit that derivatives of the CAM are taken by.
         mean_over: "all" divides by the number of all classes with background, as the paper does,
             so that a weight means less the more classes a dataset has; "present" by the number of
             present ones.
+        background: Whether the first channel is the background's. The paper's code has one, which
+            nothing else trains.
 
     Returns:
-        Scalar. Over "present" it is at least 0.001 * (2, 1) . order_weights where a class is
-        present, since the absolute value is smoothed.
+        Scalar. Where a class is present, "present" gives at least 0.001 times the number of
+        derivatives, each with its order's weight, since the absolute value is smoothed.
     """
-    relaxed = torch.exp(-alpha * boundary)
-    first = sum(_charbonnier(d / pixel_size * relaxed) for d in sobel(cam))
-    second = _charbonnier(laplacian(cam) / pixel_size**2 * relaxed)
+    change = derive(cam, derivatives=derivatives, padding=padding)
+    if edge_weight == "gradient":
+        steps = derive(boundary, derivatives=derivatives, padding=padding)
+        relaxed = [[torch.exp(-alpha * s.abs()) for s in order] for order in steps]
+    else:
+        relaxed = [[torch.exp(-alpha * boundary)] * len(order) for order in change]
+    first, second = (
+        sum(
+            (_charbonnier(d / pixel_size**order * r) for d, r in zip(ds, rs, strict=True)),
+            start=cam.new_zeros(()),
+        )
+        for order, ds, rs in zip((1, 2), change, relaxed, strict=True)
+    )
     per_class = (order_weights[0] * first + order_weights[1] * second).mean((-2, -1))
     if mean_over == "all":
-        num_images, num_classes = present.shape
-        return (per_class * present).sum() / (num_images * (num_classes + 1))
+        num_images, num_channels = present.shape
+        num_classes = num_channels if background else num_channels + 1
+        return (per_class * present).sum() / (num_images * num_classes)
     return (per_class * present).sum() / present.sum().clamp(min=1)
+
+
+def _pad(x: Tensor, padding: Padding) -> Tensor:
+    return F.pad(x, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
 
 
 def _charbonnier(x: Tensor) -> Tensor:

@@ -27,7 +27,10 @@ class CamNet(nn.Module):
         return cam_logits
 
     @torch.inference_mode()
+    def infer_raw(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], as it comes from the classifier."""
+        return self.classify(self.backbone(image)[-1]).relu()
+
     def infer(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w]."""
-        cam_logits: Tensor = self(image)
-        return cam_logits.relu()
+        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], the best that the network has."""
+        return self.infer_raw(image)

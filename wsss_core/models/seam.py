@@ -26,6 +26,7 @@ class SeamOutput(NamedTuple):
     cam_logits: Tensor  # [B, K, h, w]
     refined_cam: Tensor  # [B, C, h, w], background first, in [0, 1]
     features: list[Tensor]  # F_1..F_n of the backbone
+    background_logits: Tensor  # [B, 1, h, w], or no channel where the net has none
 
 
 class PixelCorrelation(nn.Module):
@@ -94,12 +95,18 @@ def _mean_over_similar(score: Tensor, embedding: Tensor, *, of: Tensor) -> Tenso
 
 
 class SeamNet(CamNet):
-    """CAM classifier and PCM on one backbone."""
+    """CAM classifier and PCM on one backbone.
+
+    The classifier may have a row for the background, before the classes, as in the released code.
+    Only the smoothness loss reads it: elsewhere background is what the classes leave over.
+    """
 
     def __init__(
         self, backbone: Backbone, num_classes: int, *, dropout: float, config: SeamConfig
     ) -> None:
-        super().__init__(backbone, num_classes, dropout=dropout)
+        num_background = int(config.background)
+        super().__init__(backbone, num_classes + num_background, dropout=dropout)
+        self.num_background = num_background
         self.pcm_features = config.pcm_features
         first, second = backbone.channels_of(config.pcm_features, key="seam.pcm_features")
         self.pcm = PixelCorrelation((first, second), config.pcm_channels)
@@ -107,13 +114,19 @@ class SeamNet(CamNet):
     def forward(self, image: Tensor) -> SeamOutput:  # type: ignore[override]
         """Image [B, 3, H, W] in [0, 1] -> CAM, refined CAM and features."""
         features = self.backbone(image)
-        cam_logits = self.classify(features[-1])
+        logits = super().classify(features[-1])
+        background_logits = logits[:, : self.num_background]
+        cam_logits = logits[:, self.num_background :]
         refined_cam = self.pcm(
             _pcm_score(cam_logits.detach()),
             self.backbone.normalize(image),
             [features[m - 1] for m in self.pcm_features],
         )
-        return SeamOutput(cam_logits, refined_cam, features)
+        return SeamOutput(cam_logits, refined_cam, features, background_logits)
+
+    def classify(self, feature: Tensor) -> Tensor:
+        """Last feature map [B, D, h, w] -> cam_logits [B, K, h, w], without the background's."""
+        return super().classify(feature)[:, self.num_background :]
 
     @torch.inference_mode()
     def infer(self, image: Tensor) -> Tensor:

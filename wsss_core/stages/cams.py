@@ -36,18 +36,21 @@ def infer_cams(
     """
     for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
         class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
-        cam = sum_scales(net, pyramid, [k - 1 for k in class_ids])
+        cam = sum_scales(net, pyramid, [k - 1 for k in class_ids], refined=config.refined)
         yield ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
 
 
 @torch.inference_mode()
-def sum_scales(net: CamNet, pyramid: ImagePyramid, channels: list[int]) -> Tensor:
+def sum_scales(
+    net: CamNet, pyramid: ImagePyramid, channels: list[int], *, refined: bool = True
+) -> Tensor:
     """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
 
     Args:
         net: A classifier in evaluation mode.
         pyramid: The image at each scale.
         channels: Which of the K classes.
+        refined: Whether to take the network's refined CAM, where it has one.
 
     Returns:
         [n, H, W], not negative.
@@ -56,9 +59,10 @@ def sum_scales(net: CamNet, pyramid: ImagePyramid, channels: list[int]) -> Tenso
     total = torch.zeros(len(channels), *pyramid.size, device=device)
     if not channels:
         return total
+    infer = net.infer if refined else net.infer_raw
     for variants in pyramid.scaled:
         with mixed_precision(device):
-            cam = net.infer(variants.to(device, non_blocking=True))
+            cam = infer(variants.to(device, non_blocking=True))
         cam = cam[:, channels].float()
         cam = resample(
             cam,

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wsss_core.boundary import IGNORE, semantic_boundary
+from wsss_core.boundary import IGNORE, cast_canny_edges, semantic_boundary
 from wsss_core.cam import add_background, foreground_score, normalize_cam
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
@@ -21,7 +22,7 @@ from wsss_core.engine import Batch
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
-from wsss_core.imports.classifier import to_classifier
+from wsss_core.imports.classifier import CLASSIFIER, to_classifier
 from wsss_core.imports.layout import tensor_shapes
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.seam import (
@@ -36,6 +37,7 @@ from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.transforms import (
+    Geometry,
     apply_geometry,
     color_jitter,
     draw_geometry,
@@ -53,7 +55,16 @@ COLLAPSED = Alarm(
 
 
 class ClassifierSamples:
-    """Photographs of train_aug with their labels; with a branch also boundaries and edges."""
+    """Photographs of train_aug with their labels; with a branch also boundaries and edges.
+
+    Args:
+        dataset: Images, labels and splits.
+        config: Crops and colours.
+        fill: Colour outside the image.
+        boundary_dirs: Label maps that the boundaries are taken of.
+        map_radius: If boundary maps are resized and not label maps: half width of their band.
+        canny_dir: Canny edges of the images.
+    """
 
     def __init__(
         self,
@@ -62,11 +73,13 @@ class ClassifierSamples:
         *,
         fill: tuple[int, int, int],
         boundary_dirs: Sequence[Path] = (),
+        map_radius: int | None = None,
         canny_dir: Path | None = None,
     ) -> None:
         self.dataset = dataset
         self.config = config
         self.fill = fill
+        self.map_radius = map_radius
         self.image_ids = dataset.split(TRAIN_SPLIT)
         self.canny_dir = canny_dir
         self.boundary_labels = {
@@ -85,7 +98,8 @@ class ClassifierSamples:
 
         Returns:
             image: [3, crop, crop] in [0, 1]; label: [K] in {0, 1}; if used, mask: uint8
-            [crop, crop] class ids, 255 outside the image; edges: [1, crop, crop] in [0, 1].
+            [crop, crop] class ids, 255 outside the image, or boundary: [C, crop, crop] in [0, 1];
+            edges: [1, crop, crop] in [0, 1].
         """
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
@@ -105,13 +119,31 @@ class ClassifierSamples:
         }
         if self.boundary_labels:
             mask = read_mask(self.boundary_labels[image_id])
-            mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE)
-            batch["mask"] = torch.from_numpy(mask)
+            if self.map_radius is None:
+                mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE)
+                batch["mask"] = torch.from_numpy(mask)
+            else:
+                batch["boundary"] = _boundary_maps(
+                    mask, geometry, num_classes=len(batch["label"]) + 1, radius=self.map_radius
+                )
         if self.canny_dir is not None:
             edges = read_mask(self.canny_dir / f"{image_id}.png").astype(np.float32) / 255
             edges = apply_geometry(edges, geometry, interpolation="linear")
             batch["edges"] = torch.from_numpy(edges)[None]
         return batch
+
+
+def _boundary_maps(
+    mask: NDArray[np.uint8], geometry: Geometry, *, num_classes: int, radius: int
+) -> Tensor:
+    """Boundary maps at the image's own size, then resized and cropped like it: [C, crop, crop]."""
+    ids = torch.from_numpy(mask)[None]
+    boundary = semantic_boundary(ids, num_classes=num_classes, radius=radius)[0]
+    crops = torch.zeros(num_classes, geometry.crop_size, geometry.crop_size)
+    for class_id in np.unique(mask):
+        crop = apply_geometry(boundary[class_id].numpy(), geometry, interpolation="cubic")
+        crops[class_id] = torch.from_numpy(crop).clamp(0, 1)  # a cubic overshoots
+    return crops
 
 
 class CamTraining(nn.Module):
@@ -146,9 +178,9 @@ class SeamTraining(nn.Module):
     ) -> None:
         super().__init__()
         self.net = net
-        self.scale = config.classifier.seam.scale
-        self.top_k = config.classifier.seam.top_k
+        self.seam = config.classifier.seam
         self.smoothing = config.method.smoothing
+        self.canny = config.canny
         self.boundary_head = boundary_head
         self.loss_weights = {"classification": 1.0, "adaptive_min": 1.0, "er": 1.0, "ecr": 1.0}
         if self.smoothing is not None:
@@ -160,14 +192,14 @@ class SeamTraining(nn.Module):
         """Batch of `ClassifierSamples` -> unweighted losses and measures by name."""
         image, label = batch["image"], batch["label"]
         height, width = image.shape[-2:]
-        sizes = [(height, width), (round(height * self.scale), round(width * self.scale))]
-        small = self._resize(image, sizes[1])
-        outputs = [self.net(x) for x in (image, small)]
+        sizes = [(height, width), (int(height * self.seam.scale), int(width * self.seam.scale))]
+        images = [image, self._resize(image, sizes[1])]
+        outputs: list[SeamOutput] = [self.net(x) for x in images]
         losses = self._seam_losses(outputs, label, sizes)
         if self.smoothing is not None:
             branches = [
-                self._smoothing_losses(output, batch, size, self.smoothing)
-                for output, size in zip(outputs, sizes, strict=True)
+                self._smoothing_losses(scaled, output, batch, self.smoothing)
+                for scaled, output in zip(images, outputs, strict=True)
             ]
             losses["boundary"] = torch.stack([b for b, _ in branches]).mean()
             losses["smoothness"] = torch.stack([s for _, s in branches]).mean()
@@ -191,32 +223,60 @@ class SeamTraining(nn.Module):
             "classification": torch.stack(classification).mean(),
             "adaptive_min": torch.stack(adaptive_min).mean(),
             "er": equivariance_loss(*cams),
-            "ecr": cross_refinement_loss(refined[0], scores[1], top_k=self.top_k)
-            + cross_refinement_loss(refined[1], scores[0], top_k=self.top_k),
+            "ecr": self._ecr(refined[0], scores[1]) + self._ecr(refined[1], scores[0]),
         }
 
+    def _ecr(self, refined_cam: Tensor, target: Tensor) -> Tensor:
+        return cross_refinement_loss(
+            refined_cam, target, top_k=self.seam.top_k, background=self.seam.ecr_background
+        )
+
     def _smoothing_losses(
-        self, output: SeamOutput, batch: Batch, size: tuple[int, int], config: SmoothingConfig
+        self, image: Tensor, output: SeamOutput, batch: Batch, config: SmoothingConfig
     ) -> tuple[Tensor, Tensor]:
-        """Boundary and smoothness loss of one branch, at its size divided by the stride."""
-        size = (size[0] // config.stride, size[1] // config.stride)
-        mask = F.interpolate(batch["mask"][:, None].float(), size, mode="nearest-exact")[:, 0]
-        num_classes = output.refined_cam.shape[1]
-        boundary = semantic_boundary(mask, num_classes=num_classes, radius=config.boundary_radius)
-        edges = F.adaptive_max_pool2d(batch["edges"], size) if config.canny else None
+        """Boundary and smoothness loss of one branch, at its image's size divided by the stride."""
+        size = (image.shape[-2] // config.stride, image.shape[-1] // config.stride)
+        boundary = self._boundary(batch, size, config, num_classes=output.refined_cam.shape[1])
+        edges = self._edges(image, batch, size) if config.canny else None
         features = [output.features[m - 1] for m in config.features]
         assert self.boundary_head is not None, "a smoothing branch has a boundary head"
         logits = self.boundary_head(features, edges, size)
+        cam_logits, present = output.cam_logits, batch["label"]
+        if self.seam.background:
+            cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
+            present = F.pad(present, (1, 0), value=1.0)
         smoothness = smoothness_loss(
-            self._resize(output.cam_logits, size).sigmoid(),
-            boundary[:, 1:],
-            present=batch["label"],
+            self._resize(cam_logits, size).sigmoid(),
+            boundary[:, -cam_logits.shape[1] :],
+            present=present,
             alpha=config.alpha,
             order_weights=config.order_weights,
+            derivatives=config.derivatives,
+            padding=config.padding,
+            edge_weight=config.edge_weight,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
             mean_over=config.mean_over,
+            background=self.seam.background,
         )
-        return boundary_loss(logits, boundary), smoothness
+        return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
+
+    def _boundary(
+        self, batch: Batch, size: tuple[int, int], config: SmoothingConfig, *, num_classes: int
+    ) -> Tensor:
+        """Semantic boundaries [B, C, h, w] in [0, 1] of a size."""
+        if config.boundary_resize == "maps":
+            return self._resize(batch["boundary"], size)
+        mask = F.interpolate(batch["mask"][:, None].float(), size, mode="nearest-exact")[:, 0]
+        return semantic_boundary(mask, num_classes=num_classes, radius=config.boundary_radius)
+
+    def _edges(self, image: Tensor, batch: Batch, size: tuple[int, int]) -> Tensor:
+        """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
+        edges = batch.get("edges")
+        if self.canny.input == "normalized_cast":
+            normalized = self.net.backbone.normalize(image)
+            edges = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
+        assert edges is not None, "edges of photographs come with the samples"
+        return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
     def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Brings a map to the size of its losses, and out of autocast's bf16.
@@ -229,11 +289,16 @@ class SeamTraining(nn.Module):
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers, the branch's included."""
-        return _param_groups(self)
+        slow = self.smoothing is not None and self.smoothing.lr_group == "backbone"
+        return _param_groups(self, *([self.boundary_head] if slow else []))
 
 
-def _param_groups(training: CamTraining | SeamTraining) -> dict[str, list[nn.Parameter]]:
-    backbone = list(training.net.backbone.parameters())
+def _param_groups(
+    training: CamTraining | SeamTraining, *others: nn.Module | None
+) -> dict[str, list[nn.Parameter]]:
+    """Parameters of the backbone, and of others that are to learn like it; and all the rest."""
+    modules = nn.ModuleList([training.net.backbone, *filter(None, others)])
+    backbone = list(modules.parameters())
     ids = {id(p) for p in backbone}
     return {"backbone": backbone, "head": [p for p in training.parameters() if id(p) not in ids]}
 
@@ -272,16 +337,23 @@ def build_classifier_training(
         num_classes + 1,
         channels=smoothing.channels,
         canny=smoothing.canny,
+        form=smoothing.head,
+        align_corners=net.backbone.align_corners,
     )
     return SeamTraining(net, config, boundary_head=head)
 
 
 def _load_init(net: CamNet | SeamNet, path: Path) -> list[str]:
-    """Loads a classifier's weights; CAM and SEAM differ by the PCM, which then starts anew.
+    """Loads a classifier's weights; a PCM or a background that they lack starts anew.
 
     Returns:
         Names of the tensors that start anew.
     """
-    shapes = tensor_shapes(net.state_dict())
-    tensors = to_classifier(read_checkpoint(path), shapes, source=str(path))
+    own = net.state_dict()
+    has_background = isinstance(net, SeamNet) and net.num_background > 0
+    tensors = to_classifier(
+        read_checkpoint(path), tensor_shapes(own), source=str(path), background=has_background
+    )
+    lacking = len(own[CLASSIFIER]) - len(tensors[CLASSIFIER])
+    tensors[CLASSIFIER] = torch.cat([own[CLASSIFIER][:lacking], tensors[CLASSIFIER]])
     return list(net.load_state_dict(tensors, strict=False).missing_keys)
