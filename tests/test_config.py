@@ -47,6 +47,31 @@ def test_presets_are_valid_and_change_what_they_name(preset):
     assert all(value != at(PAPER, key) for key, value in leaves(changes))
 
 
+def documented() -> Iterator[tuple[tuple[str, ...], list[Any], str]]:
+    """Key, value in each preset, and test of each row of docs/paper-vs-code.md that has a key."""
+    for line in (PROJECT / "docs/paper-vs-code.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 8 and cells[4].startswith("`"):
+            key, *values = (cell.strip("`") for cell in cells[4:7])
+            if key.startswith("smoothing."):
+                key = f"methods.sb.{key}"
+            yield tuple(key.split(".")), [yaml.safe_load(value) for value in values], cells[7]
+
+
+def test_what_is_documented_of_the_presets():
+    released = merged(
+        PAPER, yaml.safe_load((PROJECT / "configs/presets/released.yaml").read_text())
+    )
+    tests = "".join(path.read_text() for path in PROJECT.glob("tests/test_*.py"))
+    rows = list(documented())
+    for key, values, test in rows:
+        assert [at(PAPER, key), at(released, key)] == values, key
+        assert f"def {test}(" in tests, test
+    differing = {key for key, (paper, other), _ in rows if paper != other}
+    changed = dict(leaves(yaml.safe_load(PRESETS[0].read_text())))
+    assert differing | {("segmenter", "backbone", "weights")} == set(changed)
+
+
 def leaves(content: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     if not isinstance(content, dict):
         yield key, content
