@@ -428,7 +428,10 @@ class _BatchSamples:
 def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
     tmp_path, capsys, weight: float, warnings: int
 ) -> None:
-    training = _seam_training(_smoothing(lambda_smoothness=weight, reference_size=448), dropout=0.0)
+    smoothing = _smoothing(
+        lambda_smoothness=weight, derivatives="sobel", edge_weight="value", reference_size=448
+    )
+    training = _seam_training(smoothing, dropout=0.0)
     with torch.no_grad():
         training.net.classifier.weight.mul_(20)  # as if it had learnt something
     train(
