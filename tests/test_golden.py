@@ -26,7 +26,7 @@ from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.classifier import CamTraining, SeamTraining
 
-# Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, and on one or two threads,
+# Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, on one or two threads,
 # losses were up to 2.4e-6 apart, while a step more or another seed moves them by 1e-3 and more.
 TOLERANCE = 5e-5  # relative
 GOLDEN = Path(__file__).with_name("golden.yaml")

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wsss_core.boundary import IGNORE, cast_canny_edges, semantic_boundary
+from wsss_core.boundary import IGNORE, semantic_boundary
 from wsss_core.cam import add_background, foreground_score, normalize_cam
+from wsss_core.canny import cast_canny_edges
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
@@ -273,8 +274,9 @@ class SeamTraining(nn.Module):
         """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
         edges = batch.get("edges")
         if self.canny.input == "normalized_cast":
-            normalized = self.net.backbone.normalize(image)
-            edges = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
+            normalized = self.net.backbone.normalize(image).cpu().numpy()
+            cast = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
+            edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
         assert edges is not None, "edges of photographs come with the samples"
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
