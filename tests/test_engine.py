@@ -4,6 +4,8 @@ import csv
 import math
 import os
 import signal
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,7 +83,7 @@ def _signal_at(step, number=signal.SIGTERM):
     return lambda current: os.kill(os.getpid(), number) if current == step else None
 
 
-def _train(model, work_dir, *, samples=None, **changes):
+def train_tiny(model, work_dir, *, samples=None, **changes):
     arguments = {
         "config": CONFIG,
         "loss_weights": LOSS_WEIGHTS,
@@ -104,7 +106,7 @@ def _same_weights(model, other):
 def uninterrupted(tmp_path_factory):
     """A trained network and its history."""
     model = _Net()
-    return model, _train(model, tmp_path_factory.mktemp("uninterrupted") / "state")
+    return model, train_tiny(model, tmp_path_factory.mktemp("uninterrupted") / "state")
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def every_step(tmp_path_factory):
     """The history of the same training with a row for each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "LOG_EVERY", 1)
-        return _train(_Net(), tmp_path_factory.mktemp("every_step") / "state")
+        return train_tiny(_Net(), tmp_path_factory.mktemp("every_step") / "state")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -120,7 +122,7 @@ def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, n
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
     model = _Net(_signal_at(5, number))
     with pytest.raises(Interrupted) as stopped:
-        _train(model, tmp_path / "state")
+        train_tiny(model, tmp_path / "state")
     assert stopped.value.code == code
     assert model.num_calls == 5  # the step under way is finished, no other is begun
     assert [file.name for file in (tmp_path / "state").iterdir()] == ["state.pt"]
@@ -130,9 +132,9 @@ def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, n
 @pytest.mark.parametrize("step", [10, STEPS])
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, uninterrupted, step):
     with pytest.raises(Interrupted):
-        _train(_Net(_signal_at(step)), tmp_path / "state")
+        train_tiny(_Net(_signal_at(step)), tmp_path / "state")
     model = _Net()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - step
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]
@@ -142,11 +144,11 @@ def test_an_interruption_between_two_rows_costs_the_curve_some_steps_and_nothing
     tmp_path, uninterrupted, every_step
 ):
     with pytest.raises(Interrupted):
-        _train(_Net(_signal_at(4)), tmp_path / "state")
+        train_tiny(_Net(_signal_at(4)), tmp_path / "state")
     with pytest.raises(Interrupted):
-        _train(_Net(_signal_at(9)), tmp_path / "state")  # its 9th step is the 13th
+        train_tiny(_Net(_signal_at(9)), tmp_path / "state")  # its 9th step is the 13th
     model = _Net()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 13
     assert _same_weights(model, uninterrupted[0])
     expected = [dict(row) for row in uninterrupted[1]]
@@ -158,9 +160,9 @@ def test_an_interruption_between_two_rows_costs_the_curve_some_steps_and_nothing
 
 def test_a_signal_to_all_processes_loses_nothing(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
-        _train(_Net(), tmp_path / "state", samples=_SignallingSamples())
+        train_tiny(_Net(), tmp_path / "state", samples=_SignallingSamples())
     model = _Net()
-    _train(model, tmp_path / "state")
+    train_tiny(model, tmp_path / "state")
     assert 0 < model.num_calls < STEPS
     assert _same_weights(model, uninterrupted[0])
 
@@ -173,9 +175,9 @@ def test_a_killed_training_goes_on_from_its_last_state(tmp_path, monkeypatch, un
             raise RuntimeError("as good as killed")
 
     with pytest.raises(RuntimeError, match="as good as killed"):
-        _train(_Net(fail), tmp_path / "state")
+        train_tiny(_Net(fail), tmp_path / "state")
     model = _Net()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 20
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]
@@ -183,9 +185,9 @@ def test_a_killed_training_goes_on_from_its_last_state(tmp_path, monkeypatch, un
 
 def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
-        _train(_Net(_signal_at(10)), tmp_path / "state", key="b")
+        train_tiny(_Net(_signal_at(10)), tmp_path / "state", key="b")
     model = _Net()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]
@@ -193,14 +195,14 @@ def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
 
 def test_another_seed_gives_other_weights(tmp_path, uninterrupted):
     model = _Net()
-    _train(model, tmp_path / "state", seed=4)
+    train_tiny(model, tmp_path / "state", seed=4)
     assert not _same_weights(model, uninterrupted[0])
 
 
 def test_no_epochs_leave_the_network_as_it_is(tmp_path):
     model = _Net()
     config = CONFIG.model_copy(update={"epochs": 0})
-    assert _train(model, tmp_path / "state", config=config) == []
+    assert train_tiny(model, tmp_path / "state", config=config) == []
     assert _same_weights(model, _Net())
 
 
@@ -252,7 +254,7 @@ def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monke
     monkeypatch.setattr(engine, "LOG_EVERY", 1)
     model = _Slopes()
     optim = OptimConfig(lr=0.1, head_lr_factor=10, momentum=0, weight_decay=0, poly_power=1)
-    history = _train(
+    history = train_tiny(
         model,
         tmp_path / "state",
         config=TrainingConfig(epochs=4, batch_size=100, optim=optim),  # more than there are
@@ -266,7 +268,7 @@ def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monke
     assert [row["loss"] for row in history] == pytest.approx([0, -4.4, -7.7, -9.9])
 
 
-class _Diverging(_Net):
+class Diverging(_Net):
     """A loss, or its gradient alone, is not finite in one step."""
 
     def __init__(self, step, *, factor=math.nan, power=1.0, before_step=lambda step: None):
@@ -291,9 +293,9 @@ def _names_of_batch(step):
 @pytest.mark.parametrize("step", [1, 10, 15, STEPS])
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_loss_that_is_not_finite_is_named_with_step_and_images(tmp_path, value, step):
-    model = _Diverging(step, factor=float(value))
+    model = Diverging(step, factor=float(value))
     with pytest.raises(UserError) as stopped:
-        _train(model, tmp_path / "state")
+        train_tiny(model, tmp_path / "state")
     assert str(stopped.value) == (
         f"Tiny: step {step}: absolute is {value}; expected finite numbers. "
         f"Images of the batch: {', '.join(_names_of_batch(step))}"
@@ -303,30 +305,30 @@ def test_a_loss_that_is_not_finite_is_named_with_step_and_images(tmp_path, value
 
 @pytest.mark.parametrize("step", [10, STEPS])
 def test_a_gradient_that_is_not_finite_is_noticed_before_its_weights_are_kept(tmp_path, step):
-    model = _Diverging(step, factor=0, power=0.5)
+    model = Diverging(step, factor=0, power=0.5)
     names = ", ".join(_names_of_batch(step))
     with pytest.raises(UserError, match=rf"^Tiny: step {step}: the gradient is not .* {names}$"):
-        _train(model, tmp_path / "state")
+        train_tiny(model, tmp_path / "state")
 
 
 def test_the_state_of_a_diverged_training_is_not_saved(tmp_path):
-    model = _Diverging(5, before_step=_signal_at(7))
+    model = Diverging(5, before_step=_signal_at(7))
     with pytest.raises(UserError, match="Tiny: step 5: absolute is nan"):
-        _train(model, tmp_path / "state")
+        train_tiny(model, tmp_path / "state")
     assert not (tmp_path / "state" / "state.pt").exists()
 
 
-@pytest.mark.parametrize("broken", [_Diverging(7), _Diverging(7, factor=0, power=0.5)])
+@pytest.mark.parametrize("broken", [Diverging(7), Diverging(7, factor=0, power=0.5)])
 def test_a_diverged_training_goes_on_from_its_last_good_state(
     tmp_path, monkeypatch, uninterrupted, broken
 ):
     with pytest.raises(Interrupted):
-        _train(_Net(_signal_at(10)), tmp_path / "state")
+        train_tiny(_Net(_signal_at(10)), tmp_path / "state")
     monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(UserError, match="Tiny: step 17: "):
-        _train(broken, tmp_path / "state")
+        train_tiny(broken, tmp_path / "state")
     model = _Net()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 16
     assert _same_weights(model, uninterrupted[0])
     assert [row["step"] for row in history] == [10, 20, STEPS]
@@ -334,10 +336,22 @@ def test_a_diverged_training_goes_on_from_its_last_good_state(
 
 def test_a_diverged_training_ends_with_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        run_command(lambda: _train(_Diverging(4), tmp_path / "state"))
+        run_command(lambda: train_tiny(Diverging(4), tmp_path / "state"))
     assert stopped.value.code == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if "step/s" not in line]
     assert len(errors) == 1 and errors[0].startswith("error: Tiny: step 4: absolute is nan;")
+
+
+def test_processes_stop_together_for_a_loss_of_any_and_keep_the_last_good_state(tmp_path):
+    command = [sys.executable, "-m", "tests.two_processes", tmp_path / "state"]
+    project = Path(__file__).parent.parent
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 1, run.stderr
+    errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
+    what = "absolute is nan; expected finite numbers. Images of the batch"
+    assert errors == [f"error: Tiny: step 15: {what}: {', '.join(_names_of_batch(15))}"]
+    assert "Traceback" not in run.stderr
+    assert torch.load(tmp_path / "state" / "state.pt")["step"] == 10
 
 
 class _Measuring(_Net):
@@ -349,7 +363,7 @@ class _Measuring(_Net):
 
 def test_a_measure_is_logged_and_no_part_of_the_loss(tmp_path, uninterrupted):
     model = _Measuring()
-    history = _train(model, tmp_path / "state")
+    history = train_tiny(model, tmp_path / "state")
     assert _same_weights(model, uninterrupted[0])
     assert [row.pop("height") for row in history] == [25.5, 15.5, 7]
     assert history == uninterrupted[1]
@@ -357,7 +371,7 @@ def test_a_measure_is_logged_and_no_part_of_the_loss(tmp_path, uninterrupted):
 
 @pytest.mark.parametrize(("limit", "steps"), [(20.0, [20]), (10.0, [STEPS]), (5.0, [])])
 def test_a_measure_below_its_limit_is_warned_of_once(tmp_path, capsys, limit, steps):
-    _train(_Measuring(), tmp_path / "state", alarms=[Alarm("height", limit, "too low")])
+    train_tiny(_Measuring(), tmp_path / "state", alarms=[Alarm("height", limit, "too low")])
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     values = {20: "15.5", STEPS: "7"}
     assert lines == [
