@@ -12,10 +12,11 @@ READY := .venv/requirements-installed
 .PHONY: demo test test-slow check lock
 .DELETE_ON_ERROR:
 
-# Training takes all cores. The rest mostly starts up: as many of it run as there are cores.
+# Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
+# waits for all of seam, comes first.
 demo: $(READY)
-	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
-		--set-threads infer_cam=1 crf_seeds=1 random_walk=1 segment=1 segment_crf=1
+	$(BIN)/snakemake --cores all --max-threads $$((($$(nproc) + 1) / 2)) \
+		--configfile configs/demo.yaml --prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
 	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/report.html
 	@cat results/demo/logs/summarise.log
 	@echo "report: results/demo/report.html"
