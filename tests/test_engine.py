@@ -216,7 +216,7 @@ def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
 
 def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "LOG_EVERY", 1)
-    rates = [row["lr"] for row in _train(_Net(), tmp_path / "state", schedule_epochs=90)]
+    rates = [row["lr"] for row in train_tiny(_Net(), tmp_path / "state", schedule_epochs=90)]
     expected = [0.01 * (1 - step / (10 * STEPS)) ** 0.9 for step in range(STEPS)]
     assert rates == pytest.approx(expected)
 

@@ -49,5 +49,5 @@ def build_optimizer(
                     {"params": members, "lr": lr, "initial_lr": lr, "weight_decay": decay}
                 )
     if config.name == "adamw":
-        return torch.optim.AdamW(param_groups, lr=config.lr, foreach=True)
-    return torch.optim.SGD(param_groups, lr=config.lr, momentum=config.momentum, foreach=True)
+        return torch.optim.AdamW(param_groups, lr=config.lr, fused=True)
+    return torch.optim.SGD(param_groups, lr=config.lr, momentum=config.momentum, fused=True)
