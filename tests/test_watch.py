@@ -7,12 +7,12 @@ import torch
 
 from wsss_core.watch import Alarm, Fault, first_fault
 
-NAMES = ["loss", "er", "ecr"]
+NAMES = ["loss", "er", "ecr", "the gradient"]
 
 
 def values(*bad):
     """Losses of 2 processes and 4 steps, ones but for (process, step, loss, value)."""
-    result = torch.ones(2, 4, 3)
+    result = torch.ones(2, 4, len(NAMES))
     for process, step, loss, value in bad:
         result[process, step, NAMES.index(loss)] = value
     return result
@@ -28,6 +28,12 @@ def values(*bad):
         ([(0, 1, "loss", math.nan), (0, 1, "er", math.nan)], Fault(2, "er is nan")),
         ([(0, 1, "er", math.nan), (0, 1, "ecr", math.inf)], Fault(2, "er is nan, ecr is inf")),
         ([(1, 1, "loss", math.inf)], Fault(2, "loss is inf")),
+        ([(0, 2, "the gradient", math.nan)], Fault(1, "the gradient is nan")),
+        (
+            [(0, 1, "er", math.nan), (0, 1, "loss", math.nan), (1, 1, "the gradient", math.nan)],
+            Fault(2, "er is nan"),
+        ),
+        ([(0, 1, "loss", math.inf), (0, 1, "the gradient", math.nan)], Fault(2, "loss is inf")),
     ],
 )
 def test_the_first_step_that_is_not_finite_is_found_and_what_is_not(bad, fault):

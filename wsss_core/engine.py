@@ -132,7 +132,7 @@ def train(  # noqa: PLR0913
         (with several GPUs, over the first one's share of the batches).
 
     Raises:
-        UserError: The batch has fewer samples than there are GPUs, or a loss or the weights are
+        UserError: The batch has fewer samples than there are GPUs, or a loss or a gradient is
             no longer finite. Then the state stays as it was last saved, when they were.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
@@ -164,9 +164,9 @@ def train(  # noqa: PLR0913
             losses = wrapped(batch)
             total = sum(weight * losses[name] for name, weight in loss_weights.items())
             fabric.backward(total * share)
+            watch.add({TOTAL: total, **losses})
             stepper.step()
             stepper.zero_grad(set_to_none=True)
-            watch.add({TOTAL: total, **losses})
             step += 1
             ends = step % LOG_EVERY == 0 or step == schedule.steps
             # Several processes pause together: one that did so alone, or left a step earlier, would

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 TOTAL = "loss"  # the weighted sum, among the losses by name
+GRADIENT = "the gradient"
 
 
 class Fault(NamedTuple):
@@ -29,39 +30,42 @@ class LossWatch:
     def forget(self) -> None:
         """Begins a new interval."""
         self.names: list[str] = []
-        self.losses: list[Tensor] = []
+        self.scalars: list[Tensor] = []  # of each step
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
-        """Takes the scalars of one step, of which `TOTAL` is one; nothing waits for the device."""
-        self.names = list(losses)
-        self.losses.append(torch.stack([loss.detach().float() for loss in losses.values()]))
+        """Takes the scalars of one step, of which `TOTAL` is one, while its gradients are there.
+
+        Nothing waits for the device.
+        """
+        grads = [weight.grad for weight in self.weights if weight.grad is not None]
+        scalars = {**losses, GRADIENT: torch.nn.utils.get_total_norm(grads)}
+        self.names = list(scalars)
+        self.scalars.append(torch.stack([x.detach().float() for x in scalars.values()]))
 
     def look(self) -> tuple[dict[str, float], Fault | None]:
         """Says how the interval was. With several processes, all of them must ask.
 
         Returns:
             Means of this process's losses, and the first fault of any process, the same in all.
-            Weights can be spoilt by the last step's gradient although its losses are finite.
         """
-        own = torch.stack(self.losses)
+        own = torch.stack(self.scalars)
         every = self.fabric.all_gather(own).reshape(-1, *own.shape).cpu()
         values = every[self.fabric.global_rank]
-        means = sum(values).div(len(values)).tolist()
-        fault = first_fault(every, self.names)
-        if fault is None and not torch.nn.utils.get_total_norm(self.weights).isfinite():
-            fault = Fault(0, "the gradient is not finite")
-        return dict(zip(self.names, means, strict=True)), fault
+        means = dict(zip(self.names, sum(values).div(len(values)).tolist(), strict=True))
+        del means[GRADIENT]
+        return means, first_fault(every, self.names)
 
 
 def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:
-    """Finds the first step with a loss that is not finite.
+    """Finds the first step with a loss or a gradient that is not finite.
 
     Args:
-        values: [processes, steps, losses].
-        names: Of the losses.
+        values: [processes, steps, scalars].
+        names: Of the scalars.
 
     Returns:
-        The fault names the losses; not their sum, unless it alone is not finite.
+        The fault names the losses; what follows from them, `TOTAL` and then `GRADIENT`, only where
+        they are finite themselves.
     """
     faulty = ~values.isfinite()
     steps = faulty.any(dim=2).any(dim=0).nonzero().flatten().tolist()
@@ -69,8 +73,10 @@ def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:
         return None
     first = values[:, steps[0]].sum(dim=0).tolist()  # of several processes: nan or inf remains
     bad = {name: x for name, x in zip(names, first, strict=True) if not math.isfinite(x)}
-    terms = {name: x for name, x in bad.items() if name != TOTAL} or bad
-    what = ", ".join(f"{name} is {x}" for name, x in terms.items())
+    for consequence in (GRADIENT, TOTAL):
+        if len(bad) > 1:
+            bad.pop(consequence, None)
+    what = ", ".join(f"{name} is {x}" for name, x in bad.items())
     return Fault(values.shape[1] - 1 - steps[0], what)
 
 
