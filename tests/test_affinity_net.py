@@ -77,6 +77,15 @@ def test_built_from_a_config():
     assert net(torch.rand(1, 3, 64, 64)).shape == (1, 24, 4, 4)
 
 
+def test_nothing_learns_that_no_affinity_depends_on():
+    """Several GPUs would wait for its gradient."""
+    net = build_affinity_net(AffinityConfig.model_validate(CONFIG | {"features": [3, 4]}))
+    net(torch.rand(1, 3, 64, 64)).sum().backward()
+    learning = [p for p in net.parameters() if p.requires_grad]
+    assert all(p.grad is not None for p in learning)
+    assert 0 < len(learning) < len(list(net.parameters()))
+
+
 def test_a_stage_that_is_not_there():
     config = AffinityConfig.model_validate(CONFIG | {"features": [3, 7]})
     with pytest.raises(UserError, match=r"affinity\.features is \[3, 7\]; expected stages 1 to 5"):
@@ -88,7 +97,8 @@ def test_a_stage_that_is_not_there():
     [
         ({"channels": [8]}, "one number of channels for each feature"),
         ({"crop_size": 100}, "multiple of 32"),
-        ({"resize_long": [200, 100]}, "smallest, largest"),
+        ({"resize_long": [200, 100]}, "expected 0 < lowest <= highest"),
+        ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
         ({"radius": 1}, "radius"),
         ({"raduis": 5}, "raduis"),
     ],

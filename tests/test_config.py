@@ -213,6 +213,15 @@ def test_config_yaml_spells_out_every_key():
             "x.yaml: methods.seam.init: got 3; expected a valid string",
         ),
         (
+            {"classifier": {"resize_long": [448, 256]}},
+            "x.yaml: classifier: resize_long is [448, 256]; expected 0 < lowest <= highest",
+        ),
+        (
+            {"classifier": {"seam": {"scale": 0.01}}},
+            "x.yaml: classifier: seam.scale is 0.01; expected at least 8 pixels of a crop_size of "
+            "448",
+        ),
+        (
             {"segmenter": {"init": "clasifier"}},
             "x.yaml: segmenter.init: got 'clasifier'; expected 'imagenet', 'classifier' or 'coco'",
         ),

@@ -130,6 +130,13 @@ def test_the_share_of_the_reference():
     assert loss.item() == pytest.approx(differences[-75_415:].mean().item(), abs=1e-12)
 
 
+def test_of_few_elements_at_least_one_counts():
+    cam = torch.tensor([[[[0.25]], [[0.5]]]])
+    label = torch.ones(1, 2)
+    assert adaptive_min_loss(cam, label) == 0.5
+    assert cross_refinement_loss(cam, torch.zeros_like(cam), top_k=0.2) == 0.5
+
+
 def test_no_gradient_reaches_the_target():
     refined = rand(1, 3, 2, 2, seed=0).requires_grad_()
     target = rand(1, 3, 2, 2, seed=1).requires_grad_()

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.init_file import InitFile
-from wsss_core.config.training import ColorJitter, TrainingConfig
+from wsss_core.config.training import ColorJitter, TrainingConfig, check_range
 
 
 class AffinityConfig(TrainingConfig):
@@ -39,6 +39,7 @@ class AffinityConfig(TrainingConfig):
             )
         if self.crop_size % 32:
             raise ValueError(f"crop_size is {self.crop_size}; expected a multiple of 32")
-        if self.resize_long and self.resize_long[0] > self.resize_long[1]:
-            raise ValueError(f"resize_long is {self.resize_long}; expected [smallest, largest]")
+        check_range("resize_long", self.resize_long)
+        if not self.epochs and self.init is None:
+            raise ValueError("epochs is 0; expected at least 1 unless init is a weights file")
         return self

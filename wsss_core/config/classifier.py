@@ -1,22 +1,28 @@
 """Config of classifier training, shared by all methods."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.base import Strict
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
-from wsss_core.config.training import ColorJitter, OptimConfig
+from wsss_core.config.training import ColorJitter, OptimConfig, check_range
+
+MIN_SIDE = 8  # pixels of the second branch's image, of which there is one feature cell then
 
 
 class SeamConfig(Strict):
     """SEAM (Wang et al., CVPR 2020): second scale and pixel correlation module (PCM)."""
 
     scale: float = Field(0.3, gt=0, le=1, description="size of the second branch's image")
-    pcm_features: tuple[int, int] = Field((4, 5), description="backbone stages the PCM reads")
-    pcm_channels: tuple[int, int] = Field((64, 128), description="channels each is reduced to")
+    pcm_features: tuple[PositiveInt, PositiveInt] = Field(
+        (4, 5), description="backbone stages the PCM reads"
+    )
+    pcm_channels: tuple[PositiveInt, PositiveInt] = Field(
+        (64, 128), description="channels each is reduced to"
+    )
     top_k: float = Field(0.2, gt=0, le=1, description="share of hardest elements in the ECR loss")
     ecr_background: Literal["everywhere", "where_strongest"] = Field(
         "everywhere",
@@ -44,6 +50,16 @@ class ClassifierConfig(Strict):
     color_jitter: ColorJitter = ColorJitter()
     optim: OptimConfig = OptimConfig()
     seam: SeamConfig = SeamConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_range("resize_long", self.resize_long)
+        if self.crop_size * self.seam.scale < MIN_SIDE:
+            raise ValueError(
+                f"seam.scale is {self.seam.scale}; expected at least {MIN_SIDE} pixels of a "
+                f"crop_size of {self.crop_size}"
+            )
+        return self
 
 
 class ClassifierTraining(Strict):

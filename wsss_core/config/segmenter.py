@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.init_file import NameOrFile
-from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
+from wsss_core.config.init_file import InitFile, NameOrFile
+from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, check_range
 
 
 class SegmenterConfig(TrainingConfig):
@@ -69,9 +69,13 @@ class SegmenterConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _scale_is_a_range(self) -> Self:
-        low, high = self.scale
-        if not 0 < low <= high:
-            raise ValueError(f"scale is {list(self.scale)}, expected 0 < lowest <= highest")
+        check_range("scale", self.scale)
+        return self
+
+    @model_validator(mode="after")
+    def _is_trained(self) -> Self:
+        if not self.epochs and not isinstance(self.init, InitFile):
+            raise ValueError("epochs is 0; expected at least 1 unless init is a weights file")
         return self
 
     @model_validator(mode="after")

@@ -41,6 +41,12 @@ class TrainingConfig(Strict):
     optim: OptimConfig = OptimConfig()
 
 
+def check_range(key: str, ends: tuple[float, float] | None) -> None:
+    """Raises ValueError where a range given by its ends is empty; None is no range."""
+    if ends is not None and not 0 < ends[0] <= ends[1]:
+        raise ValueError(f"{key} is {list(ends)}; expected 0 < lowest <= highest")
+
+
 class ColorJitter(Strict):
     """Ranges of torchvision's ColorJitter; 0 leaves a property as it is."""
 

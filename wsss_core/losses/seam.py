@@ -33,14 +33,14 @@ def adaptive_min_loss(refined_cam: Tensor, label: Tensor) -> Tensor:
     Keeps the refined CAM from covering the whole image.
 
     Args:
-        refined_cam: [B, K, H, W], classes only, not negative, not normalised; at least 4 pixels.
+        refined_cam: [B, K, H, W], classes only, not negative, not normalised.
         label: [B, K] in {0, 1}.
 
     Returns:
         Scalar.
     """
     strongest = (refined_cam * label[:, :, None, None]).amax(1).flatten(1)
-    smallest = strongest.topk(strongest.shape[1] // 4, dim=1, largest=False).values
+    smallest = strongest.topk(max(1, strongest.shape[1] // 4), dim=1, largest=False).values
     return smallest.relu().mean()
 
 
@@ -83,4 +83,5 @@ def cross_refinement_loss(
     else:
         target = keep_strongest(target)
     difference = (target - refined_cam).abs().flatten(1)
-    return difference.topk(int(difference.shape[1] * top_k), dim=1).values.mean()
+    num_hardest = max(1, int(difference.shape[1] * top_k))
+    return difference.topk(num_hardest, dim=1).values.mean()

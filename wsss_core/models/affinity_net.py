@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.models.backbone import Backbone, Loader, build_backbone
+from wsss_core.models.backbone import Backbone, Loader, build_backbone, freeze_unread
 
 
 class AffinityNet(nn.Module):
@@ -90,6 +90,9 @@ def build_affinity_net(config: AffinityConfig, *, load: Loader | None = None) ->
         UserError: The backbone does not have a chosen stage, or cannot be built.
     """
     backbone = build_backbone(config.backbone, load=load)
-    return AffinityNet(
+    net = AffinityNet(
         backbone, stages=config.features, channels=config.channels, radius=config.radius
     )
+    if max(config.features) < len(backbone.channels):
+        freeze_unread(backbone, max(config.features))
+    return net

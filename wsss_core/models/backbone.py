@@ -122,23 +122,36 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
     build = _build_resnet38d if config.name == "resnet38d" else _build_timm
     backbone = build(config, load=load)
     if config.frozen_stages:
-        _freeze(backbone, config.frozen_stages)
+        backbone.channels_of(range(1, config.frozen_stages + 1), key="backbone.frozen_stages")
+        learning, _ = _split_params(backbone, config.frozen_stages)
+        for param in learning:
+            param.requires_grad_(False)  # noqa: FBT003
     return backbone
 
 
-def _freeze(backbone: Backbone, num_stages: int) -> None:
-    """Stops all weights that F_1..F_n of the first stages depend on from learning."""
-    backbone.channels_of(range(1, num_stages + 1), key="backbone.frozen_stages")
+def freeze_unread(backbone: Backbone, last_stage: int) -> None:
+    """Stops all weights that no feature map up to F_`last_stage` depends on from learning.
+
+    Several GPUs would wait for their gradients.
+    """
+    _, unread = _split_params(backbone, last_stage)
+    for param in unread:
+        param.requires_grad_(False)  # noqa: FBT003
+
+
+def _split_params(
+    backbone: Backbone, num_stages: int
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Of the parameters that learn, those that F_1..F_n depend on, and the others."""
     params = [p for p in backbone.parameters() if p.requires_grad]
     with torch.enable_grad():
         features = backbone(torch.zeros(1, 3, 64, 64))[:num_stages]
         total = torch.stack([feature.sum() for feature in features]).sum()
     if not total.requires_grad:
-        return  # they do not learn anyway
-    for param, grad in zip(
-        params, torch.autograd.grad(total, params, allow_unused=True), strict=True
-    ):
-        param.requires_grad_(grad is None)
+        return [], params
+    grads = torch.autograd.grad(total, params, allow_unused=True)
+    pairs = list(zip(params, grads, strict=True))
+    return [p for p, grad in pairs if grad is not None], [p for p, grad in pairs if grad is None]
 
 
 def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone:
