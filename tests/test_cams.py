@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.tiny_backbone import tiny_backbone
 from wsss_core.config.cam import CamConfig
@@ -16,9 +17,9 @@ from wsss_core.models.seam import SeamNet
 from wsss_core.stages.cams import infer_cams, sum_scales
 
 
-def _net(kind: str, num_classes: int) -> CamNet:
+def _net(kind: str, num_classes: int, *, align_corners: bool = False) -> CamNet:
     torch.manual_seed(0)
-    backbone = tiny_backbone()
+    backbone = tiny_backbone(align_corners=align_corners)
     if kind == "cam":
         return CamNet(backbone, num_classes, dropout=0.5).eval()
     config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7))
@@ -73,6 +74,21 @@ def test_the_sum_is_that_over_scales_and_mirror_images(net, flip):
     assert summed.shape == (3, 21, 26)
     assert summed.min() >= 0
     np.testing.assert_allclose(summed.numpy(), _sum_plainly(net, pyramid), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["cam", "seam"])
+def test_maps_of_resnet38d_are_enlarged_as_in_the_released_code(kind):
+    """First to the scaled image, corners on corners, then to the image's size."""
+    net = _net(kind, 3, align_corners=True)
+    pyramid = _pyramid([(21, 26), (10, 13), (32, 39)], flip=True)
+    expected = torch.zeros(3, 21, 26)
+    for views in pyramid.scaled:
+        for view, mirrored in zip(views, (False, True), strict=True):
+            cam = net.infer(view[None])
+            cam = F.interpolate(cam, view.shape[1:], mode="bilinear", align_corners=True)
+            cam = F.interpolate(cam, (21, 26), mode="bilinear", align_corners=False)[0]
+            expected += cam.flip(-1) if mirrored else cam
+    torch.testing.assert_close(sum_scales(net, pyramid, [0, 1, 2]), expected)
 
 
 def test_raw_cams_are_those_before_the_refinement():

@@ -176,7 +176,10 @@ def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
     path = tmp_path / "released.pth"
     theirs = save(path, FILES["seam"])
     run_script(monkeypatch, tmp_path, "--init", path, weights=str(path))
-    net = load_classifier(tmp_path / "run/weights.pt")
+    classes = (dataset / "classes.txt").read_text().split()
+    with pytest.raises(UserError, match="run/weights.pt: trained on the classes"):
+        load_classifier(tmp_path / "run/weights.pt", classes[::-1])
+    net = load_classifier(tmp_path / "run/weights.pt", classes)
     assert torch.equal(net.classifier.weight, theirs["fc8.weight"][1:])
     expected = build(path).state_dict()
     assert all(torch.equal(tensor, expected[n]) for n, tensor in net.state_dict().items())

@@ -75,18 +75,23 @@ def test_nothing_to_learn_from_is_zero_with_zero_gradients() -> None:
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
-def test_gradient() -> None:
-    logits, mask = _random(0)
-    logits = logits.requires_grad_()
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_gradient(*, align_corners: bool) -> None:
+    logits, mask = _random(0, height=3, width=4)
     upsampled = mask.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
-    segmentation_loss(logits, upsampled).backward()
-    shift = torch.zeros_like(logits)
-    shift[0, 1, 2, 3] = 1e-3
-    with torch.no_grad():
-        difference = segmentation_loss(logits + shift, upsampled) - segmentation_loss(
-            logits - shift, upsampled
-        )
-    assert logits.grad[0, 1, 2, 3].item() == pytest.approx(difference.item() / 2e-3, abs=1e-4)
+
+    def loss(logits: Tensor) -> Tensor:
+        return segmentation_loss(logits, upsampled, align_corners=align_corners)
+
+    assert torch.autograd.gradcheck(loss, logits.requires_grad_())
+
+
+def test_with_aligned_corners_cells_lie_on_the_first_and_the_last_pixel() -> None:
+    """Two cells over five pixels: quarters of the way between them."""
+    logits = torch.tensor([[[[0.0, 0.0]], [[-4.0, 4.0]]]])
+    terms = [math.log(1 + math.exp(-logit)) for logit in (-4, -2, 0, 2, 4)]
+    loss = segmentation_loss(logits, torch.ones(1, 1, 5, dtype=torch.uint8), align_corners=True)
+    assert loss.item() == pytest.approx(sum(terms) / 5)
 
 
 def test_half_precision_logits_are_averaged_in_float32() -> None:

@@ -116,6 +116,20 @@ def test_tiny_images(size, border):
     assert (label == 3).all()
 
 
+def test_cells_that_the_edge_cuts_are_filled_with_the_colour_that_is_zero():
+    """As in infer_aff.py, which pads the normalised image to a multiple of its stride."""
+    net, seen = colour_net(), []
+    net.backbone.mean.copy_(torch.tensor([0.1, 0.2, 0.3]))
+    net.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    image = torch.rand(1, 3, 62, 79)
+    cam = ScoreRecord((2,), np.ones((1, 62, 79), dtype=np.float32))
+    pseudo_label(net, image, cam, RandomWalkConfig())
+    assert seen[0].shape == (1, 3, 64, 80)
+    torch.testing.assert_close(seen[0][..., :62, :79], image)
+    normalized = net.backbone.normalize(seen[0])
+    assert normalized[..., 62:, :].count_nonzero() == normalized[..., 79:].count_nonzero() == 0
+
+
 def test_without_classes_all_is_background():
     cam = ScoreRecord((), np.zeros((0, 9, 7), dtype=np.float32))
     label = pseudo_label(colour_net(), torch.rand(1, 3, 9, 7), cam, RandomWalkConfig())

@@ -49,6 +49,7 @@ class _MeanColour(nn.Module):
     """A backbone of stride 8 whose cells are the mean colours of their pixels."""
 
     strides = (8,)
+    align_corners = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -161,6 +161,7 @@ def test_bad_pseudo_labels_are_named(dataset, tmp_path: Path) -> None:
         ({"crop_size": 321}, "crop_size"),
         ({"scale": (1.5, 0.5)}, "expected 0 < lowest <= highest"),
         ({"scale": (0, 1)}, "expected 0 < lowest <= highest"),
+        ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
         ({"rates": ()}, "rates"),
         ({"rate": (6,)}, "rate"),
         ({"multi_scale": (1.0,)}, "multi_scale"),
@@ -268,6 +269,7 @@ class _Cells(nn.Module):
     """A backbone of one convolution, stride 8."""
 
     strides = (8,)
+    align_corners = False
 
     def __init__(self) -> None:
         super().__init__()

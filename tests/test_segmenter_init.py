@@ -133,3 +133,25 @@ def test_masks_are_not_learnt_from_unsaid(torchvisions):
         UserError, match=r"fit the head 'deeplabv3': missing: 0\.convs\.3\.0\.weight"
     ):
         start(path, init, **DEEPLABV3 | {"rates": [2, 3, 4]})
+
+
+def test_a_segmenter_passes_on_what_it_has_learnt_from(tmp_path):
+    path, init = tmp_path / "ours.pt", {"weights": str(tmp_path / "ours.pt")}
+    config = {"config": {"extra_supervision": "COCO masks"}}
+    save_weights(path, start(None, "imagenet").state_dict(), config)
+    with pytest.raises(UserError, match=r"ours\.pt: has learnt from COCO masks; expected extra_s"):
+        start(path, init)
+    start(path, init, extra_supervision="masks of COCO")
+
+
+def test_a_file_of_other_classes_than_imagenets_has_learnt_from_something_else(
+    tmp_path, torchvisions
+):
+    resnet, _, _ = torchvisions
+    path = tmp_path / "resnet101-coco.pth"
+    classes = {"fc.weight": torch.zeros(91, 2048), "fc.bias": torch.zeros(91)}
+    torch.save(resnet.state_dict() | classes, path)
+    backbone = {"name": "resnet101", "output_stride": 8, "weights": str(path)}
+    with pytest.raises(UserError, match=r"-coco\.pth: of a network with 91 classes, expected Im"):
+        start(None, "imagenet", backbone=backbone)
+    start(None, "imagenet", backbone=backbone, extra_supervision="COCO masks")

@@ -18,8 +18,18 @@ class _Cells(nn.Module):
         return [first, self.second(first).relu()]
 
 
-def tiny_backbone() -> Backbone:
-    """F_1 and F_2 with 4 and 6 channels at strides 4 and 8, freshly initialised."""
+def tiny_backbone(*, align_corners: bool = True) -> Backbone:
+    """F_1 and F_2 with 4 and 6 channels at strides 4 and 8, freshly initialised.
+
+    Each cell sees just its own pixels; resizing with `align_corners`, all the same, is what
+    ResNet38d's maps ask for.
+    """
     return Backbone(
-        _Cells(), channels=(4, 6), strides=(4, 8), mean=(0.5,) * 3, std=(0.25,) * 3, multiple=8
+        _Cells(),
+        channels=(4, 6),
+        strides=(4, 8),
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        multiple=8,
+        align_corners=align_corners,
     )

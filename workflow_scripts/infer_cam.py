@@ -35,7 +35,8 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
-    net = load_classifier(args.weights).to(memory_format=torch.channels_last).to(device(args.gpus))
+    net = load_classifier(args.weights, dataset.class_names)
+    net.to(memory_format=torch.channels_last).to(device(args.gpus))
     cams = infer_cams(net, dataset, ids, config=config)
     with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
         for cam in progress(cams, total=len(ids), desc="infer_cam"):

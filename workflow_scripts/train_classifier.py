@@ -73,6 +73,7 @@ def main() -> None:
         alarms=model.alarms,
     )
     metadata = {
+        "network": "classifier",
         "config": config.model_dump(mode="json"),
         "class_names": list(dataset.class_names),
         "method": args.method,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -100,33 +101,57 @@ class _Pyramids(TorchDataset[ImagePyramid]):
         return torch.stack([tensor, tensor.flip(-1)] if self.flip else [tensor])
 
 
-def resample(maps: Tensor, *, covered: Sequence[int], stride: int, grid: tuple[int, int]) -> Tensor:
-    """Resamples feature-grid maps onto a grid over the image; their last cells may stick out of it.
+def resample(
+    maps: Tensor,
+    *,
+    covered: Sequence[int],
+    stride: int,
+    grid: tuple[int, int],
+    align_corners: bool = False,
+) -> Tensor:
+    """Resamples feature-grid maps onto a grid over the image.
 
-    Resizing them to the grid's size would squeeze in those cells, and shift the others by as much
-    as half a cell, to a different amount at each scale.
+    Where cell i is centred on its stride x stride pixels, the last cells may stick out of the
+    image. Resizing the maps to the grid's size would squeeze in those cells, and shift the others
+    by as much as half a cell, to a different amount at each scale.
 
     Args:
         maps: [B, C, h, w], a cell for each stride x stride pixels.
         covered: Height and width of the image in these pixels.
         stride: See above.
         grid: Height and width of the grid.
+        align_corners: Cells spread from the first pixel to the last instead (ResNet38d; SEAM,
+            infer_SEAM.py), as `Backbone.align_corners` says.
 
     Returns:
         [B, C, *grid], bilinear, pixel centres aligned.
     """
+    if align_corners:
+        maps = F.interpolate(maps, tuple(covered), mode="bilinear", align_corners=True)
+        return F.interpolate(maps, grid, mode="bilinear", align_corners=False)
     rows, columns = (
-        _linear_weights(length, num_cells=num_cells, step=side / (length * stride)).to(maps)
+        _linear_weights(
+            length, num_cells=num_cells, step=side / (length * stride), device=maps.device
+        )
         for length, num_cells, side in zip(grid, maps.shape[-2:], covered, strict=True)
     )
-    return rows @ maps @ columns.T
+    return rows.to(maps) @ maps @ columns.to(maps).T
 
 
-def _linear_weights(length: int, *, num_cells: int, step: float) -> Tensor:
+def _linear_weights(length: int, *, num_cells: int, step: float, device: torch.device) -> Tensor:
     """Weights of `num_cells` cells in each of `length` values, `step` cells apart from each other.
 
     `torch.nn.functional.interpolate` would do it but for one case: it copies the cells where as
     many values are asked for, however far apart.
     """
-    centres = ((torch.arange(length) + 0.5) * step - 0.5).clamp(0, num_cells - 1)
-    return (1 - (centres[:, None] - torch.arange(num_cells)).abs()).clamp(min=0)
+    values, cells = torch.arange(length, device=device), torch.arange(num_cells, device=device)
+    centres = ((values + 0.5) * step - 0.5).clamp(0, num_cells - 1)
+    return (1 - (centres[:, None] - cells).abs()).clamp(min=0)
+
+
+def first_argmax(scores: Tensor) -> NDArray[np.uint8]:
+    """Scores [C, H, W] of at most 256 classes -> uint8 [H, W], which class is highest."""
+    if scores.device.type != "cpu":
+        return scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    # NumPy's argmax over the first axis is several times faster than torch's on a CPU.
+    return scores.numpy().argmax(axis=0).astype(np.uint8)

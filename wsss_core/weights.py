@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,3 +72,26 @@ def load_weights(path: Path) -> Weights:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: not a weights file of this project (expected '{FORMAT}')")
     return Weights(content["state_dict"], content["metadata"])
+
+
+def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]) -> Weights:
+    """Reads a weights file of one kind of network, trained on the classes of a dataset.
+
+    Args:
+        path: A file of `save_weights` with 'network' and 'class_names' in its metadata.
+        network: The kind.
+        class_names: The foreground classes.
+
+    Raises:
+        UserError: The file holds another network, or one of other classes.
+    """
+    weights = load_weights(path)
+    found, trained_on = weights.metadata.get("network"), weights.metadata.get("class_names", ())
+    if found != network:
+        raise UserError(f"{path}: weights of '{found}', expected '{network}'")
+    if list(trained_on) != list(class_names):
+        raise UserError(
+            f"{path}: trained on the classes {', '.join(trained_on)}; the dataset has "
+            f"{', '.join(class_names)}"
+        )
+    return weights

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -27,6 +28,12 @@ def read_checkpoint(path: Path) -> Tensors:
                 f"{path}: {name!r} is a {type(value).__name__}; expected tensors by name"
             )
     return dict(content)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What a file of ours says about itself beside its tensors; empty for the files of others."""
+    content = load_plain(path)
+    return dict(content.get("metadata", {})) if isinstance(content, dict) else {}
 
 
 def check_sha256(path: Path, expected: str | None) -> None:

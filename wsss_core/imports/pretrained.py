@@ -17,13 +17,19 @@ from wsss_core.imports.layout import COUNTER, Tensors, tensor_shapes
 from wsss_core.imports.mxnet_params import read_params
 from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
 
+IMAGENET_CLASSES = 1000
 
-def load_pretrained(network: nn.Module, config: BackboneConfig) -> None:
+
+def load_pretrained(
+    network: nn.Module, config: BackboneConfig, *, any_classes: bool = False
+) -> None:
     """Loads the weights that a config names: a file, or those of a package.
 
     Args:
         network: Built from the config and not yet rewritten; changed in place.
         config: Its `weights` is neither null nor 'timm'.
+        any_classes: Whether a ResNet-101 may have learnt from something else than ImageNet, which
+            its classes tell if the file has them.
 
     Raises:
         UserError: The file is missing, damaged, or holds the weights of another network.
@@ -34,8 +40,20 @@ def load_pretrained(network: nn.Module, config: BackboneConfig) -> None:
         raise UserError(f"{path}: weights of backbone '{config.name}' not found")
     is_params = config.name == "resnet38d" and path.suffix == ".params"
     tensors = _read_arrays(path) if is_params else read_checkpoint(path)
+    if not any_classes:
+        _check_classes(tensors, source=str(path))
     translate = _translation(config.name, is_params=is_params)
     _put(network, tensors, translate, name=config.name, source=str(path))
+
+
+def _check_classes(tensors: Tensors, *, source: str) -> None:
+    head = tensors.get("fc.weight")
+    if head is not None and len(head) != IMAGENET_CLASSES:
+        raise UserError(
+            f"{source}: of a network with {len(head)} classes, expected ImageNet's "
+            f"{IMAGENET_CLASSES}; what has learnt from masks is for a segmenter whose "
+            "extra_supervision says so"
+        )
 
 
 def load_tensors(

@@ -1,5 +1,6 @@
 """Builds the classifier of a method, new or from its weights file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core.config.backbone import BackboneConfig
@@ -7,7 +8,7 @@ from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.models.backbone import Loader, build_backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
-from wsss_core.weights import load_weights
+from wsss_core.weights import load_network_weights
 
 
 def build_classifier(
@@ -28,11 +29,19 @@ def build_classifier(
     return SeamNet(backbone, num_classes, dropout=shared.dropout, config=shared.seam)
 
 
-def load_classifier(path: Path) -> CamNet | SeamNet:
-    """Rebuilds a trained classifier from its weights file alone, in evaluation mode."""
-    weights = load_weights(path)
+def load_classifier(path: Path, class_names: Sequence[str]) -> CamNet | SeamNet:
+    """Rebuilds a trained classifier from its weights file alone, in evaluation mode.
+
+    Args:
+        path: Weights file of `train_classifier`.
+        class_names: The classes it must have been trained on.
+
+    Raises:
+        UserError: The file holds another network, or one of other classes.
+    """
+    weights = load_network_weights(path, network="classifier", class_names=class_names)
     config = ClassifierTraining.model_validate(weights.metadata["config"])
-    net = build_classifier(config, len(weights.metadata["class_names"]))
+    net = build_classifier(config, len(class_names))
     net.load_state_dict(weights.state_dict)
     return net.eval()
 

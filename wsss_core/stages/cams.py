@@ -69,6 +69,7 @@ def sum_scales(
             covered=variants.shape[-2:],
             stride=net.backbone.strides[-1],
             grid=pyramid.size,
+            align_corners=net.backbone.align_corners,
         )
         total += cam[0] + cam[1].flip(-1) if len(cam) == 2 else cam[0]
     return total

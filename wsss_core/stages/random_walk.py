@@ -21,11 +21,10 @@ from wsss_core.affinity import (
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.dataset import Dataset
-from wsss_core.errors import UserError
-from wsss_core.inference import image_pyramids, mixed_precision
+from wsss_core.inference import first_argmax, image_pyramids, mixed_precision
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.scores import ScoreReader, ScoreRecord
-from wsss_core.weights import load_weights
+from wsss_core.weights import load_network_weights
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -38,16 +37,8 @@ def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
     Raises:
         UserError: The file holds another network, or one of other classes.
     """
-    weights = load_weights(path)
-    metadata = weights.metadata
-    if metadata.get("network") != "affinity":
-        raise UserError(f"{path}: weights of '{metadata.get('network')}', expected 'affinity'")
-    if metadata["class_names"] != list(class_names):
-        raise UserError(
-            f"{path}: trained on the classes {', '.join(metadata['class_names'])}; "
-            f"the dataset has {', '.join(class_names)}"
-        )
-    net = build_affinity_net(AffinityConfig.model_validate(metadata["config"]))
+    weights = load_network_weights(path, network="affinity", class_names=class_names)
+    net = build_affinity_net(AffinityConfig.model_validate(weights.metadata["config"]))
     net.load_state_dict(weights.state_dict)
     return net.eval()
 
@@ -94,16 +85,22 @@ def pseudo_label(
         return np.zeros((height, width), dtype=np.uint8)
     device = net.backbone.mean.device
     with mixed_precision(device):
-        features = net(image.to(device, non_blocking=True))
+        features = net(_pad(image.to(device, non_blocking=True), net))
     scores = torch.from_numpy(cam.scores).to(device)[None]
     background = (1 - scores.amax(dim=1, keepdim=True)) ** config.exponent
     scores = F.avg_pool2d(torch.cat([background, scores], dim=1), net.stride, ceil_mode=True)
     scores = _walk(scores, features, net.radius, config)
     scores = F.interpolate(scores, scale_factor=net.stride, mode="bilinear", align_corners=False)
-    # NumPy's argmax over the first axis is several times faster than torch's on a CPU.
-    winner = scores[0, :, :height, :width].cpu().numpy().argmax(axis=0)
+    winner = first_argmax(scores[0, :, :height, :width])
     class_ids: NDArray[np.uint8] = np.array([0, *cam.class_ids], dtype=np.uint8)
     return class_ids[winner]
+
+
+def _pad(image: Tensor, net: AffinityNet) -> Tensor:
+    """Fills the cells that the image's edge cuts with the colour that normalises to zero."""
+    height, width = image.shape[-2:]
+    colour = net.backbone.mean[:, None, None]
+    return F.pad(image - colour, (0, -width % net.stride, 0, -height % net.stride)) + colour
 
 
 def _walk(scores: Tensor, features: Tensor, radius: int, config: RandomWalkConfig) -> Tensor:

@@ -16,10 +16,15 @@ from torch import Tensor
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import Dataset
-from wsss_core.errors import UserError
-from wsss_core.inference import ImagePyramid, image_pyramids, mixed_precision, resample
+from wsss_core.inference import (
+    ImagePyramid,
+    first_argmax,
+    image_pyramids,
+    mixed_precision,
+    resample,
+)
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.weights import load_weights
+from wsss_core.weights import load_network_weights
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
 # network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and
@@ -51,16 +56,8 @@ def load_segmenter(path: Path, class_names: Sequence[str]) -> DeepLab:
     Raises:
         UserError: The file holds another network, or one of other classes.
     """
-    weights = load_weights(path)
-    metadata = weights.metadata
-    if metadata.get("network") != "deeplab":
-        raise UserError(f"{path}: weights of '{metadata.get('network')}', expected 'deeplab'")
-    if metadata["class_names"] != list(class_names):
-        raise UserError(
-            f"{path}: trained on the classes {', '.join(metadata['class_names'])}; "
-            f"the dataset has {', '.join(class_names)}"
-        )
-    config = SegmenterConfig.model_validate(metadata["config"])
+    weights = load_network_weights(path, network="deeplab", class_names=class_names)
+    config = SegmenterConfig.model_validate(weights.metadata["config"])
     network = build_deeplab(config, num_classes=1 + len(class_names))
     network.load_state_dict(weights.state_dict)
     return network.eval()
@@ -108,7 +105,13 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
     for views in pyramid.scaled:
         with mixed_precision(device):
             logits = network(views.to(device, non_blocking=True))
-        logits = resample(logits.float(), covered=views.shape[2:], stride=network.stride, grid=grid)
+        logits = resample(
+            logits.float(),
+            covered=views.shape[2:],
+            stride=network.stride,
+            grid=grid,
+            align_corners=network.backbone.align_corners,
+        )
         # The mirror image is mirrored back only on the grid: cells that stick out of the image
         # do so on its right-hand side too.
         terms.append(logits[0])
@@ -119,6 +122,4 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
 def best_class(logits: Tensor, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Logits [C, h, w] -> uint8 [H, W], the class of each pixel after bilinear enlargement."""
     enlarged = F.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
-    # NumPy's argmax over the first axis is several times faster than torch's on a CPU.
-    classes: NDArray[np.intp] = enlarged.cpu().numpy().argmax(axis=0)
-    return classes.astype(np.uint8)
+    return first_argmax(enlarged)

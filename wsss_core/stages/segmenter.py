@@ -16,7 +16,7 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import IGNORE_INDEX, Dataset
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
+from wsss_core.imports.checkpoints import check_sha256, read_checkpoint, read_metadata
 from wsss_core.imports.deeplabv3 import (
     backbone_tensors,
     download_coco,
@@ -149,9 +149,13 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
     if config.init == "coco":
         return _start_deeplabv3(config, download_coco(), num_classes=num_classes, source="coco")
     if init is None:
-        return build_deeplab(config, num_classes=num_classes, load=load_pretrained)
+        load = partial(load_pretrained, any_classes=config.extra_supervision is not None)
+        return build_deeplab(config, num_classes=num_classes, load=load)
     if isinstance(config.init, InitFile):
         check_sha256(init, config.init.sha256)
+        told = read_metadata(init).get("config", {}).get("extra_supervision")
+        if told is not None and config.extra_supervision is None:
+            raise UserError(f"{init}: has learnt from {told}; expected extra_supervision to say so")
     tensors = read_checkpoint(init)
     if is_torchvision(tensors):
         return _start_deeplabv3(config, tensors, num_classes=num_classes, source=str(init))
@@ -210,7 +214,12 @@ class SegmenterTraining(nn.Module):
         if len(logits) > 1:
             logits.append(highest(logits))
         return {
-            name: segmentation_loss(one, batch["mask"], ignore=IGNORE_INDEX)
+            name: segmentation_loss(
+                one,
+                batch["mask"],
+                ignore=IGNORE_INDEX,
+                align_corners=self.network.backbone.align_corners,
+            )
             for name, one in zip(self.loss_weights, logits, strict=True)
         }
 
