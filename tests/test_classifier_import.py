@@ -42,11 +42,20 @@ def config(method="seam", epochs=1, *, background=False, **init):
 
 
 def build(path, method="seam", *, num_classes=2, epochs=1, sha256=None, background=False):
-    parsed = ClassifierTraining.model_validate(
-        config(method, epochs, background=background, weights=str(path), sha256=sha256)
-    )
+    content = config(method, epochs, background=background, weights=str(path), sha256=sha256)
+    return build_content(path, content, num_classes).net
+
+
+def build_training(path, *, smoothing):
+    content = config(weights=str(path))
+    content["method"]["smoothing"] = smoothing
+    return build_content(path, content)
+
+
+def build_content(path, content, num_classes=2):
     torch.manual_seed(0)
-    return build_classifier_training(parsed, num_classes, init=path).net
+    parsed = ClassifierTraining.model_validate(content)
+    return build_classifier_training(parsed, num_classes, init=path)
 
 
 def save(path, table, seed=1):
@@ -95,6 +104,43 @@ def test_our_own_files_are_taken_too(tmp_path, method):
     ours = build(tmp_path / "ours.pt", method).state_dict()
     assert all(torch.equal(ours[name], net.state_dict()[name]) for name in ours)
     assert ("pcm.embed.weight" in ours) == (method == "seam")
+
+
+SMOOTHING = {"boundaries_from": "seam", "head": "released", "canny": True}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("reduce.0.0.bias", "edge_layer.conv1.bias"),
+        ("reduce.3.0.weight", "edge_layer.conv6.weight"),
+        ("reduce.1.2.weight", "edge_layer.conv8_3.weight"),
+        ("predict.0.body.2.weight", "edge_layer.rcab.body.2.weight"),
+        ("predict.0.attention.1.weight", "edge_layer.rcab.body.3.conv_du.0.weight"),
+        ("predict.0.attention.3.bias", "edge_layer.rcab.body.3.conv_du.2.bias"),
+        ("predict.1.weight", "edge_layer.classifier.weight"),
+        ("fuse.weight", "fuse_canny_edge.weight"),
+    ],
+)
+def test_sbnets_boundary_head_goes_on(tmp_path, ours, theirs):
+    path = tmp_path / "sbnet.pth"
+    tensors = save(path, FILES["sbnet"])
+    head = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    assert len(head) == len(released.sbnet_head(NARROW, num_classes=2))
+    assert torch.equal(head[ours], tensors[theirs])
+
+
+def test_a_boundary_head_starts_anew_where_there_is_none_or_another(tmp_path):
+    path = tmp_path / "released.pth"
+    save(path, FILES["seam"])
+    fresh = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    save(path, FILES["sbnet"])
+    paper = build_training(path, smoothing=SMOOTHING | {"head": "paper"}).boundary_head
+    assert paper.form == "paper"
+    taken = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    assert not torch.equal(fresh["fuse.weight"], taken["fuse.weight"])
+    with pytest.raises(UserError, match=r"\.pth: its boundary head does not fit .* missing: edge_"):
+        build_training(path, smoothing=SMOOTHING | {"features": [1, 3, 5, 7]})
 
 
 def test_a_pcm_that_a_file_lacks_starts_anew(tmp_path):

@@ -1,5 +1,7 @@
 """Golden run: five steps of each classifier give the losses that they have always given.
 
+The smoothing branch is that of either preset.
+
 After a change that is meant to change them, freeze the new ones:
 
     OMP_NUM_THREADS=1 python -m tests.test_golden > tests/golden.yaml
@@ -8,6 +10,7 @@ After a change that is meant to change them, freeze the new ones:
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +20,8 @@ from torch import Tensor
 
 from tests.tiny_backbone import tiny_backbone
 from wsss_core import engine
-from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig
-from wsss_core.config.methods import MethodConfig, SmoothingConfig
+from wsss_core.boundary import semantic_boundary
+from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
@@ -30,24 +32,11 @@ from wsss_core.stages.classifier import CamTraining, SeamTraining
 # losses were up to 2.4e-6 apart, while a step more or another seed moves them by 1e-3 and more.
 TOLERANCE = 5e-5  # relative
 GOLDEN = Path(__file__).with_name("golden.yaml")
-METHODS = ("cam", "seam", "sb")
+METHODS = ("cam", "seam", "sb", "sb released")
 STEPS, BATCH_SIZE, NUM_CLASSES = 5, 2, 3
 SIZE = 48
-SEAM = SeamConfig(scale=0.5, pcm_features=(1, 2), pcm_channels=(5, 7))
-SMOOTHING = SmoothingConfig(
-    boundaries_from="seam",
-    features=(1, 2),
-    canny=True,
-    channels=4,
-    stride=2,
-    boundary_radius=1,
-    lambda_boundary=0.05,
-    lambda_smoothness=1.0,
-    order_weights=(10.0, 1.0),
-    mean_over="present",
-    alpha=10.0,
-    reference_size=448,
-)
+SEAM = {"scale": 0.5, "pcm_features": (1, 2), "pcm_channels": (5, 7)}
+REPOSITORY = Path(__file__).parents[1]
 
 
 class _Squares:
@@ -71,25 +60,49 @@ class _Squares:
             "image": torch.from_numpy(image),
             "label": torch.tensor([float(k in classes) for k in range(NUM_CLASSES)]),
             "mask": torch.from_numpy(mask),
+            "boundary": semantic_boundary(
+                torch.from_numpy(mask)[None], num_classes=1 + NUM_CLASSES, radius=1
+            )[0],
             "edges": torch.from_numpy(edges)[None].float(),
         }
+
+
+def preset(*paths: str) -> ClassifierTraining:
+    """Method sb as config files have it, one laid over the other, on the tiny backbone."""
+    canny: dict[str, Any] = {}
+    seam, smoothing = dict(SEAM), {}
+    for path in paths:
+        content = yaml.safe_load((REPOSITORY / path).read_text())
+        canny |= content["canny"]
+        seam["background"] = content["classifier"]["seam"]["background"]
+        smoothing |= content["methods"]["sb"]["smoothing"]
+    smoothing |= {"features": (1, 2), "channels": 4}
+    content = {
+        "classifier": {"backbone": {"name": "tiny"}, "seam": seam},
+        "method": {"classifier": "seam", "epochs": 1, "smoothing": smoothing},
+        "canny": canny,
+    }
+    return ClassifierTraining.model_validate(content)
 
 
 def build(method: str) -> CamTraining | SeamTraining:
     torch.manual_seed(0)
     if method == "cam":
         return CamTraining(CamNet(tiny_backbone(), NUM_CLASSES, dropout=0.25))
-    smoothing = SMOOTHING if method == "sb" else None
-    config = ClassifierTraining(
-        classifier=ClassifierConfig(backbone=BackboneConfig(name="tiny"), seam=SEAM),
-        method=MethodConfig(classifier="seam", epochs=1, smoothing=smoothing),
-    )
-    net = SeamNet(tiny_backbone(), NUM_CLASSES, dropout=0.25, config=SEAM)
-    if smoothing is None:
-        return SeamTraining(net, config)
-    channels = net.backbone.channels_of(smoothing.features, key="features")
+    released = ["configs/presets/released.yaml"] if method == "sb released" else []
+    config = preset("config.yaml", *released)
+    net = SeamNet(tiny_backbone(), NUM_CLASSES, dropout=0.25, config=config.classifier.seam)
+    if method == "seam":
+        plain = config.method.model_copy(update={"smoothing": None})
+        return SeamTraining(net, config.model_copy(update={"method": plain}))
+    smoothing = config.method.smoothing
     head = BoundaryHead(
-        channels, 1 + NUM_CLASSES, channels=smoothing.channels, canny=smoothing.canny
+        net.backbone.channels_of(smoothing.features, key="features"),
+        1 + NUM_CLASSES,
+        channels=smoothing.channels,
+        canny=smoothing.canny,
+        form=smoothing.head,
+        align_corners=net.backbone.align_corners,
     )
     return SeamTraining(net, config, boundary_head=head)
 

@@ -2,13 +2,14 @@
 
 SEAM's `resnet38_SEAM.pth` and SBNet's files classify the background too, as row 0 of `fc8`, which
 nothing trains in SEAM; our layer has that row only where it is asked for. SBNet's boundary head is
-another one than the paper's and is left out. psa's `res38_cls.pth` has no pixel correlation module.
+no part of a classifier (boundary_head.py). psa's `res38_cls.pth` has no pixel correlation module.
 """
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
+from wsss_core.imports.boundary_head import PREFIXES as BOUNDARY_HEAD_PREFIXES
 from wsss_core.imports.layout import Shapes, Tensors, check_tensors
 
 NAMES = {  # how our names begin, and theirs
@@ -21,7 +22,6 @@ NAMES = {  # how our names begin, and theirs
 CLASSIFIER = "classifier.weight"
 PCM = "pcm."
 RELEASED_PCM = ("f8_3.weight", "f8_4.weight", "f9.weight")
-BOUNDARY_HEAD = ("edge_layer.", "fuse_canny_edge.")
 
 
 def released_name(name: str) -> str:
@@ -79,7 +79,7 @@ def _released(
     expected["fc8.weight"] = (num_rows - background + has_pcm, *rest)
     unused = [name for name in RELEASED_PCM if name not in expected]
     if has_pcm:
-        unused += [name for name in tensors if name.startswith(BOUNDARY_HEAD)]
+        unused += [name for name in tensors if name.startswith(BOUNDARY_HEAD_PREFIXES)]
     found = {name: tensor for name, tensor in tensors.items() if name not in unused}
     check_tensors(found, expected, what=what)
     renamed = {ours: found[theirs] for ours, theirs in names.items()}

@@ -22,6 +22,7 @@ from wsss_core.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.engine import Batch
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
+from wsss_core.imports.boundary_head import to_boundary_head
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.classifier import CLASSIFIER, to_classifier
 from wsss_core.imports.layout import tensor_shapes
@@ -33,6 +34,7 @@ from wsss_core.losses.seam import (
     equivariance_loss,
 )
 from wsss_core.losses.smoothness import boundary_loss, smoothness_loss
+from wsss_core.models.backbone import Backbone
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
@@ -314,7 +316,7 @@ def build_classifier_training(
         config: The shared part and the method's own.
         num_classes: K, without background.
         init: Weights file that it starts from, of a method or a released one; None: the
-            backbone's ImageNet weights.
+            backbone's ImageNet weights. SBNet's bring a boundary head of the released form.
 
     Raises:
         UserError: The file holds another network or is not the one that the config means, or the
@@ -334,15 +336,29 @@ def build_classifier_training(
     smoothing = config.method.smoothing
     if smoothing is None:
         return SeamTraining(net, config)
-    head = BoundaryHead(
-        net.backbone.channels_of(smoothing.features, key="smoothing.features"),
-        num_classes + 1,
-        channels=smoothing.channels,
-        canny=smoothing.canny,
-        form=smoothing.head,
-        align_corners=net.backbone.align_corners,
-    )
+    head = _build_boundary_head(smoothing, net.backbone, num_classes, init=init)
     return SeamTraining(net, config, boundary_head=head)
+
+
+def _build_boundary_head(
+    config: SmoothingConfig, backbone: Backbone, num_classes: int, *, init: Path | None
+) -> BoundaryHead:
+    head = BoundaryHead(
+        backbone.channels_of(config.features, key="smoothing.features"),
+        num_classes + 1,
+        channels=config.channels,
+        canny=config.canny,
+        form=config.head,
+        align_corners=backbone.align_corners,
+    )
+    if init is not None and config.head == "released":
+        shapes = tensor_shapes(head.state_dict())
+        tensors = to_boundary_head(
+            read_checkpoint(init), shapes, stages=config.features, source=str(init)
+        )
+        if tensors is not None:
+            head.load_state_dict(tensors)
+    return head
 
 
 def _load_init(net: CamNet | SeamNet, path: Path) -> list[str]:
