@@ -125,6 +125,31 @@ def test_seed_label_by_hand():
     assert label.tolist() == [[4, 255, 0, 7, 255]]
 
 
+def test_seed_label_as_a_plain_loop():
+    rng = np.random.default_rng(0)
+    seeds = rng.random((2, 3, 24, 28))
+    seeds[..., 24:] = 0  # no image
+    ids = (0, 2, 5)
+    label = seed_label(torch.from_numpy(seeds), class_ids=ids, cell=4)
+    for y, x in np.ndindex(6, 7):
+        means = seeds[:, :, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4].mean(axis=(2, 3))
+        strong, weak = (ids[k] for k in means.argmax(axis=1))
+        expected = strong if strong else 255
+        if weak == 0:
+            expected = 0
+        if not means.any():
+            expected = 255
+        assert label[y, x] == expected
+    assert len(label.unique()) == 4
+
+
+def test_seed_label_of_what_it_cannot_take():
+    with pytest.raises(AssertionError, match="expected background first"):
+        seed_label(torch.zeros(2, 1, 8, 8), class_ids=(1,), cell=8)
+    with pytest.raises(AssertionError, match="in cells of 8"):
+        seed_label(torch.zeros(2, 1, 8, 9), class_ids=(0,), cell=8)
+
+
 def test_seed_label_averages_over_a_cell():
     seeds = torch.zeros(2, 2, 2, 2)
     seeds[:, 0, 0] = torch.tensor([1.0, 0.6])  # background 1.6 of 4
@@ -207,6 +232,18 @@ def test_random_walk_is_a_mean_and_treats_mirror_images_alike(height, width, ste
     ones = torch.ones_like(scores)
     torch.testing.assert_close(walk(features, ones), ones)
     torch.testing.assert_close(walk(features.flip(-1), scores.flip(-1)).flip(-1), walked)
+
+
+def test_random_walk_by_hand():
+    """Two cells with an affinity of 1/2, squared by beta: 4/5 of a cell's score stays there."""
+    scores = torch.tensor([[[[1.0, 0.0]]]])
+    affinity = torch.tensor([[[[0.5, 0.0]]]])
+    walked = [
+        random_walk(scores, affinity, [(0, 1)], beta=2, num_steps=steps).flatten().tolist()
+        for steps in (1, 2)
+    ]
+    assert walked[0] == pytest.approx([0.8, 0.2])
+    assert walked[1] == pytest.approx([0.68, 0.32])
 
 
 def test_random_walk_stays_within_unconnected_halves():

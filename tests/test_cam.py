@@ -92,6 +92,13 @@ def test_keeps_the_strongest_as_a_plain_loop_does(score):
     assert np.array_equal(keep_strongest(torch.from_numpy(score)).numpy(), expected)
 
 
+def test_gradients():
+    generator = torch.Generator().manual_seed(0)
+    cam = torch.rand(2, 3, 3, 4, generator=generator, dtype=torch.float64).requires_grad_()
+    for operation in (normalize_cam, add_background, keep_strongest):
+        assert torch.autograd.gradcheck(operation, cam)
+
+
 def test_the_foreground_score_by_hand():
     """Scores 0.25 to 0.75, flat, flat and high; the class that is absent does not count."""
     low, high = np.log(1 / 3), np.log(3)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,25 @@ def test_by_hand():
     assert losses.background.item() == pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-4)
     assert losses.foreground.item() == pytest.approx(0, abs=1e-4)
     assert losses.negative.item() == pytest.approx(-(math.log(0.9) + math.log(0.1)) / 2, abs=1e-4)
+
+
+def test_as_a_loop_over_all_pairs():
+    generator = torch.Generator().manual_seed(0)
+    offsets = pair_offsets(3)
+    affinity = torch.rand(2, len(offsets), 6, 7, generator=generator, dtype=torch.float64)
+    targets = affinity_targets(torch.randint(0, 3, (2, 6, 7), generator=generator), offsets)
+    sums = {name: [0.0, 0] for name in targets._fields}
+    for index in np.ndindex(affinity.shape):
+        value = float(affinity[index])
+        for name, members in targets._asdict().items():
+            if members[index]:
+                term = 1 - value if name == "negative" else value
+                sums[name][0] -= math.log(term + 1e-5)
+                sums[name][1] += 1
+    losses = affinity_losses(affinity, targets)._asdict()
+    assert losses.keys() == sums.keys()
+    for name, (total, count) in sums.items():
+        assert losses[name].item() == pytest.approx(total / (count + 1e-5), rel=1e-6)  # float32
 
 
 def test_without_pairs_all_is_zero():

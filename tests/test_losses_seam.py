@@ -151,7 +151,13 @@ def test_gradients():
     assert gradcheck(classification_loss, (cam, label))
     assert gradcheck(adaptive_min_loss, (cam, label))
     assert gradcheck(equivariance_loss, (cam, other))
-    assert gradcheck(lambda x: cross_refinement_loss(x, other, top_k=0.3), (cam,))
+    for background in ("everywhere", "where_strongest"):
+        assert gradcheck(
+            lambda x, background=background: cross_refinement_loss(
+                x, other, top_k=0.3, background=background
+            ),
+            (cam,),
+        )
 
 
 def test_a_label_of_other_classes_is_refused():

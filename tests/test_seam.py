@@ -69,6 +69,18 @@ def test_pcm_as_a_plain_loop(pcm):
     np.testing.assert_allclose(pcm(score, image, features).detach().numpy(), expected)
 
 
+def test_pcm_gradients(pcm):
+    image, features = inputs()
+    weights = dict(pcm.named_parameters())
+
+    def refine(score, *values):
+        parameters = dict(zip(weights, values, strict=True))
+        return torch.func.functional_call(pcm, parameters, (score, image, features))
+
+    score = rand(2, 3, 3, 4, seed=9).requires_grad_()
+    assert torch.autograd.gradcheck(refine, (score, *weights.values()))
+
+
 @pytest.mark.parametrize("block", [1, 5 * 12, 12 * 12])
 def test_blocks_change_neither_the_result_nor_the_gradients(pcm, monkeypatch, block):
     """Of 12 cells: one by one, 5 and 5 and 2, and all."""
