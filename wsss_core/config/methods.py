@@ -27,7 +27,12 @@ class SmoothingConfig(Strict):
         1, description="head and smoothness loss work at the crop's size divided by this"
     )
     boundary_radius: int = Field(
-        1, ge=1, description="half width of the boundary band, in pixels of that resolution"
+        1,
+        ge=1,
+        description=(
+            "half width of the boundary band, in pixels of the resolution that boundaries are "
+            "taken at, see boundary_resize"
+        ),
     )
     boundary_resize: Literal["labels", "maps"] = Field(
         "labels",
