@@ -27,6 +27,7 @@ from wsss_core.optim import build_optimizer
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
     SegmenterTraining,
+    check_batch,
     find_pseudo_labels,
     pseudo_labels_digest,
     segmenter_metadata,
@@ -153,6 +154,16 @@ def test_bad_pseudo_labels_are_named(dataset, tmp_path: Path) -> None:
         samples.sample(0, np.random.default_rng(0))
     write_mask(path, np.full((40, 72), 255, dtype=np.uint8))
     assert (samples.sample(0, np.random.default_rng(0))["mask"] == 255).all()
+
+
+def test_each_gpu_gets_two_images_where_a_batch_norm_needs_them() -> None:
+    content = {"backbone": {"name": "resnet101"}, "epochs": 1, "batch_size": 4}
+    config = SegmenterConfig.model_validate(content | {"head": "deeplabv3"})
+    check_batch(config, gpus=0)
+    check_batch(config, gpus=2)
+    with pytest.raises(UserError, match="batch_size: 4; expected at least 2 images for each of 3"):
+        check_batch(config, gpus=3)
+    check_batch(SegmenterConfig.model_validate(content), gpus=4)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from wsss_core.errors import UserError, run_command
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
     SegmenterTraining,
+    check_batch,
     find_pseudo_labels,
     pseudo_labels_digest,
     segmenter_metadata,
@@ -40,6 +41,7 @@ def main() -> None:
     config = SegmenterConfig.model_validate_json(args.config)
     if config.init not in ("imagenet", "coco") and args.init is None:
         raise UserError("--init: the config does not start from imagenet, expected a weights file")
+    check_batch(config, gpus=args.gpus)
 
     dataset = open_dataset(args.dataset)
     labels = find_pseudo_labels(args.pseudo_labels, dataset.split(TRAIN_SPLIT))

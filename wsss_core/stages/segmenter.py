@@ -134,6 +134,18 @@ class SegmenterSamples:
             )
 
 
+def check_batch(config: SegmenterConfig, *, gpus: int) -> None:
+    """Raises UserError where a GPU would get too few images for the head's BatchNorms.
+
+    That of deeplabv3 which sees the mean over an image has a single cell for each.
+    """
+    if config.head == "deeplabv3" and config.batch_size < 2 * gpus:
+        raise UserError(
+            f"segmenter.batch_size: {config.batch_size}; expected at least 2 images for each of "
+            f"{gpus} GPUs, as the head is deeplabv3"
+        )
+
+
 def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | None) -> DeepLab:
     """Builds the network that the training starts from.
 
