@@ -136,7 +136,7 @@ def test_a_boundary_head_starts_anew_where_there_is_none_or_another(tmp_path):
     fresh = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
     save(path, FILES["sbnet"])
     paper = build_training(path, smoothing=SMOOTHING | {"head": "paper"}).boundary_head
-    assert paper.form == "paper"
+    assert paper.fuse.weight.flatten().tolist() == [1, 0] * 3  # as it starts
     taken = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
     assert not torch.equal(fresh["fuse.weight"], taken["fuse.weight"])
     with pytest.raises(UserError, match=r"\.pth: its boundary head does not fit .* missing: edge_"):
