@@ -10,6 +10,7 @@ import yaml
 
 sys.path.insert(0, workflow.basedir)
 
+from wsss_core.archive_table import read_archives
 from wsss_core.config.experiment import extra_supervision, load_experiment
 from wsss_core.errors import UserError
 from wsss_core.provenance import code_digest
@@ -134,6 +135,32 @@ def options(files, *names):
 
 def num_shards(wildcards):
     return getattr(EXPERIMENT.shards, wildcards.part)
+
+
+# --- archives ---
+
+
+ARCHIVES = read_archives()
+ARCHIVES_CONFIG = section_json("archives")
+
+
+wildcard_constraints:
+    archive="|".join(ARCHIVES),
+
+
+def archive_content(wildcards):
+    """What an archive is and what is unpacked of it, without where it comes from."""
+    return ARCHIVES[wildcards.archive].model_dump_json(exclude={"urls"})
+
+
+def unpacked(archive):
+    """The directory that unpack_archive makes."""
+    return f"{EXPERIMENT.archives.directory}/{archive}/{ARCHIVES[archive].root}"
+
+
+def unpacked_note(archive):
+    """The input of whatever reads that directory."""
+    return f"{RESULTS}/archives/{archive}.unpacked.json"
 
 
 # --- dataset ---

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from wsss_core.config.affinity import AffinityConfig
+from wsss_core.config.archives import ArchivesConfig
 from wsss_core.config.base import Strict
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.canny import CannyConfig
@@ -30,7 +31,7 @@ from wsss_core.errors import UserError
 
 IMAGENET = "imagenet"
 # results/<dataset>/<method> lies beside these
-RESERVED_NAMES = (IMAGENET, "benchmarks", "canny", "data", "logs", "report")
+RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "data", "logs", "report")
 
 Key = tuple[str | int, ...]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -69,6 +70,7 @@ class Experiment(Strict):
 
     preset: Literal["paper", "released"] = "paper"
     dataset: DatasetConfig
+    archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()
     runs: tuple[RunConfig, ...] = Field(min_length=1)

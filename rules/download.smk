@@ -1,0 +1,58 @@
+"""Published archives: obtained, verified and unpacked, once for all experiments."""
+
+# Archives and what is unpacked of them are no outputs: Snakemake removes outputs before a job and
+# after a failed one, but these may be in use by a run in another directory. What is declared are
+# notes beside the results that say where they are. A job that finds its work done only checks it.
+#
+# Code and sources are no params: bytes with the right checksum are right whatever brought them,
+# so a finished download is not repeated because another mirror is named now.
+
+
+rule download_archive:
+    output:
+        f"{RESULTS}/archives/{{archive}}.downloaded.json",
+    log:
+        f"{RESULTS}/logs/download_archive/{{archive}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/download_archive/{{archive}}.tsv"
+    # The program repeats requests itself; this is for one that was killed.
+    retries: 1
+    # Compute nodes of a cluster often cannot reach the internet.
+    localrule: True
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=1440,
+    params:
+        content=archive_content,
+    message:
+        "Obtaining the archive {wildcards.archive}"
+    shell:
+        "python -m workflow_scripts.download_archive --archive {wildcards.archive}"
+        " --output {output} --config {ARCHIVES_CONFIG:q} 2>&1 | tee -i {log}"
+
+
+rule unpack_archive:
+    input:
+        f"{RESULTS}/archives/{{archive}}.downloaded.json",
+    output:
+        f"{RESULTS}/archives/{{archive}}.unpacked.json",
+    log:
+        f"{RESULTS}/logs/unpack_archive/{{archive}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/unpack_archive/{{archive}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        content=archive_content,
+    message:
+        "Unpacking the archive {wildcards.archive}"
+    shell:
+        "python -m workflow_scripts.unpack_archive --archive {wildcards.archive}"
+        " --downloaded {input} --output {output} --config {ARCHIVES_CONFIG:q} 2>&1 | tee -i {log}"

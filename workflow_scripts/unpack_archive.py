@@ -1,0 +1,34 @@
+"""Unpacks what is needed of a verified archive, then writes where that is."""
+
+import argparse
+import json
+from pathlib import Path
+
+from wsss_core.archive_table import read_archives
+from wsss_core.atomic import atomic_file
+from wsss_core.config.archives import ArchivesConfig
+from wsss_core.errors import run_command
+from wsss_core.unpack import unpack
+
+
+def main() -> None:
+    """Runs the program."""
+    archives = read_archives()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--archive", choices=list(archives), required=True)
+    parser.add_argument("--downloaded", type=Path, required=True, help="of download_archive")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file that says where")
+    parser.add_argument("--config", required=True, help="JSON: section archives")
+    args = parser.parse_args()
+
+    config = ArchivesConfig.model_validate_json(args.config)
+    archive = archives[args.archive]
+    file = json.loads(args.downloaded.read_text(encoding="utf-8"))["file"]
+    root = unpack(archive, file and Path(file), directory=Path(config.directory))
+    with atomic_file(args.output) as output:
+        content = {"directory": str(root), "checksum": archive.checksum}
+        output.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)

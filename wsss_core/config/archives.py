@@ -1,0 +1,50 @@
+"""Config section `archives`: where downloads of published datasets come from and go to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from wsss_core.config.base import Strict
+
+
+def _as_list(value: Any) -> Any:
+    """One source is a list of one; none is the shipped ones."""
+    if value is None:
+        return ("download",)
+    return (value,) if isinstance(value, str) else value
+
+
+Sources = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Field(min_length=1),
+    BeforeValidator(_as_list),
+]
+
+
+class ArchivesConfig(Strict):
+    """Archives by their name in wsss_core/voc/archives.yaml.
+
+    Each has sources, of which files are looked at first and addresses then tried in turn:
+    'download' (the addresses in that table), a path, an address, or a list of these.
+
+    Attributes:
+        directory: Keeps downloads, and what is unpacked of them, for all experiments.
+        voc_trainval: PASCAL VOC 2012, training and validation images.
+        voc_test: Its test images.
+        sbd: Semantic Boundaries Dataset.
+    """
+
+    directory: Annotated[str, Field(min_length=1)] = "data/archives"
+    voc_trainval: Sources = ("download",)
+    voc_test: Sources = ("download",)
+    sbd: Sources = ("download",)
+
+    def sources(self, archive: str) -> tuple[str, ...]:
+        """Sources of an archive.
+
+        Args:
+            archive: Its name.
+        """
+        return getattr(self, archive)

@@ -1,0 +1,144 @@
+"""A verified archive, from a file that the user has or the first mirror that gives it."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from wsss_core.archive_table import Archive
+from wsss_core.atomic import partial_path
+from wsss_core.disk import disk_errors, exclusive, require_space
+from wsss_core.download import SourceError, download, size_of
+from wsss_core.errors import UserError
+
+SHIPPED = "download"  # stands for the addresses in the table
+
+
+def obtain(archive: Archive, *, sources: Sequence[str], directory: Path) -> Path:
+    """Finds an archive or downloads it.
+
+    Files that the user names are looked at first and stay where they are. A download goes to
+    `directory` under the archive's name only after size and checksum are verified.
+
+    Args:
+        archive: What is wanted.
+        sources: Paths, file:// addresses, other addresses, or 'download' for the archive's own.
+        directory: Where downloads are kept.
+
+    Returns:
+        A file with the right content.
+
+    Raises:
+        UserError: No source has it, or it cannot be written.
+    """
+    urls = [url for source in sources for url in (archive.urls if source == SHIPPED else [source])]
+    paths = {url: path for url in urls if (path := _local_path(url)) is not None}
+    failures = []
+    for path in paths.values():
+        try:
+            verify(path, archive)
+        except SourceError as error:
+            failures.append(f"{path} {error}")
+        else:
+            return path
+    target = directory / archive.file
+    if len(paths) == len(urls):
+        raise _nowhere(archive, failures)
+    with disk_errors(directory, kept="what was downloaded is kept, and the next run goes on"):
+        if not target.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            with exclusive(target):
+                if not target.exists():
+                    remote = [url for url in urls if url not in paths]
+                    _download_any(archive, remote, target, failures=failures)
+                    return target
+    try:
+        verify(target, archive)
+    except SourceError as error:
+        raise UserError(f"{target} {error}; delete it to download it again") from error
+    return target
+
+
+def verify(path: Path, archive: Archive) -> None:
+    """Checks that a file is an archive, byte for byte.
+
+    Raises:
+        SourceError: What is wrong with it.
+    """
+    if path.is_dir():
+        raise SourceError("is a directory, expected the archive as it was published")
+    if not path.is_file():
+        raise SourceError("is missing")
+    if path.stat().st_size != archive.size:
+        raise SourceError(f"has {path.stat().st_size:,} bytes, expected {archive.size:,}")
+    algorithm, expected = archive.checksum.split(":")
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise SourceError(f"cannot be read ({error.strerror})") from error
+    if found != expected:
+        raise SourceError(f"has the {algorithm} {found}, expected {expected}")
+
+
+def _download_any(
+    archive: Archive, urls: Sequence[str], target: Path, *, failures: Sequence[str]
+) -> None:
+    """Downloads an archive from the first address that gives it."""
+    partial = partial_path(target)
+    if size_of(partial) > archive.size:
+        partial.unlink()
+    missing = archive.size - size_of(partial)
+    require_space(target.parent, missing, purpose=f"the rest of {archive.file}")
+    told = [*failures]
+    for url in urls:
+        try:
+            _download_verified(archive, url, partial)
+        except SourceError as error:
+            sys.stderr.write(f"{url} {error}\n")
+            told.append(f"{url} {error}")
+        else:
+            partial.replace(target)
+            return
+    raise _nowhere(archive, told)
+
+
+def _download_verified(archive: Archive, url: str, partial: Path) -> None:
+    """Downloads an archive from one address.
+
+    If the whole is wrong, that may be the fault of bytes that another source gave before: then it
+    is thrown away, and this source may show what it has from the first byte on.
+    """
+    while True:
+        resumed = size_of(partial) > 0
+        download(url, partial, size=archive.size)
+        try:
+            verify(partial, archive)
+        except SourceError as error:
+            partial.unlink()
+            if not resumed:
+                raise SourceError(f"{error}: thrown away") from error
+            sys.stderr.write(
+                f"{archive.file}, begun by an earlier attempt, {error}: thrown away, and once more "
+                f"from the start\n"
+            )
+        else:
+            return
+
+
+def _local_path(url: str) -> Path | None:
+    """The file that a path or file:// address names; None for other addresses."""
+    parts = urlsplit(url)
+    if "://" not in url:
+        return Path(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _nowhere(archive: Archive, failures: Sequence[str]) -> UserError:
+    return UserError(
+        f"{archive.file} cannot be had: {'; '.join(failures)}; expected the file, or an address "
+        f"that has it, as archives.{archive.name} in the config"
+    )
