@@ -141,7 +141,6 @@ def num_shards(wildcards):
 
 
 ARCHIVES = read_archives()
-ARCHIVES_CONFIG = section_json("archives")
 
 
 wildcard_constraints:
@@ -151,6 +150,14 @@ wildcard_constraints:
 def archive_content(wildcards):
     """What an archive is and what is unpacked of it, without where it comes from."""
     return ARCHIVES[wildcards.archive].model_dump_json(exclude={"urls"})
+
+
+def archive_sources(wildcards):
+    return list(getattr(EXPERIMENT.archives, wildcards.archive))
+
+
+def archives_directory(wildcards):
+    return EXPERIMENT.archives.directory
 
 
 def unpacked(archive):

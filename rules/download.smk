@@ -4,8 +4,8 @@
 # after a failed one, but these may be in use by a run in another directory. What is declared are
 # notes beside the results that say where they are. A job that finds its work done only checks it.
 #
-# Code and sources are no params: bytes with the right checksum are right whatever brought them,
-# so a finished download is not repeated because another mirror is named now.
+# Code is no param: bytes with the right checksum are right whatever code brought them, and members
+# of which none is missing whatever code wrote them.
 
 
 rule download_archive:
@@ -27,16 +27,20 @@ rule download_archive:
         runtime=1440,
     params:
         content=archive_content,
+        sources=archive_sources,
+        directory=archives_directory,
     message:
         "Obtaining the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.download_archive --archive {wildcards.archive}"
-        " --output {output} --config {ARCHIVES_CONFIG:q} 2>&1 | tee -i {log}"
+        " --sources {params.sources:q} --directory {params.directory:q} --output {output}"
+        " 2>&1 | tee -i {log}"
 
 
 rule unpack_archive:
     input:
-        f"{RESULTS}/archives/{{archive}}.downloaded.json",
+        # Another source has the same bytes.
+        ancient(f"{RESULTS}/archives/{{archive}}.downloaded.json"),
     output:
         f"{RESULTS}/archives/{{archive}}.unpacked.json",
     log:
@@ -51,8 +55,10 @@ rule unpack_archive:
         runtime=60,
     params:
         content=archive_content,
+        directory=archives_directory,
     message:
         "Unpacking the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.unpack_archive --archive {wildcards.archive}"
-        " --downloaded {input} --output {output} --config {ARCHIVES_CONFIG:q} 2>&1 | tee -i {log}"
+        " --downloaded {input} --directory {params.directory:q} --output {output}"
+        " 2>&1 | tee -i {log}"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from wsss_core.archive_table import read_archives
 from wsss_core.atomic import atomic_file
-from wsss_core.config.archives import ArchivesConfig
 from wsss_core.errors import run_command
 from wsss_core.obtain import obtain
 from wsss_core.unpack import is_unpacked
@@ -17,16 +16,16 @@ def main() -> None:
     archives = read_archives()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--archive", choices=list(archives), required=True)
+    parser.add_argument("--directory", type=Path, required=True, help="keeps downloads")
+    parser.add_argument("--sources", nargs="+", required=True, help="paths, addresses, download")
     parser.add_argument("--output", type=Path, required=True, help="JSON file that says where")
-    parser.add_argument("--config", required=True, help="JSON: section archives")
     args = parser.parse_args()
 
-    config = ArchivesConfig.model_validate_json(args.config)
-    archive, directory = archives[args.archive], Path(config.directory)
+    archive = archives[args.archive]
     # Whoever has deleted an archive after it was unpacked does not get it again.
     path = None
-    if not is_unpacked(archive, directory):
-        path = obtain(archive, sources=config.sources(archive.name), directory=directory)
+    if not is_unpacked(archive, args.directory):
+        path = obtain(archive, sources=args.sources, directory=args.directory)
     with atomic_file(args.output) as output:
         content = {"file": path and str(path), "checksum": archive.checksum}
         output.write_text(json.dumps(content) + "\n", encoding="utf-8")

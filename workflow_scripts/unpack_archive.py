@@ -6,7 +6,6 @@ from pathlib import Path
 
 from wsss_core.archive_table import read_archives
 from wsss_core.atomic import atomic_file
-from wsss_core.config.archives import ArchivesConfig
 from wsss_core.errors import run_command
 from wsss_core.unpack import unpack
 
@@ -17,14 +16,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--archive", choices=list(archives), required=True)
     parser.add_argument("--downloaded", type=Path, required=True, help="of download_archive")
+    parser.add_argument("--directory", type=Path, required=True, help="gets what is unpacked")
     parser.add_argument("--output", type=Path, required=True, help="JSON file that says where")
-    parser.add_argument("--config", required=True, help="JSON: section archives")
     args = parser.parse_args()
 
-    config = ArchivesConfig.model_validate_json(args.config)
     archive = archives[args.archive]
     file = json.loads(args.downloaded.read_text(encoding="utf-8"))["file"]
-    root = unpack(archive, file and Path(file), directory=Path(config.directory))
+    root = unpack(archive, file and Path(file), directory=args.directory)
     with atomic_file(args.output) as output:
         content = {"directory": str(root), "checksum": archive.checksum}
         output.write_text(json.dumps(content) + "\n", encoding="utf-8")

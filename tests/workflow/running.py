@@ -9,9 +9,11 @@ from pathlib import Path
 PROJECT = Path(__file__).parent.parent.parent
 
 
-def snakemake(*arguments: str | Path, directory: Path) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    *arguments: str | Path, directory: Path, project: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
     """Runs the workflow in another directory than the project's; files are named from there."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", project / "Snakefile"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(
         [*command, "--directory", directory, *arguments],

@@ -40,11 +40,3 @@ class ArchivesConfig(Strict):
     voc_trainval: Sources = ("download",)
     voc_test: Sources = ("download",)
     sbd: Sources = ("download",)
-
-    def sources(self, archive: str) -> tuple[str, ...]:
-        """Sources of an archive.
-
-        Args:
-            archive: Its name.
-        """
-        return getattr(self, archive)

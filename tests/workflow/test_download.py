@@ -1,0 +1,99 @@
+"""From an address, or a file, to an unpacked archive, by the workflow itself."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from tests import archive_server as answers
+from tests.archive_server import serving
+from tests.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
+from tests.workflow.running import PROJECT, job_counts, snakemake
+
+PARTS = [
+    "Snakefile",
+    "config.yaml",
+    "configs",
+    "envs",
+    "profiles",
+    "report",
+    "rules",
+    "workflow_scripts",
+    "wsss_core",
+]
+UNPACKED = "results/voc12/archives/{}.unpacked.json"
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path, server):
+    """A copy of the project whose table has tiny archives at a server of ours."""
+    root = tmp_path / "project"
+    ignore = shutil.ignore_patterns("__pycache__")
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        (root / part).parent.mkdir(exist_ok=True)
+        copy(PROJECT / part, root / part, **({"ignore": ignore} if copy != shutil.copy else {}))
+    archives = [
+        archive_of(voc_bytes(), server.offer("/voc.tar", voc_bytes())),
+        archive_of(voc_bytes(), server.offer("/test.tar", voc_bytes()), name="voc_test"),
+        archive_of(sbd_bytes(), server.offer("/sbd.tgz", sbd_bytes()), name="sbd"),
+    ]
+    rows = {row.name: row.model_dump(mode="json", exclude={"name"}) for row in archives}
+    (root / "wsss_core/voc/archives.yaml").write_text(yaml.safe_dump(rows))
+    return root
+
+
+def run(project, directory, *arguments):
+    directory.mkdir(exist_ok=True)
+    targets = [UNPACKED.format(name) for name in ("voc_trainval", "sbd")]
+    return snakemake("--cores", "2", *targets, *arguments, directory=directory, project=project)
+
+
+def test_from_nothing_and_again(project, tmp_path, server):
+    here, there = tmp_path / "here", tmp_path / "there"
+    done = run(project, here)
+    assert job_counts(done) == {"download_archive": 2, "unpack_archive": 2}
+    root = here / "data/archives/voc_trainval" / VOC
+    assert len(list((root / "JPEGImages").iterdir())) == 2
+    notes = here / UNPACKED.format("voc_trainval")
+    assert json.loads(notes.read_text())["directory"] == f"data/archives/voc_trainval/{VOC}"
+    assert not (here / "data/archives/voc_test").exists()
+
+    # Other code is no reason to look again; another address is, but nothing more.
+    requests = len(server.requests)
+    script = project / "workflow_scripts/download_archive.py"
+    script.write_text(script.read_text() + "\nother_code = 1\n")
+    again = run(project, here, "--config", "archives={voc_trainval: 'http://127.0.0.1:1/x.tar'}")
+    assert job_counts(again) == {"download_archive": 1}
+    assert len(server.requests) == requests
+
+    # Another experiment finds what is unpacked, even if the archives are gone.
+    for archive in ("voc_trainval.tar", "benchmark.tgz"):
+        (here / "data/archives" / archive).unlink()
+    shared = f"archives={{directory: {here / 'data/archives'}}}"
+    assert run(project, there, "--config", shared).returncode == 0
+    assert len(server.requests) == requests
+
+
+def test_failure_is_one_line_and_the_next_run_goes_on(project, tmp_path, server):
+    server.plans["/voc.tar"] = [answers.cut_after(9000), answers.status(404)]
+    failed = run(project, tmp_path / "here")
+    assert failed.returncode != 0
+    lines = [line for line in failed.stdout.splitlines() if line.startswith("error: ")]
+    assert set(lines) == {
+        f"error: voc_trainval.tar cannot be had: http://127.0.0.1:{server.server_port}/voc.tar 404 "
+        "Not Found; expected the file, or an address that has it, as archives.voc_trainval in the "
+        "config"
+    }
+    mine = tmp_path / "mine.tar"
+    mine.write_bytes(voc_bytes())
+    done = run(project, tmp_path / "here", "--config", f"archives={{voc_trainval: {mine}}}")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "here/data/archives/voc_trainval.tar").exists()
