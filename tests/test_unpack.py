@@ -244,7 +244,7 @@ def test_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "out").touch()
     content = voc_bytes()
     message = failure(archive_of(content), write(tmp_path, content), tmp_path / "out")
-    assert message.startswith(f"{tmp_path / 'out'}: cannot be written (File exists of ")
+    assert message.startswith(f"{tmp_path / 'out'}: File exists at ")
 
 
 def test_two_runs_at_once_unpack_once(tmp_path, monkeypatch):

@@ -50,11 +50,11 @@ def disk_errors(directory: Path, *, kept: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            text = f"{error.strerror}; expected more space there, or on the disk of another"
+            expected = f"more space there, or on the disk of another archives.directory; {kept}"
         else:
-            name = f" of {error.filename}" if error.filename else ""
-            text = f"cannot be written ({error.strerror}{name}); expected a writable"
-        raise UserError(f"{directory}: {text} archives.directory; {kept}") from error
+            expected = "an archives.directory that can be written"
+        at = f" at {error.filename}" if error.filename else ""
+        raise UserError(f"{directory}: {error.strerror}{at}; expected {expected}") from error
 
 
 def require_space(directory: Path, size: int, *, purpose: str) -> None:

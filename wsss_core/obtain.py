@@ -47,6 +47,7 @@ def obtain(archive: Archive, *, sources: Sequence[str], directory: Path) -> Path
     target = directory / archive.file
     if len(paths) == len(urls):
         raise _nowhere(archive, failures)
+    sys.stderr.write("".join(f"{failure}; downloading it\n" for failure in failures))
     with disk_errors(directory, kept="what was downloaded is kept, and the next run goes on"):
         if not target.exists():
             directory.mkdir(parents=True, exist_ok=True)

@@ -11,16 +11,16 @@ from wsss_core.config.base import Strict
 
 def _as_list(value: Any) -> Any:
     """One source is a list of one; none is the shipped ones."""
-    if value is None:
-        return ("download",)
-    return (value,) if isinstance(value, str) else value
+    sources = ["download"] if value is None else [value] if isinstance(value, str) else value
+    is_list = isinstance(sources, (list, tuple)) and len(sources) > 0
+    if not is_list or not all(isinstance(source, str) and source for source in sources):
+        raise ValueError(
+            f"got {value!r}; expected 'download', a file, an address, or a list of these"
+        )
+    return tuple(sources)
 
 
-Sources = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
-    Field(min_length=1),
-    BeforeValidator(_as_list),
-]
+Sources = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
 class ArchivesConfig(Strict):
