@@ -93,3 +93,9 @@ def test_descent_pulls_alike_cells_together_and_others_apart():
         optimizer.step()
     assert affinity[targets.background | targets.foreground].mean() > 0.8
     assert affinity[targets.negative].mean() < 0.2
+
+
+def test_targets_of_another_grid_are_refused():
+    targets = PairTargets(*(torch.zeros(1, 2, 3, 3, dtype=torch.bool) for _ in range(3)))
+    with pytest.raises(ValueError, match=r"set of background pairs has shape \(1, 2, 3, 3\); "):
+        affinity_losses(torch.ones(1, 2, 3, 4), targets)

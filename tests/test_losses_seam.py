@@ -1,5 +1,7 @@
 """Losses of SEAM against hand-worked values and the published formulas written out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -160,6 +162,14 @@ def test_gradients():
         )
 
 
-def test_a_label_of_other_classes_is_refused():
-    with pytest.raises(RuntimeError, match="must match the size"):
-        adaptive_min_loss(rand(1, 3, 4, 4), labels(1, 2))
+@pytest.mark.parametrize("loss", [classification_loss, adaptive_min_loss])
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_a_label_of_other_classes_is_refused(loss, num_classes):
+    with pytest.raises(ValueError, match=rf"label has shape \(1, {num_classes}\); .* \(1, 3\)"):
+        loss(rand(1, 3, 4, 4), labels(1, num_classes))
+
+
+@pytest.mark.parametrize("loss", [equivariance_loss, partial(cross_refinement_loss, top_k=0.2)])
+def test_maps_of_another_size_are_refused(loss):
+    with pytest.raises(ValueError, match=r"has shape \(1, 3, 1, 4\); expected \(1, 3, 4, 4\)"):
+        loss(rand(1, 3, 4, 4), rand(1, 3, 1, 4))

@@ -99,3 +99,9 @@ def test_half_precision_logits_are_averaged_in_float32() -> None:
     half = segmentation_loss(logits.bfloat16(), mask)
     assert half.dtype == torch.float32
     assert half.item() == pytest.approx(segmentation_loss(logits, mask).item(), rel=0.02)
+
+
+def test_masks_of_another_batch_are_refused() -> None:
+    logits, mask = _random(1)
+    with pytest.raises(ValueError, match=r"mask has shape .*; expected"):
+        segmentation_loss(logits, mask[:0])

@@ -237,5 +237,19 @@ def test_gradients():
 
 
 def test_boundaries_of_another_size_are_refused():
-    with pytest.raises(RuntimeError, match="must match the size"):
-        smooth(rand(1, 2, 4, 4), torch.zeros(1, 2, 5, 5), present=torch.ones(1, 2))
+    with pytest.raises(ValueError, match=r"boundary has shape \(1, 2, 1, 4\); .*\(1, 2, 4, 4\)"):
+        smooth(rand(1, 2, 4, 4), torch.zeros(1, 2, 1, 4), present=torch.ones(1, 2))
+    with pytest.raises(ValueError, match=r"boundary has shape \(1, 1, 4, 4\); .*\(1, 2, 4, 4\)"):
+        boundary_loss(rand(1, 2, 4, 4), torch.zeros(1, 1, 4, 4))
+
+
+def test_present_classes_that_are_not_those_of_the_map_are_refused():
+    with pytest.raises(ValueError, match=r"present has shape \(1, 1\); expected \(1, 2\)"):
+        smooth(rand(1, 2, 4, 4), torch.zeros(1, 2, 4, 4), present=torch.ones(1, 1))
+
+
+@pytest.mark.parametrize("padding", ["replicate", "zeros"])
+def test_gradients_of_the_derivatives(padding):
+    x = rand(1, 2, 3, 4).requires_grad_()
+    assert gradcheck(partial(sobel, padding=padding), (x,))
+    assert gradcheck(partial(laplacian, padding=padding), (x,))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from wsss_core.affinity import PairTargets
+from wsss_core.losses.shapes import expect_shape
 
 
 class AffinityLosses(NamedTuple):
@@ -27,6 +28,8 @@ def affinity_losses(affinity: Tensor, targets: PairTargets, *, eps: float = 1e-5
         targets: The sets of alike and of different pairs.
         eps: Keeps logarithms and means finite.
     """
+    for name, members in targets._asdict().items():
+        expect_shape(f"set of {name} pairs", members, affinity.shape)
     alike = -torch.log(affinity + eps)
     different = -torch.log(1 + eps - affinity)
     return AffinityLosses(

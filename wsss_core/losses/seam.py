@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wsss_core.cam import keep_strongest
+from wsss_core.losses.shapes import expect_shape
 
 EcrBackground = Literal["everywhere", "where_strongest"]
 
@@ -24,6 +25,7 @@ def classification_loss(cam_logits: Tensor, label: Tensor) -> Tensor:
     Returns:
         Scalar, the mean over images and classes.
     """
+    expect_shape("label", label, cam_logits.shape[:2])
     return F.multilabel_soft_margin_loss(cam_logits.mean((-2, -1)), label)
 
 
@@ -39,6 +41,7 @@ def adaptive_min_loss(refined_cam: Tensor, label: Tensor) -> Tensor:
     Returns:
         Scalar.
     """
+    expect_shape("label", label, refined_cam.shape[:2])
     strongest = (refined_cam * label[:, :, None, None]).amax(1).flatten(1)
     smallest = strongest.topk(max(1, strongest.shape[1] // 4), dim=1, largest=False).values
     return smallest.relu().mean()
@@ -54,6 +57,7 @@ def equivariance_loss(cam: Tensor, other_cam: Tensor) -> Tensor:
     Returns:
         Scalar in [0, 1].
     """
+    expect_shape("other_cam", other_cam, cam.shape)
     return (cam - other_cam).abs().mean()
 
 
@@ -77,6 +81,7 @@ def cross_refinement_loss(
     Returns:
         Scalar in [0, 1].
     """
+    expect_shape("target", target, refined_cam.shape)
     target = target.detach()
     if background == "everywhere":
         target = torch.cat([target[:, :1], keep_strongest(target[:, 1:])], dim=1)

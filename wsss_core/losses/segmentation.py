@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsss_core.losses.shapes import expect_shape
+
 
 def segmentation_loss(
     logits: Tensor, mask: Tensor, *, ignore: int = 255, align_corners: bool = False
@@ -25,6 +27,7 @@ def segmentation_loss(
     Returns:
         Scalar >= 0; zero, with zero gradients, where every pixel is ignored.
     """
+    expect_shape("mask", mask, (len(logits), *mask.shape[-2:]))
     # float32: the mean over some 1e5 pixels is too fine for the bf16 of an autocast region.
     precise = logits if logits.dtype == torch.float64 else logits.float()
     logits = F.interpolate(

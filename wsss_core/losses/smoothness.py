@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsss_core.losses.shapes import expect_shape
+
 BoundaryLoss = Literal["logits", "probabilities"]
 Derivatives = Literal["differences", "sobel"]
 EdgeWeight = Literal["gradient", "value"]
@@ -35,6 +37,7 @@ def boundary_loss(
     Returns:
         Scalar.
     """
+    expect_shape("boundary", boundary, boundary_logits.shape)
     if of == "logits":
         return F.binary_cross_entropy_with_logits(boundary_logits, boundary)
     with torch.autocast(boundary_logits.device.type, enabled=False):  # which forbids this loss
@@ -142,6 +145,8 @@ def smoothness_loss(  # noqa: PLR0913
         Scalar. Where a class is present, "present" gives at least 0.001 times the number of
         derivatives, each with its order's weight, since the absolute value is smoothed.
     """
+    expect_shape("boundary", boundary, cam.shape)
+    expect_shape("present", present, cam.shape[:2])
     change = derive(cam, derivatives=derivatives, padding=padding)
     if edge_weight == "gradient":
         steps = derive(boundary, derivatives=derivatives, padding=padding)
