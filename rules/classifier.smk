@@ -30,7 +30,8 @@ rule train_classifier:
     message:
         "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python -m workflow_scripts.train_classifier --dataset {params.dataset}"
+        "python -m wsss_core.gpu_lease {resources.gpu}"
+        " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
@@ -66,7 +67,8 @@ rule infer_cam:
     message:
         "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
-        "python -m workflow_scripts.infer_cam --dataset {params.dataset}"
+        "python -m wsss_core.gpu_lease {resources.gpu}"
+        " python -m workflow_scripts.infer_cam --dataset {params.dataset}"
         " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"
         " --gpus {resources.gpu} --threads {threads} --output {output}"

@@ -30,7 +30,8 @@ rule train_segmenter:
     message:
         "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
+        "python -m wsss_core.gpu_lease {resources.gpu}"
+        " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
@@ -66,7 +67,8 @@ rule segment:
     message:
         "Segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
-        "python -m workflow_scripts.segment --dataset {params.dataset}"
+        "python -m wsss_core.gpu_lease {resources.gpu}"
+        " python -m workflow_scripts.segment --dataset {params.dataset}"
         " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"
         " --gpus {resources.gpu} --threads {threads} --output {output.masks} {params.options}"

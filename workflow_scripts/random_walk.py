@@ -8,9 +8,9 @@ import torch
 from wsss_core.atomic import atomic_dir
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.dataset import open_dataset
+from wsss_core.devices import device
 from wsss_core.errors import run_command
 from wsss_core.images import write_mask
-from wsss_core.inference import device
 from wsss_core.progress import progress
 from wsss_core.scores import ScoreReader
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_labels

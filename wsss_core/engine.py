@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from wsss_core.atomic import atomic_file
 from wsss_core.config.training import TrainingConfig
+from wsss_core.devices import device
 from wsss_core.errors import UserError
 from wsss_core.optim import build_optimizer, poly_lr
 from wsss_core.progress import progress
@@ -221,7 +222,7 @@ def _fabric(gpus: int) -> lightning_fabric.Fabric:
     """Device, precision and data parallelism; bf16 autocast on GPUs."""
     torch.set_float32_matmul_precision("high")
     fabric = lightning_fabric.Fabric(
-        accelerator="cuda" if gpus else "cpu",
+        accelerator=device(gpus).type,
         devices=max(gpus, 1),
         strategy=DDPStrategy(gradient_as_bucket_view=True, broadcast_buffers=False)
         if gpus > 1

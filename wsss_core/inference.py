@@ -1,6 +1,5 @@
-"""What every inference stage does before its network: choose the device, read and resize."""
+"""What every inference stage does before its network: choose the precision, read and resize."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,14 +22,6 @@ class ImagePyramid(NamedTuple):
     image_id: str
     size: tuple[int, int]  # height and width of the image itself
     scaled: list[Tensor]  # per scale [1 or 2, 3, h, w] in [0, 1]: the image and its mirror image
-
-
-def device(gpus: int) -> torch.device:
-    """The first GPU, or the CPU, said loudly, where none is given."""
-    if gpus > 0:
-        return torch.device("cuda")
-    sys.stderr.write("running on the CPU: no GPU was given to this job\n")
-    return torch.device("cpu")
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:

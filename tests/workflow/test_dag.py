@@ -156,10 +156,19 @@ def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options)
     assert f"--root data/voc12{options} --output" in run.stdout
 
 
-@pytest.mark.parametrize(("limit", "gpus"), [((), "0"), (("--resources", "gpu=4"), "1")])
-def test_gpus_are_used_where_they_are_offered(tmp_path, limit, gpus):
-    run = dry_run("--printshellcmds", *limit, directory=tmp_path)
-    assert set(re.findall(r"--gpus (\d+)", run.stdout)) == {gpus}
+@pytest.mark.parametrize(
+    ("limit", "of_training", "of_others"),
+    [(0, "0", "0"), (1, "1", "1"), (2, "2", "1"), (9, "4", "1")],
+)
+def test_gpus_are_used_where_they_are_offered(tmp_path, limit, of_training, of_others):
+    """What leases them and what computes on them are told the same number."""
+    run = dry_run("--printshellcmds", "--resources", f"gpu={limit}", directory=tmp_path)
+    jobs = re.findall(
+        r"gpu_lease (\d+) python -m workflow_scripts.(\w+) .* --gpus (\d+)", run.stdout
+    )
+    found = {("train" in script, leased, given) for leased, script, given in jobs}
+    assert found == {(True, of_training, of_training), (False, of_others, of_others)}
+    assert len(jobs) == run.stdout.count(" --gpus ")
 
 
 def test_every_rule_tells_all_about_itself():

@@ -1,0 +1,110 @@
+"""Runs a command with GPUs that no other job on this machine has.
+
+    python -m wsss_core.gpu_lease 2 python -m workflow_scripts.train_classifier --gpus 2 ...
+
+There is a file for each GPU, and who holds a lock on it holds the GPU. Locks belong to the process,
+which becomes the command: the kernel frees them when it ends, however it ends, so none is ever
+stale. Inside a Slurm job the scheduler has handed out the GPUs already.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsss_core.errors import UserError, run_command
+
+POLL_SECONDS = 0.5
+
+
+def visible_gpus() -> list[str]:
+    """GPUs that may be handed out: those of CUDA_VISIBLE_DEVICES, if that is set, or all."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    try:
+        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    gpus = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(index) for index in range(len(gpus))]
+
+
+def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
+    """Locks some GPUs for as long as this process lives; waits until as many are free.
+
+    Args:
+        gpus: Names of those that may be taken.
+        count: How many.
+        directory: Where the locks are; the same for all users of the machine.
+
+    Returns:
+        The names of those taken.
+    """
+    if count > len(gpus):
+        raise UserError(
+            f"the job asks for {count} GPUs; expected at most {len(gpus)}, which this machine "
+            f"shows: --resources gpu={len(gpus)}"
+        )
+    _open_to_all(directory)
+    waits = False
+    while True:
+        held = _lock_free(gpus, count, directory)
+        if len(held) == count:
+            break
+        # None is kept while waiting for others: two jobs with half of what they need would wait
+        # for each other for ever.
+        for descriptor in held.values():
+            os.close(descriptor)
+        if not waits:
+            sys.stderr.write(f"waiting for {count} of the GPUs {', '.join(gpus)}: others run\n")
+        waits = True
+        time.sleep(POLL_SECONDS)
+    for descriptor in held.values():
+        os.set_inheritable(descriptor, True)  # by the command, which takes this process over
+    return list(held)
+
+
+def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, int]:
+    """Descriptors of the locks on the first free GPUs, at most so many."""
+    held: dict[str, int] = {}
+    for gpu in gpus:
+        if len(held) == count:
+            break
+        path = directory / f"{gpu.replace('/', '-')}.lock"
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o444)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+        else:
+            held[gpu] = descriptor
+    return held
+
+
+def _open_to_all(directory: Path) -> None:
+    """Makes a directory in which every user can lock files."""
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return
+    directory.chmod(0o777)
+
+
+def main() -> None:
+    """Becomes the command: as many GPUs and no others are visible to it."""
+    count, command = int(sys.argv[1]), sys.argv[2:]
+    if count == 0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif "SLURM_JOB_ID" not in os.environ:
+        locks = Path(tempfile.gettempdir(), "wsss-gpu-locks")
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lease(visible_gpus(), count, directory=locks))
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    run_command(main)
