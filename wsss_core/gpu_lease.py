@@ -65,7 +65,7 @@ def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
         waits = True
         time.sleep(POLL_SECONDS)
     for descriptor in held.values():
-        os.set_inheritable(descriptor, True)  # by the command, which takes this process over
+        fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)  # the command inherits it
     return list(held)
 
 
