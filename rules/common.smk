@@ -222,13 +222,24 @@ def source_options():
 # --- classifier ---
 
 
+def backbone_weights(backbone):
+    """The file that a network's ImageNet weights are in, if it is there.
+
+    Where it is not, the job says so in words.
+    """
+    file = backbone.weights_file
+    return {"backbone": str(file)} if file and file.is_file() else {}
+
+
 def classifier_inputs(wildcards):
     """What a method starts from, and what its smoothing branch learns from."""
     method = EXPERIMENT.methods[wildcards.method]
     inputs = {}
-    if not isinstance(method.init, str):
+    if method.init == "imagenet":
+        inputs = backbone_weights(EXPERIMENT.classifier.backbone)
+    elif not isinstance(method.init, str):
         inputs["init"] = method.init.weights
-    elif method.init != "imagenet":
+    else:
         inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
     if method.smoothing:
         teacher = run_of(method.smoothing.boundaries_from, wildcards.seed)
@@ -261,9 +272,9 @@ def classifier_config(wildcards):
 
 
 def affinity_inputs(wildcards):
-    """A trained AffinityNet, where the config names one."""
+    """A trained AffinityNet, where the config names one, or the weights of its backbone."""
     init = EXPERIMENT.affinity.init
-    return {"init": init.weights} if init else {}
+    return {"init": init.weights} if init else backbone_weights(EXPERIMENT.affinity.backbone)
 
 
 def affinity_options(wildcards, input):
@@ -276,7 +287,9 @@ def affinity_options(wildcards, input):
 def segmenter_inputs(wildcards):
     """The weights that the segmenter starts from, unless they are published ones, by name."""
     init = EXPERIMENT.segmenter.init
-    if init in ("imagenet", "coco"):
+    if init == "imagenet":
+        return backbone_weights(EXPERIMENT.segmenter.backbone)
+    if init == "coco":
         return {}
     if init == "classifier":
         return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}

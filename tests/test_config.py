@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import Experiment, extra_supervision, load_experiment
 from wsss_core.errors import UserError
 
@@ -304,3 +305,13 @@ def test_extra_supervision_reaches_what_follows_from_it():
     segmented = {(m, s) for m in experiment.methods for s in ("segmentation", "segmentation_crf")}
     learnt = {(method, stage) for method in ("sb", "after_sb") for stage in ("cam", "random_walk")}
     assert marked == segmented | learnt
+
+
+def test_a_backbone_s_weights_are_a_file_or_have_a_name():
+    def weights_file(weights):
+        return BackboneConfig(name="resnet38d", weights=weights).weights_file
+
+    assert weights_file("data/a1.params") == Path("data/a1.params")
+    assert {weights_file(name) for name in (None, "timm", "package:x")} == {None}
+    with pytest.raises(ValueError, match="sha256 is of a file, but weights is timm"):
+        BackboneConfig(name="resnet38d", weights="timm", sha256="0" * 64)

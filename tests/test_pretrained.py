@@ -146,3 +146,11 @@ def test_resnet101_from_both_layouts(tmp_path, monkeypatch):
         build("resnet101", paths[0])
     with pytest.raises(UserError, match=r"'resnet101\.caffe': timm has no weights of it"):
         build("resnet101.caffe", "timm")
+
+
+def test_a_file_that_is_not_the_one_meant_is_refused(tmp_path):
+    path = tmp_path / "imagenet.pth"
+    path.write_bytes(b"")
+    config = BackboneConfig(name="resnet38d", weights=str(path), sha256="0" * 64)
+    with pytest.raises(UserError, match=rf"{path}: sha256 is e3b0c.*; expected 0000"):
+        build_backbone(config, load=load_pretrained)

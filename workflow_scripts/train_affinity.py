@@ -47,7 +47,7 @@ def main() -> None:
     samples = AffinitySamples(
         dataset, seeds, config=config, cell=net.stride, fill=net.backbone.fill
     )
-    inputs = (seeds_digest(args.seeds), *filter(None, [args.init]))
+    inputs = (seeds_digest(args.seeds), *filter(None, [args.init or config.backbone.weights_file]))
     work_dir = args.output.parent / "state"
     history = train(
         AffinityTraining(net),

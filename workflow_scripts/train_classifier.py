@@ -51,7 +51,7 @@ def main() -> None:
     )
     work_dir = args.output.parent / "state"
     inputs = [args.dataset / "labels.csv", args.dataset / "image_digests.csv"]
-    inputs += [args.init] if args.init else []
+    inputs += filter(None, [args.init or config.classifier.backbone.weights_file])
     for directory in (*args.boundaries, *filter(None, [args.canny])):
         inputs += sorted(directory.glob("*.png"))
     history = train(

@@ -49,7 +49,12 @@ def main() -> None:
     network = start_segmenter(config, num_classes=1 + len(dataset.class_names), init=args.init)
     samples = SegmenterSamples(dataset, labels, config=config, fill=network.backbone.fill)
     work_dir = args.output.parent / "state"
-    inputs = (dataset.class_names, pseudo_labels_digest(labels), *filter(None, [args.init]))
+    backbone = config.backbone.weights_file if config.init == "imagenet" else None
+    inputs = (
+        dataset.class_names,
+        pseudo_labels_digest(labels),
+        *filter(None, [args.init or backbone]),
+    )
     model = SegmenterTraining(network)
     history = train(
         model,

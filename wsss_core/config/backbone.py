@@ -1,10 +1,12 @@
 """Config of a backbone: which network, at which output stride, from which weights."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wsss_core.config.base import Strict
+from wsss_core.config.init_file import SHA256
 
 
 class BackboneConfig(Strict):
@@ -27,8 +29,23 @@ class BackboneConfig(Strict):
             "random initialisation"
         ),
     )
+    sha256: str | None = Field(
+        None, pattern=SHA256, description="what a file of weights must have; null: anything"
+    )
     frozen_stages: int = Field(
         0,
         ge=0,
         description="first stages whose weights stay; ResNet38d's first two always do",
     )
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The user's file that the weights are in; None for those of packages and of timm."""
+        is_named = self.weights in (None, "timm") or str(self.weights).startswith("package:")
+        return None if is_named else Path(str(self.weights))
+
+    @model_validator(mode="after")
+    def _sha256_has_a_file(self) -> "BackboneConfig":
+        if self.sha256 is not None and self.weights_file is None:
+            raise ValueError(f"sha256 is of a file, but weights is {self.weights or 'null'}")
+        return self

@@ -7,6 +7,8 @@ from pydantic import Discriminator, Field, Tag
 
 from wsss_core.config.base import Strict
 
+SHA256 = r"^[0-9a-f]{64}$"
+
 INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after the key in a mistake's place
 
 Name = TypeVar("Name")
@@ -18,7 +20,7 @@ class InitFile(Strict):
     weights: str = Field(min_length=1, description="path of the file")
     sha256: str | None = Field(
         None,
-        pattern=r"^[0-9a-f]{64}$",
+        pattern=SHA256,
         description="what the file must have, in lower case; null: anything",
     )
 

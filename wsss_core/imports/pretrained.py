@@ -12,7 +12,7 @@ from torch import nn
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.errors import UserError
 from wsss_core.imports import resnet38d, resnet101
-from wsss_core.imports.checkpoints import read_checkpoint
+from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.layout import COUNTER, Tensors, tensor_shapes
 from wsss_core.imports.mxnet_params import read_params
 from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
@@ -38,6 +38,7 @@ def load_pretrained(
     path = _weights_file(config.weights)
     if not path.is_file():
         raise UserError(f"{path}: weights of backbone '{config.name}' not found")
+    check_sha256(path, config.sha256)
     is_params = config.name == "resnet38d" and path.suffix == ".params"
     tensors = _read_arrays(path) if is_params else read_checkpoint(path)
     if not any_classes:
