@@ -10,6 +10,7 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import open_dataset
 from wsss_core.engine import state_key, train, write_history
 from wsss_core.errors import UserError, run_command
+from wsss_core.model_card import model_card
 from wsss_core.scores import ScoreReader
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,
@@ -62,7 +63,9 @@ def main() -> None:
         desc="train affinity",
     )
     write_history(args.history, history)
-    save_weights(args.output, net.state_dict(), affinity_metadata(config, dataset.class_names))
+    metadata = affinity_metadata(config, dataset.class_names)
+    metadata |= model_card(net.backbone, seed=args.seed, code=args.code)
+    save_weights(args.output, net.state_dict(), metadata)
     shutil.rmtree(work_dir, ignore_errors=True)
 
 

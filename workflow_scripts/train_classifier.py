@@ -13,6 +13,7 @@ from wsss_core.config.training import TrainingConfig
 from wsss_core.dataset import open_dataset
 from wsss_core.engine import state_key, train, write_history
 from wsss_core.errors import UserError, run_command
+from wsss_core.model_card import model_card
 from wsss_core.stages.classifier import ClassifierSamples, build_classifier_training
 from wsss_core.weights import save_weights
 
@@ -77,9 +78,8 @@ def main() -> None:
         "config": config.model_dump(mode="json"),
         "class_names": list(dataset.class_names),
         "method": args.method,
-        "seed": args.seed,
-        "code": args.code,
     }
+    metadata |= model_card(model.net.backbone, seed=args.seed, code=args.code)
     save_weights(args.output, model.net.state_dict(), metadata)
     write_history(args.history, history)
     shutil.rmtree(work_dir, ignore_errors=True)

@@ -10,6 +10,7 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.engine import state_key, train, write_history
 from wsss_core.errors import UserError, run_command
+from wsss_core.model_card import model_card
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
     SegmenterTraining,
@@ -70,6 +71,7 @@ def main() -> None:
     )
     write_history(args.history, history)
     metadata = segmenter_metadata(config, dataset.class_names)
+    metadata |= model_card(network.backbone, seed=args.seed, code=args.code)
     save_weights(args.output, network.state_dict(), metadata)
     shutil.rmtree(work_dir, ignore_errors=True)
 

@@ -1,0 +1,40 @@
+"""What a weights file tells about its network beside classes and config: input, origin."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from wsss_core.models.backbone import Backbone
+
+PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+
+
+def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
+    """Facts for `save_weights`; our own code needs none of them to rebuild the network.
+
+    Args:
+        backbone: Of the network.
+        seed: Of its training.
+        code: Digest of the code that trained it; two files with the same one can be compared.
+    """
+    return {
+        "input": {
+            "layout": "[B, 3, H, W], RGB in [0, 1]; normalised by (input - mean) / std",
+            "mean": backbone.mean.tolist(),
+            "std": backbone.std.tolist(),
+            "multiple": backbone.multiple,
+        },
+        "strides": list(backbone.strides),
+        "seed": seed,
+        "code": code,
+        "version": package_version(),
+    }
+
+
+def package_version() -> str:
+    """The version in pyproject.toml.
+
+    It is read, not imported: a constant would be part of the code whose change trains anew.
+    """
+    version: str = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"]
+    return version
