@@ -36,10 +36,12 @@ check: $(READY)
 	$(BIN)/snakemake --dry-run --quiet
 
 # The environment, made or brought up to date when what it is made from changes.
-$(READY): requirements.txt
+# The package is only linked to, for its command wsss, by the setuptools that torch brings along.
+$(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python >= 3.11 is needed"'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Pins what requirements.in asks for, as pip resolves it today in an empty environment. What only

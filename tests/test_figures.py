@@ -24,13 +24,7 @@ from wsss_core.figures.loss_curves import (
     smoothing_window,
     write_loss_curves,
 )
-from wsss_core.figures.sheet import (
-    choose_images,
-    outline,
-    paint_heat,
-    paint_mask,
-    write_sheet,
-)
+from wsss_core.figures.sheet import choose_images, paint_heat, write_sheet
 from wsss_core.figures.table import build_page, write_table
 from wsss_core.scores import ScoreReader, ScoreWriter
 
@@ -209,19 +203,6 @@ def test_choice_does_not_depend_on_order(order: list[int]) -> None:
     labels = {f"i{i}": np.array([i % 2, i > 2], dtype=np.uint8) for i in range(6)}
     shuffled = [f"i{i}" for i in order]
     assert choose_images(labels, shuffled, 3) == choose_images(labels, list(labels), 3)
-
-
-def test_mask_is_painted_by_class() -> None:
-    photo = np.full((5, 7, 3), 100, dtype=np.uint8)
-    mask = np.zeros((5, 7), dtype=np.uint8)
-    mask[1:4, 1:4] = 1
-    mask[2, 6] = 255
-    picture = paint_mask(photo, mask)
-    assert picture[0, 0].tolist() == [75, 75, 75]  # dimmed photograph
-    assert picture[1, 1].tolist() == [128, 0, 0]  # full outline
-    assert picture[2, 2].tolist() == [107, 30, 30]  # 0.4 * 75 + 0.6 * colour
-    assert picture[2, 6].tolist() == [255, 255, 255]
-    assert outline(mask).sum() == 8 + 1
 
 
 def test_heat_ignores_order_of_classes_and_allows_none() -> None:

@@ -241,10 +241,12 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_a_weights_file_is_all_that_is_needed(weights: Path) -> None:
-    network = load_segmenter(weights, CLASSES)
+    network, class_names, config = load_segmenter(weights)
     stored = torch.load(weights, weights_only=True)["state_dict"]
     assert all(torch.equal(value, stored[name]) for name, value in network.state_dict().items())
     assert not network.training
+    assert class_names == CLASSES
+    assert config.rates == (2,)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_every_network_is_rebuilt_from_its_file(tmp_path: Path, changes) -> None
     network.train()(image)  # moves the statistics of the head's BatchNorms
     path = tmp_path / "w.pt"
     save_weights(path, network.state_dict(), segmenter_metadata(config, CLASSES))
-    rebuilt = load_segmenter(path, CLASSES)
+    rebuilt = load_segmenter(path, CLASSES).network
     assert torch.equal(rebuilt(image), network.eval()(image))
     assert rebuilt.scales == network.scales
 

@@ -39,7 +39,7 @@ def main() -> None:
     names = dataset.class_names
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
-    network = load_segmenter(args.weights, names).to(device(args.gpus))
+    network = load_segmenter(args.weights, names).network.to(device(args.gpus))
     results = segment(network, dataset, ids, config=config)
     with ExitStack() as outputs:
         directory = outputs.enter_context(atomic_dir(args.output))

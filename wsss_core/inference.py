@@ -1,7 +1,7 @@
 """What every inference stage does before its network: choose the precision, read and resize."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss_core.dataset import Dataset
 from wsss_core.transforms import image_tensor, resize
 from wsss_core.workers import start_worker
+
+Item = TypeVar("Item")
 
 
 class ImagePyramid(NamedTuple):
@@ -54,16 +56,21 @@ def image_pyramids(
     Yields:
         The images in the order of their ids.
     """
-    loader = DataLoader(
-        _Pyramids(dataset, image_ids, scales, flip=flip),
+    for pyramid in read_ahead(_Pyramids(dataset, image_ids, scales, flip=flip)):
+        height, width = pyramid.size
+        yield pyramid._replace(size=(height, width))  # the loader makes lists of tuples
+
+
+def read_ahead(items: TorchDataset[Item]) -> Iterator[Item]:
+    """Goes through a dataset in order; another process is up to eight items ahead."""
+    yield from DataLoader(
+        items,
         batch_size=None,
         num_workers=1,
         prefetch_factor=8,
         worker_init_fn=start_worker,
         pin_memory=torch.cuda.is_available(),
     )
-    for pyramid in loader:
-        yield pyramid._replace(size=tuple(pyramid.size))  # the loader makes lists of tuples
 
 
 class _Pyramids(TorchDataset[ImagePyramid]):
@@ -81,15 +88,23 @@ class _Pyramids(TorchDataset[ImagePyramid]):
     def __getitem__(self, index: int) -> ImagePyramid:
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
-        scaled = [self._variants(image, scale) for scale in self.scales]
-        return ImagePyramid(image_id, image.shape[:2], scaled)
+        return image_pyramid(image_id, image, scales=self.scales, flip=self.flip)
 
-    def _variants(self, image: NDArray[np.uint8], scale: float) -> Tensor:
-        height, width = (max(1, round(scale * side)) for side in image.shape[:2])
-        if (height, width) != image.shape[:2]:
-            image = resize(image, height, width, interpolation="cubic")
-        tensor = image_tensor(image)
-        return torch.stack([tensor, tensor.flip(-1)] if self.flip else [tensor])
+
+def image_pyramid(
+    image_id: str, image: NDArray[np.uint8], *, scales: Sequence[float], flip: bool
+) -> ImagePyramid:
+    """Resizes one image, uint8 [H, W, 3], to each scale."""
+    scaled = [_variants(image, scale, flip=flip) for scale in scales]
+    return ImagePyramid(image_id, image.shape[:2], scaled)
+
+
+def _variants(image: NDArray[np.uint8], scale: float, *, flip: bool) -> Tensor:
+    height, width = (max(1, round(scale * side)) for side in image.shape[:2])
+    if (height, width) != image.shape[:2]:
+        image = resize(image, height, width, interpolation="cubic")
+    tensor = image_tensor(image)
+    return torch.stack([tensor, tensor.flip(-1)] if flip else [tensor])
 
 
 def resample(

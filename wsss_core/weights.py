@@ -74,13 +74,13 @@ def load_weights(path: Path) -> Weights:
     return Weights(content["state_dict"], content["metadata"])
 
 
-def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]) -> Weights:
+def load_network_weights(path: Path, *, network: str, class_names: Sequence[str] | None) -> Weights:
     """Reads a weights file of one kind of network, trained on the classes of a dataset.
 
     Args:
         path: A file of `save_weights` with 'network' and 'class_names' in its metadata.
         network: The kind.
-        class_names: The foreground classes.
+        class_names: The foreground classes; None: any.
 
     Raises:
         UserError: The file holds another network, or one of other classes.
@@ -89,7 +89,7 @@ def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]
     found, trained_on = weights.metadata.get("network"), weights.metadata.get("class_names", ())
     if found != network:
         raise UserError(f"{path}: weights of '{found}', expected '{network}'")
-    if list(trained_on) != list(class_names):
+    if class_names is not None and list(trained_on) != list(class_names):
         raise UserError(
             f"{path}: trained on the classes {', '.join(trained_on)}; the dataset has "
             f"{', '.join(class_names)}"

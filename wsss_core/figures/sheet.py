@@ -19,9 +19,10 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from wsss_core.atomic import atomic_file
-from wsss_core.dataset import IGNORE_INDEX, Dataset
+from wsss_core.dataset import Dataset
 from wsss_core.errors import UserError
 from wsss_core.images import read_mask, voc_palette
+from wsss_core.overlay import paint_mask
 from wsss_core.scores import ScoreReader, ScoreRecord
 
 COLUMN_WIDTH = 2.5  # inches
@@ -32,9 +33,7 @@ HEAD, FOOT = 0.52, 0.4  # inches above and below the images
 DOTS_PER_INCH = 110
 JPEG_QUALITY = 88
 PEAK_MARGIN = 0.14  # of an image: half of a class name that is written in it
-FILL_OPACITY = 0.6  # of a class colour over the photograph
 HEAT_OPACITY = (0.25, 0.7)  # of the heat map, at scores 0 and 1
-PHOTO_LIGHT = 0.75  # photographs are darkened below what is drawn on them
 TEXT_COLOR = "#1f2430"
 DIM_COLOR = "#5b6375"
 
@@ -68,33 +67,6 @@ def choose_images(
         chosen.append(image_id)
         shown += labels[image_id]
     return chosen
-
-
-def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Paints classes over a photograph: tinted areas with full outlines, white where ignored.
-
-    Args:
-        photo: uint8 [H, W, 3].
-        mask: uint8 [H, W] class indices.
-
-    Returns:
-        uint8 [H, W, 3].
-    """
-    colors = voc_palette()[mask].astype(np.float32)  # [H, W, 3]
-    colors[mask == IGNORE_INDEX] = 255
-    picture = PHOTO_LIGHT * photo.astype(np.float32)
-    opacity = np.where(mask == 0, 0, FILL_OPACITY)
-    opacity[(mask == IGNORE_INDEX) | outline(mask)] = 1
-    blended = picture + opacity[..., None] * (colors - picture)
-    return blended.round().astype(np.uint8)
-
-
-def outline(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Finds the pixels of classes, bool [H, W], that have a neighbour of another index."""
-    padded = np.pad(mask, 1, mode="edge")
-    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    differs = np.any([neighbour != mask for neighbour in neighbours], axis=0)
-    return differs & (mask != 0)
 
 
 def paint_heat(photo: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.uint8]:

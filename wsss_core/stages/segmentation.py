@@ -46,21 +46,36 @@ class Segmentation(NamedTuple):
     prob: NDArray[np.float32]
 
 
-def load_segmenter(path: Path, class_names: Sequence[str]) -> DeepLab:
+class Segmenter(NamedTuple):
+    """A trained network, and what its weights file tells about it.
+
+    Attributes:
+        network: In evaluation mode, on the CPU.
+        class_names: The foreground classes.
+        config: Of its training.
+    """
+
+    network: DeepLab
+    class_names: tuple[str, ...]
+    config: SegmenterConfig
+
+
+def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> Segmenter:
     """Rebuilds a trained network from its weights file alone.
 
     Args:
         path: Weights file of `train_segmenter`.
-        class_names: The foreground classes it must have been trained on.
+        class_names: The foreground classes it must have been trained on; None: any.
 
     Raises:
         UserError: The file holds another network, or one of other classes.
     """
     weights = load_network_weights(path, network="deeplab", class_names=class_names)
+    trained_on = tuple(weights.metadata["class_names"])
     config = SegmenterConfig.model_validate(weights.metadata["config"])
-    network = build_deeplab(config, num_classes=1 + len(class_names))
+    network = build_deeplab(config, num_classes=1 + len(trained_on))
     network.load_state_dict(weights.state_dict)
-    return network.eval()
+    return Segmenter(network.eval(), trained_on, config)
 
 
 def segment(
@@ -79,12 +94,17 @@ def segment(
         config: Scales and flip.
     """
     for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
-        logits = average_logits(network, pyramid)
-        yield Segmentation(
-            pyramid.image_id,
-            mask=best_class(logits, pyramid.size),
-            prob=logits.softmax(dim=0).cpu().numpy(),
-        )
+        yield segment_pyramid(network, pyramid)
+
+
+def segment_pyramid(network: DeepLab, pyramid: ImagePyramid) -> Segmentation:
+    """Segments one image by a network in evaluation mode, on the device to compute on."""
+    logits = average_logits(network, pyramid)
+    return Segmentation(
+        pyramid.image_id,
+        mask=best_class(logits, pyramid.size),
+        prob=logits.softmax(dim=0).cpu().numpy(),
+    )
 
 
 @torch.inference_mode()

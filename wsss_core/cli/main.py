@@ -1,0 +1,27 @@
+"""Uses networks that the workflow has trained: `wsss predict --help`, `wsss export --help`."""
+
+import argparse
+import importlib
+import sys
+
+from wsss_core.errors import run_command
+
+COMMANDS = {
+    "predict": "segment pictures",
+    "export": "write a network for use without this package: ONNX, TorchScript, torch.export",
+}
+
+
+def main() -> None:
+    """Runs the command that is the first word of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="wsss",
+        description=__doc__,
+        epilog="\n".join(f"{name:10}{text}" for name, text in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, help="see below")
+    args = parser.parse_args(sys.argv[1:2])
+    # Imported now: torch takes seconds, which `wsss --help` need not.
+    command = importlib.import_module(f"wsss_core.cli.{args.command}")
+    run_command(lambda: command.main(sys.argv[2:]))
