@@ -14,7 +14,7 @@ from wsss_core.dataset import open_dataset
 from wsss_core.inference import ImagePyramid
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
-from wsss_core.stages.cams import infer_cams, sum_scales
+from wsss_core.stages.cams import infer_cams, merge_scales
 
 
 def _net(kind: str, num_classes: int, *, align_corners: bool = False) -> CamNet:
@@ -70,7 +70,7 @@ def _sum_plainly(net: CamNet, pyramid: ImagePyramid) -> np.ndarray:
 @pytest.mark.parametrize("flip", [False, True])
 def test_the_sum_is_that_over_scales_and_mirror_images(net, flip):
     pyramid = _pyramid([(21, 26), (10, 13), (32, 39)], flip=flip)
-    summed = sum_scales(net, pyramid, [0, 1, 2])
+    summed = merge_scales(net, pyramid, [0, 1, 2])
     assert summed.shape == (3, 21, 26)
     assert summed.min() >= 0
     np.testing.assert_allclose(summed.numpy(), _sum_plainly(net, pyramid), atol=1e-4)
@@ -88,7 +88,7 @@ def test_maps_of_resnet38d_are_enlarged_as_in_the_released_code(kind):
             cam = F.interpolate(cam, view.shape[1:], mode="bilinear", align_corners=True)
             cam = F.interpolate(cam, (21, 26), mode="bilinear", align_corners=False)[0]
             expected += cam.flip(-1) if mirrored else cam
-    torch.testing.assert_close(sum_scales(net, pyramid, [0, 1, 2]), expected)
+    torch.testing.assert_close(merge_scales(net, pyramid, [0, 1, 2]), expected)
 
 
 def test_raw_cams_are_those_before_the_refinement():
@@ -98,26 +98,26 @@ def test_raw_cams_are_those_before_the_refinement():
         {name: x for name, x in seam.state_dict().items() if not name.startswith("pcm.")}
     )
     pyramid = _pyramid([(21, 26), (10, 13)], flip=True)
-    raw = sum_scales(seam, pyramid, [0, 2], refined=False)
-    assert torch.equal(raw, sum_scales(cam, pyramid, [0, 2]))
-    assert torch.equal(raw, sum_scales(cam, pyramid, [0, 2], refined=False))
-    assert not torch.allclose(raw, sum_scales(seam, pyramid, [0, 2]))
+    raw = merge_scales(seam, pyramid, [0, 2], refined=False)
+    assert torch.equal(raw, merge_scales(cam, pyramid, [0, 2]))
+    assert torch.equal(raw, merge_scales(cam, pyramid, [0, 2], refined=False))
+    assert not torch.allclose(raw, merge_scales(seam, pyramid, [0, 2]))
 
 
 def test_classes_are_chosen_by_their_channels(net):
     pyramid = _pyramid([(16, 24), (24, 36)], flip=True)
-    summed = sum_scales(net, pyramid, [0, 1, 2])
-    assert torch.equal(sum_scales(net, pyramid, [2, 0]), summed[[2, 0]])
-    assert sum_scales(net, pyramid, []).shape == (0, 16, 24)
+    summed = merge_scales(net, pyramid, [0, 1, 2])
+    assert torch.equal(merge_scales(net, pyramid, [2, 0]), summed[[2, 0]])
+    assert merge_scales(net, pyramid, []).shape == (0, 16, 24)
 
 
 def test_the_cam_of_the_mirror_image_is_the_mirror_image_of_the_cam(net):
     """Even where the cells do not fit the image, since each view comes with its mirror image."""
     pyramid = _pyramid([(21, 26), (10, 13)], flip=True)
     mirrored = pyramid._replace(scaled=[views.flip(-1) for views in pyramid.scaled])
-    cam = sum_scales(net, pyramid, [0, 1, 2])
+    cam = merge_scales(net, pyramid, [0, 1, 2])
     assert cam.amax() > 0
-    torch.testing.assert_close(sum_scales(net, mirrored, [0, 1, 2]), cam.flip(-1))
+    torch.testing.assert_close(merge_scales(net, mirrored, [0, 1, 2]), cam.flip(-1))
 
 
 @pytest.mark.parametrize("kind", ["cam", "seam"])

@@ -1,6 +1,7 @@
 """The config as a whole: what is refused, and with which words."""
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,16 @@ def documented() -> Iterator[tuple[tuple[str, ...], list[Any], str]]:
             if key.startswith("smoothing."):
                 key = f"methods.sb.{key}"
             yield tuple(key.split(".")), [yaml.safe_load(value) for value in values], cells[7]
+
+
+def test_what_is_decided_without_a_key_is_tested():
+    page = (PROJECT / "docs/paper-vs-code.md").read_text()
+    rows = re.findall(
+        r"^\| .* (\w+) \|$", page.partition("## Decided without a key")[2], re.MULTILINE
+    )
+    tests = "".join(path.read_text() for path in PROJECT.glob("tests/test_*.py"))
+    assert len(rows) == 12 and rows[0] == "test"
+    assert all(f"def {test}(" in tests for test in rows[1:])
 
 
 def test_what_is_documented_of_the_presets():

@@ -36,12 +36,12 @@ def infer_cams(
     """
     for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
         class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
-        cam = sum_scales(net, pyramid, [k - 1 for k in class_ids], refined=config.refined)
+        cam = merge_scales(net, pyramid, [k - 1 for k in class_ids], refined=config.refined)
         yield ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
 
 
 @torch.inference_mode()
-def sum_scales(
+def merge_scales(
     net: CamNet, pyramid: ImagePyramid, channels: list[int], *, refined: bool = True
 ) -> Tensor:
     """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
