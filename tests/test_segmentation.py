@@ -38,7 +38,7 @@ from wsss_core.stages.segmentation import (
 from wsss_core.stages.segmentation_crf import candidate_classes, refine_mask, segmentation_crf
 from wsss_core.stages.segmenter import segmenter_metadata
 from wsss_core.transforms import image_tensor, resize
-from wsss_core.weights import save_weights
+from wsss_core.weights import load_weights, save_weights
 
 CRF = CrfConfig(iterations=3)
 CLASSES = ("red", "green")
@@ -319,6 +319,9 @@ def test_scripts_train_segment_and_refine(
     train = [*root, "--pseudo-labels", pseudo_labels, "--output", weights, "--history", history]
     done = _run("train_segmenter.py", *train, "--config", json.dumps(config))
     assert done.returncode == 0, done.stderr
+    told = load_weights(weights).metadata
+    assert told["class_names"] == list(CLASSES)
+    assert (told["seed"], told["code"], told["strides"][-1]) == (0, "", 8)
     assert history.read_text().splitlines()[0] == "step,epoch,lr,loss,cross_entropy"
     assert sorted(path.name for path in run.iterdir()) == [
         "history.csv",

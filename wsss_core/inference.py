@@ -136,7 +136,7 @@ def resample(
         maps = F.interpolate(maps, tuple(covered), mode="bilinear", align_corners=True)
         return F.interpolate(maps, grid, mode="bilinear", align_corners=False)
     rows, columns = (
-        _linear_weights(
+        linear_weights(
             length, num_cells=num_cells, step=side / (length * stride), device=maps.device
         )
         for length, num_cells, side in zip(grid, maps.shape[-2:], covered, strict=True)
@@ -144,7 +144,7 @@ def resample(
     return rows.to(maps) @ maps @ columns.to(maps).T
 
 
-def _linear_weights(length: int, *, num_cells: int, step: float, device: torch.device) -> Tensor:
+def linear_weights(length: int, *, num_cells: int, step: float, device: torch.device) -> Tensor:
     """Weights of `num_cells` cells in each of `length` values, `step` cells apart from each other.
 
     `torch.nn.functional.interpolate` would do it but for one case: it copies the cells where as

@@ -100,7 +100,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--crf", action="store_true", help="refine by a dense CRF; takes seconds")
     parser.add_argument(
         "--longest-side",
-        type=int,
+        type=to_side,
         default=1024,
         help="larger pictures are shrunk to this before they are segmented; 0: none (%(default)s)",
     )
@@ -110,7 +110,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def to_numbers(text: str) -> tuple[float, ...]:
     """Reads numbers with commas between them."""
-    return tuple(float(word) for word in text.split(","))
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        message = f"expected numbers with commas between, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def to_side(text: str) -> int:
+    """Reads a number of pixels, or 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text!r}")
+    return int(text)
 
 
 def usual_scale(trained: SegmenterConfig) -> float:

@@ -1,0 +1,50 @@
+"""Which files of a command line are pictures."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from wsss_core.errors import UserError
+from wsss_core.pictures import BadPictureError, Picture, find_pictures, read_picture
+
+
+def _touch(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+
+
+def test_files_and_folders_may_be_mixed(tmp_path: Path, capsys) -> None:
+    _touch(tmp_path / "a", "z.PNG", "ä b.jpeg", "x.1.webp", "notes.txt", ".hidden.jpg")
+    _touch(tmp_path / "a" / "deeper", "no.jpg")
+    _touch(tmp_path / "b", "scan")  # a file that is named is taken at its word
+    found = find_pictures([tmp_path / "b" / "scan", tmp_path / "a", tmp_path / "a" / "z.PNG"])
+    assert [picture.name for picture in found] == ["scan", "x.1", "z", "ä b"]
+    assert found[2] == Picture("z", tmp_path / "a" / "z.PNG")
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/a: left out, no pictures by their names: notes.txt\n"
+    )
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    _touch(tmp_path / "a", "x.jpg")
+    _touch(tmp_path / "b", "x.png")
+    _touch(tmp_path / "c", "notes.txt")
+    expected = r"a/x\.jpg and .*b/x\.png would both become x\.png; expected names that differ"
+    with pytest.raises(UserError, match=expected):
+        find_pictures([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(UserError, match=r"d: no such file or folder; expected pictures"):
+        find_pictures([tmp_path / "d"])
+    with pytest.raises(UserError, match=r"c: no picture in this folder; expected \.avif, \.bmp"):
+        find_pictures([tmp_path / "c"])
+
+
+def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_text("text")
+    with pytest.raises(BadPictureError, match="^not a picture in a known format$"):
+        read_picture(tmp_path / "x.png")
+    Image.new("RGB", (50, 50), "red").save(tmp_path / "x.png")
+    (tmp_path / "x.png").write_bytes((tmp_path / "x.png").read_bytes()[:-40])
+    with pytest.raises(BadPictureError, match=r"^cannot be read \("):
+        read_picture(tmp_path / "x.png")

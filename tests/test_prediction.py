@@ -1,0 +1,288 @@
+"""Prediction: any pictures, whatever becomes of single ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wsss_core.cli.predict import main, parse, to_numbers, usual_scale
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.crf import CrfConfig
+from wsss_core.config.segment import SegmentConfig
+from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.dataset import Dataset
+from wsss_core.errors import UserError
+from wsss_core.images import read_image, read_mask
+from wsss_core.models.deeplab import build_deeplab
+from wsss_core.pictures import Picture
+from wsss_core.scores import ScoreReader
+from wsss_core.stages.prediction import Failure, Prediction, predict, shrink
+from wsss_core.stages.segmentation import load_segmenter, segment
+from wsss_core.stages.segmenter import segmenter_metadata
+from wsss_core.weights import save_weights
+
+CLASSES = ("red thing", "grün")
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    backbone = BackboneConfig(name="test_byobnet", output_stride=16)
+    config = SegmenterConfig(backbone=backbone, epochs=1, rates=(1,), scale=(0.5, 1.0))
+    torch.manual_seed(0)
+    network = build_deeplab(config, num_classes=3)
+    with torch.no_grad():
+        network.head.branches[0].weight.mul_(1000)  # so that not all pixels are of one class
+    path = tmp_path_factory.mktemp("weights") / "weights.pt"
+    save_weights(path, network.state_dict(), segmenter_metadata(config, CLASSES))
+    return path
+
+
+def _noise(height: int, width: int, *, seed: int = 0) -> Image.Image:
+    cells = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    _noise(70, 90).save(folder / "Größe 1.jpg")
+    _noise(61, 47, seed=1).save(folder / "b.png")
+    return folder
+
+
+def _predict(network: torch.nn.Module, *paths: Path, longest_side: int = 0, **config: object):
+    items = [Picture(path.stem, path) for path in paths]
+    settings = SegmentConfig(**{"scales": (1.0,), "flip": False, **config})
+    results = predict(network, items, config=settings, longest_side=longest_side)
+    return {picture.name: result for picture, result in results}
+
+
+def _run(*arguments: object) -> None:
+    main([*map(str, arguments), "--device", "cpu"])
+
+
+def test_masks_are_those_of_the_workflow(weights: Path, tmp_path: Path) -> None:
+    dataset = Dataset(root=tmp_path, class_names=CLASSES, labels={})
+    (tmp_path / "images").mkdir()
+    sizes = {"a": (64, 96), "b": (53, 71), "c": (1, 1), "d": (200, 9)}
+    for seed, (name, size) in enumerate(sizes.items()):
+        _noise(*size, seed=seed).save(tmp_path / "images" / f"{name}.png")
+    config = SegmentConfig(scales=(0.75, 1.0), flip=True)
+    network = load_segmenter(weights).network
+    expected = {r.image_id: r for r in segment(network, dataset, [*sizes], config=config)}
+    _run("--weights", weights, "--scales", "0.75,1", "--flip", "--probs", tmp_path / "images",
+         tmp_path / "out")  # fmt: skip
+    assert len(np.unique(expected["b"].mask)) > 1
+    for name, size in sizes.items():
+        mask = read_mask(tmp_path / "out" / "masks" / f"{name}.png")
+        assert mask.shape == size
+        np.testing.assert_array_equal(mask, expected[name].mask)
+        probs = ScoreReader(
+            [tmp_path / "out" / "probs" / f"{name}.npz"], kind="prob", class_names=CLASSES
+        )
+        np.testing.assert_allclose(probs.read(name).scores, expected[name].prob, atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("L", "png"), ("RGBA", "webp"), ("P", "gif"), ("CMYK", "tif"), ("1", "bmp"), ("I;16", "png"),
+     ("LA", "png"), ("YCbCr", "jpg"), ("RGB", "avif")],
+)  # fmt: skip
+def test_every_kind_of_picture_is_segmented(weights, tmp_path, mode, suffix) -> None:
+    path = tmp_path / f"x.{suffix}"
+    if mode == "I;16":
+        Image.fromarray(np.full((40, 50), 40000, dtype=np.uint16)).save(path)
+    else:
+        _noise(40, 50).convert(mode).save(path)
+    _run("--weights", weights, path, tmp_path / "out")
+    assert read_mask(tmp_path / "out" / "masks" / "x.png").shape == (40, 50)
+    assert read_image(tmp_path / "out" / "overlays" / "x.jpg").shape == (40, 50, 3)
+
+
+def test_masks_are_upright(weights: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    _noise(40, 50).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    network = load_segmenter(weights).network
+    result = _predict(network, tmp_path / "turned.jpg")["turned"]
+    assert result.mask.shape == (50, 40)
+    Image.fromarray(read_image(tmp_path / "turned.jpg")).save(tmp_path / "upright.png")
+    upright = _predict(network, tmp_path / "upright.png")["upright"]
+    np.testing.assert_array_equal(result.mask, upright.mask)
+
+
+def test_large_pictures_are_segmented_smaller(weights: Path, tmp_path: Path) -> None:
+    _noise(120, 200).save(tmp_path / "x.png")
+    network = load_segmenter(weights).network
+    result = _predict(network, tmp_path / "x.png", longest_side=50)["x"]
+    assert result.image.shape == (120, 200, 3)
+    assert result.mask.shape == (120, 200)
+    assert result.prob.shape == (3, 8, 13)
+    Image.fromarray(shrink(read_image(tmp_path / "x.png"), 50)).save(tmp_path / "small.png")
+    small = _predict(network, tmp_path / "small.png")["small"]
+    np.testing.assert_array_equal(result.mask[::4, ::4], small.mask)
+    with_crf = _predict(network, tmp_path / "x.png", longest_side=50, crf=CrfConfig(iterations=1))
+    assert with_crf["x"].mask.shape == (120, 200)
+
+
+@pytest.mark.parametrize(
+    ("size", "longest_side", "expected"),
+    [((30, 60), 0, (30, 60)), ((30, 60), 60, (30, 60)), ((30, 61), 60, (30, 60)),
+     ((900, 1), 30, (30, 1)), ((1, 90), 30, (1, 30))],
+)  # fmt: skip
+def test_shrink(size, longest_side, expected) -> None:
+    assert shrink(np.zeros((*size, 3), dtype=np.uint8), longest_side).shape == (*expected, 3)
+
+
+def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> None:
+    def run_out(_: object, pyramid) -> None:
+        if pyramid.image_id == "b":
+            raise torch.OutOfMemoryError
+        return segment_pyramid(_, pyramid)
+
+    segment_pyramid = predict.__globals__["segment_pyramid"]
+    monkeypatch.setitem(predict.__globals__, "segment_pyramid", run_out)
+    network = load_segmenter(weights).network
+    results = _predict(network, pictures / "b.png", pictures / "Größe 1.jpg")
+    assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")
+    assert isinstance(results["Größe 1"], Prediction)
+
+
+def test_broken_pictures_are_told_and_the_others_done(weights, pictures, tmp_path, capsys) -> None:
+    whole = (pictures / "Größe 1.jpg").read_bytes()
+    (pictures / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (pictures / "page.png").write_text("<html>")
+    (pictures / "empty.png").touch()
+    with pytest.raises(UserError, match="^3 of 5 pictures have no mask, see above$"):
+        _run("--weights", weights, pictures, tmp_path / "out")
+    said = capsys.readouterr()
+    lines = said.err.splitlines()[-3:]
+    assert [line.split(":")[0] for line in lines] == [
+        str(pictures / name) for name in ("cut.jpg", "empty.png", "page.png")
+    ]
+    assert "cannot be read (image file is truncated" in lines[0]
+    assert lines[2].endswith("not a picture in a known format")
+    masks = sorted(path.name for path in (tmp_path / "out" / "masks").iterdir())
+    assert masks == ["Größe 1.png", "b.png"]
+    assert said.out.splitlines()[-1] == "5 pictures, 0 of them done before"
+
+
+def test_the_table_gives_each_class_its_share(weights, pictures, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    _run("--weights", weights, pictures, out)
+    masks = {path.stem: read_mask(path) for path in (out / "masks").iterdir()}
+    with (out / "classes.csv").open(encoding="utf-8") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    assert set(rows) == set(masks) == {"Größe 1", "b"}
+    for name, mask in masks.items():
+        for index, class_name in enumerate(("background", *CLASSES)):
+            assert float(rows[name][class_name]) == pytest.approx(
+                100 * (mask == index).mean(), abs=0.006
+            )
+    pixels = np.concatenate([mask.ravel() for mask in masks.values()])
+    table = capsys.readouterr().out
+    for index in np.unique(pixels):
+        assert f"{100 * (pixels == index).mean():.2f} %" in table
+
+
+def test_what_is_done_is_left_out(weights, pictures, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    run = ("--weights", weights, pictures, out)
+    _run(*run)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*/*.*")}
+    first_table = (out / "classes.csv").read_text()
+    (out / "masks" / "b.png").unlink()
+    _run(*run)
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*/*.*")}
+    assert {path.name for path in after if after[path] != before[path]} == {"b.png", "b.jpg"}
+    assert capsys.readouterr().out.splitlines()[-1] == "2 pictures, 1 of them done before"
+    assert (out / "classes.csv").read_text() == first_table
+    _run(*run, "--overwrite")
+    assert all(path.stat().st_mtime_ns > time for path, time in after.items())
+    _run(*run, "--probs")  # one more kind of file, the same masks
+    assert len(list((out / "probs").iterdir())) == 2
+
+
+def test_other_settings_want_another_folder(weights, pictures, tmp_path) -> None:
+    out = tmp_path / "out"
+    _run("--weights", weights, pictures, out)
+    told = json.loads((out / "predict.json").read_text())
+    assert told["scales"] == [0.75]  # the middle of 0.5 to 1
+    assert told["classes"] == {"background": "#000000", "red thing": "#800000", "grün": "#008000"}
+    expected = "out: holds predictions with other scales, flip; expected a new folder, or --overwr"
+    with pytest.raises(UserError, match=expected):
+        _run("--weights", weights, "--scales", "1", "--flip", pictures, out)
+    _run("--weights", weights, "--scales", "1", "--flip", "--overwrite", pictures, out)
+
+
+def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match="nothing: no such file or folder; expected pictures"):
+        _run("--weights", weights, tmp_path / "nothing", out)
+    with pytest.raises(UserError, match=r"w\.pt: weights file not found"):
+        _run("--weights", tmp_path / "w.pt", pictures, out)
+    assert not out.exists()
+    with pytest.raises(UserError, match=r"b\.png: a file; expected a folder to write to, as last"):
+        _run("--weights", weights, pictures / "Größe 1.jpg", pictures / "b.png")
+
+
+def test_no_gpu_is_told(weights, pictures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="--device cuda: torch finds no GPU; expected cpu or auto"):
+        main(["--weights", str(weights), "--device", "cuda", str(pictures), str(tmp_path / "out")])
+
+
+def test_options_may_stand_anywhere() -> None:
+    args = parse(["a", "--weights", "w.pt", "b", "--flip", "out"])
+    assert (args.pictures, args.output) == ([Path("a"), Path("b")], Path("out"))
+    assert to_numbers("0.5,1") == (0.5, 1.0)
+    config = SegmenterConfig(backbone={"name": "resnet38d"}, epochs=1, scale=(0.6, 0.9))
+    assert usual_scale(config) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (("--scales", "big"), "--scales: expected numbers with commas between, got 'big'"),
+        (("--longest-side", "-5"), "--longest-side: expected 0 or more, got '-5'"),
+    ],
+)
+def test_bad_options_are_told(option, expected, capsys) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--weights", "w.pt", *option, "a", "out"])
+    assert capsys.readouterr().err.splitlines()[-1] == f"wsss predict: error: argument {expected}"
+
+
+def test_the_package_is_a_command(weights, tmp_path) -> None:
+    command = [sys.executable, "-m", "wsss_core", "predict", "--weights", weights, "x.png"]
+    done = subprocess.run(
+        [*map(str, command), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: x.png: no such file or folder; expected pictures\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_package_installs_the_command() -> None:
+    command = shutil.which("wsss", path=str(Path(sys.executable).parent))
+    if command is None:
+        pytest.skip("the package is not installed here")
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
+    assert "predict   segment pictures" in done.stdout

@@ -1,0 +1,154 @@
+"""Files of a portable segmenter that run without this package, and what runs them here.
+
+Sizes of the batch and of the pictures stay variable in each format. Each file tells about itself:
+ONNX in `metadata_props`, the others in the extra file `metadata.json`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import onnxruntime
+import torch
+from torch import Tensor
+
+from wsss_core.errors import UserError
+from wsss_core.portable.network import PortableSegmenter
+
+METADATA_FILE = "metadata.json"
+OUTPUTS = ("prob", "mask")
+LARGEST_SIDE = 2**16  # some bound is needed; no picture comes near it
+
+Run = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class Format(NamedTuple):
+    """A format: the extension of its files, and what writes and runs them."""
+
+    suffix: str
+    write: Callable[[PortableSegmenter, Path, Mapping[str, Any]], None]
+    load: Callable[[Path], Run]
+
+
+def smallest_side(segmenter: PortableSegmenter) -> int:
+    """The smallest height and width of pictures, which the coarsest scale must not undo."""
+    return math.ceil(32 / min(segmenter.scales, default=1))
+
+
+def write_format(
+    name: str, segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]
+) -> None:
+    """Writes a segmenter in one of `FORMATS`.
+
+    Args:
+        name: Which one.
+        segmenter: On the CPU.
+        path: The file.
+        metadata: Plain values.
+
+    Raises:
+        UserError: The exporter cannot handle something in the network.
+    """
+    try:
+        with _quiet(), torch.no_grad():
+            FORMATS[name].write(segmenter, path, metadata)
+    except Exception as error:  # exporters fail in many ways, on networks that timm goes on adding
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise UserError(f"this network cannot be exported as {name}: {reason}") from error
+
+
+def load_format(name: str, path: Path) -> Run:
+    """Loads a file of `write_format`; what it returns runs it on the CPU."""
+    with _quiet():
+        return FORMATS[name].load(path)
+
+
+def _write_torchscript(
+    segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]
+) -> None:
+    side = smallest_side(segmenter)
+    image = torch.zeros(2, 3, side + 1, side + 2, dtype=torch.uint8)
+    # Not checked here: `check_outputs` tries other sizes as well.
+    traced = torch.jit.trace(segmenter, (image,), check_trace=False)  # type: ignore[no-untyped-call]
+    traced.save(str(path), _extra_files={METADATA_FILE: json.dumps(metadata)})
+
+
+def _load_torchscript(path: Path) -> Run:
+    run: Run = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+    return run
+
+
+def _write_torch_export(
+    segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]
+) -> None:
+    program = _exported_program(segmenter)
+    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(metadata)})
+
+
+def _load_torch_export(path: Path) -> Run:
+    return torch.export.load(path).module()
+
+
+def _write_onnx(segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]) -> None:
+    program = torch.onnx.export(
+        _exported_program(segmenter),
+        dynamo=True,
+        input_names=["image"],
+        output_names=OUTPUTS,
+        dynamic_shapes={"image": {0: "batch", 2: "height", 3: "width"}},
+        verbose=False,
+    )
+    assert program is not None
+    for key, value in metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        program.model.metadata_props[key] = text
+    program.save(path)
+
+
+def _load_onnx(path: Path) -> Run:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(image: Tensor) -> tuple[Tensor, Tensor]:
+        prob, mask = session.run(OUTPUTS, {"image": image.numpy()})
+        return torch.from_numpy(prob), torch.from_numpy(mask)
+
+    return run
+
+
+def _exported_program(segmenter: PortableSegmenter) -> torch.export.ExportedProgram:
+    least = smallest_side(segmenter)
+    sizes = {
+        0: torch.export.Dim("batch", min=1, max=LARGEST_SIDE),
+        2: torch.export.Dim("height", min=least, max=LARGEST_SIDE),
+        3: torch.export.Dim("width", min=least, max=LARGEST_SIDE),
+    }
+    # Sizes that none of the strides divides, as those that one does divide are a special case.
+    image = torch.zeros(2, 3, least + 5, least + 7, dtype=torch.uint8)
+    return torch.export.export(segmenter, (image,), dynamic_shapes={"image": sizes}, strict=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what exporters tell their own developers to themselves."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+FORMATS = {
+    "onnx": Format(".onnx", _write_onnx, _load_onnx),
+    "torchscript": Format(".torchscript.pt", _write_torchscript, _load_torchscript),
+    "torch_export": Format(".pt2", _write_torch_export, _load_torch_export),
+}
