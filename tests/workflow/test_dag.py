@@ -172,12 +172,14 @@ def test_gpus_are_used_where_they_are_offered(tmp_path, limit, of_training, of_o
 
 
 def test_every_rule_tells_all_about_itself():
-    directives = ("input", "output", "log", "benchmark", "message", "params", "threads")
+    directives = ("output", "log", "benchmark", "message", "params", "threads")
     for path in PROJECT.glob("rules/*.smk"):
         rules = re.split(r"^ *(?:rule|checkpoint) (?=\w+:$)", path.read_text(), flags=re.M)[1:]
         for rule in rules:
             for directive in (*directives, "resources", "conda", "shell"):
                 assert re.search(rf"^ +{directive}:", rule, re.M), f"{rule[:20]}: no {directive}"
+            reads_nothing = rule.startswith("download_archive:")  # but the internet
+            assert reads_nothing or re.search(r"^ +input:", rule, re.M), rule[:20]
             assert "mem_mb=" in rule
             assert "runtime=" in rule
             assert "lambda" not in rule

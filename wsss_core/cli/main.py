@@ -1,7 +1,6 @@
 """Uses networks that the workflow has trained: `wsss predict --help`, `wsss export --help`."""
 
 import argparse
-import importlib
 import sys
 
 from wsss_core.errors import run_command
@@ -23,5 +22,8 @@ def main() -> None:
     parser.add_argument("command", choices=COMMANDS, help="see below")
     args = parser.parse_args(sys.argv[1:2])
     # Imported now: torch takes seconds, which `wsss --help` need not.
-    command = importlib.import_module(f"wsss_core.cli.{args.command}")
-    run_command(lambda: command.main(sys.argv[2:]))
+    if args.command == "predict":
+        from wsss_core.cli.predict import main as run
+    else:
+        from wsss_core.cli.export import main as run
+    run_command(lambda: run(sys.argv[2:]))
