@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wsss_core.cli.main import main as run_wsss
 from wsss_core.cli.predict import main, parse, to_numbers, usual_scale
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
@@ -278,6 +279,20 @@ def test_the_package_is_a_command(weights, tmp_path) -> None:
     assert done.returncode == 1
     assert done.stderr == "error: x.png: no such file or folder; expected pictures\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    weights, pictures, tmp_path, monkeypatch, capsys
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "overlays").touch()
+    command = ["wsss", "predict", "--weights", weights, "--device", "cpu", pictures]
+    monkeypatch.setattr(sys, "argv", [*map(str, command), str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        run_wsss()
+    assert ended.value.code == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == f"error: {tmp_path}/out/overlays: File exists"
 
 
 def test_the_package_installs_the_command() -> None:

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 
-from wsss_core.errors import run_command
+from wsss_core.errors import UserError, run_command
 
 COMMANDS = {
     "predict": "segment pictures",
@@ -26,4 +27,14 @@ def main() -> None:
         from wsss_core.cli.predict import main as run
     else:
         from wsss_core.cli.export import main as run
-    run_command(lambda: run(sys.argv[2:]))
+    run_command(lambda: _tell_system_errors(run, sys.argv[2:]))
+
+
+def _tell_system_errors(command: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:
+    """Tells a disk that is full, a folder that may not be written and the like in one line."""
+    try:
+        command(argv)
+    except OSError as error:
+        if error.strerror is None:  # not from the operating system
+            raise
+        raise UserError(f"{error.filename or 'while writing'}: {error.strerror}") from error
