@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from wsss_core.affinity import PairTargets, affinity_targets, pair_offsets, pairwise_affinity
-from wsss_core.losses.affinity import affinity_losses
+from wsss_core.losses.affinity import affinity_loss
 
 
 def test_by_hand():
     affinity = torch.tensor([[[[0.5, 0.25, 0.1, 0.9, 1.0]]]])
-    losses = affinity_losses(
+    losses = affinity_loss(
         affinity,
         PairTargets(
             background=torch.tensor([[[[1, 1, 0, 0, 0]]]], dtype=torch.bool),
@@ -38,7 +38,7 @@ def test_as_a_loop_over_all_pairs():
                 term = 1 - value if name == "negative" else value
                 sums[name][0] -= math.log(term + 1e-5)
                 sums[name][1] += 1
-    losses = affinity_losses(affinity, targets)._asdict()
+    losses = affinity_loss(affinity, targets)._asdict()
     assert losses.keys() == sums.keys()
     for name, (total, count) in sums.items():
         assert losses[name].item() == pytest.approx(total / (count + 1e-5), rel=1e-6)  # float32
@@ -47,7 +47,7 @@ def test_as_a_loop_over_all_pairs():
 def test_without_pairs_all_is_zero():
     affinity = torch.tensor([[[[0.0, 1.0]]]], requires_grad=True)
     none = torch.zeros_like(affinity, dtype=torch.bool)
-    losses = affinity_losses(affinity, PairTargets(none, none, none))
+    losses = affinity_loss(affinity, PairTargets(none, none, none))
     assert [loss.item() for loss in losses] == [0, 0, 0]
     sum(losses).backward()
     assert (affinity.grad == 0).all()
@@ -56,7 +56,7 @@ def test_without_pairs_all_is_zero():
 def test_extreme_affinities_are_finite():
     affinity = torch.tensor([[[[0.0, 1.0]]]], requires_grad=True)
     everywhere = torch.ones_like(affinity, dtype=torch.bool)
-    losses = affinity_losses(affinity, PairTargets(everywhere, everywhere, everywhere))
+    losses = affinity_loss(affinity, PairTargets(everywhere, everywhere, everywhere))
     sum(losses).backward()
     assert all(loss.isfinite() for loss in losses)
     assert affinity.grad.isfinite().all()
@@ -73,7 +73,7 @@ def test_gradient_down_to_the_features():
     assert all(members.any() for members in targets)
 
     def losses(features):
-        return tuple(affinity_losses(pairwise_affinity(features, offsets), targets))
+        return tuple(affinity_loss(pairwise_affinity(features, offsets), targets))
 
     assert torch.autograd.gradcheck(losses, features)
 
@@ -89,7 +89,7 @@ def test_descent_pulls_alike_cells_together_and_others_apart():
     for _ in range(100):
         affinity = pairwise_affinity(features, offsets)
         optimizer.zero_grad()
-        sum(affinity_losses(affinity, targets)).backward()
+        sum(affinity_loss(affinity, targets)).backward()
         optimizer.step()
     assert affinity[targets.background | targets.foreground].mean() > 0.8
     assert affinity[targets.negative].mean() < 0.2
@@ -98,4 +98,4 @@ def test_descent_pulls_alike_cells_together_and_others_apart():
 def test_targets_of_another_grid_are_refused():
     targets = PairTargets(*(torch.zeros(1, 2, 3, 3, dtype=torch.bool) for _ in range(3)))
     with pytest.raises(ValueError, match=r"set of background pairs has shape \(1, 2, 3, 3\); "):
-        affinity_losses(torch.ones(1, 2, 3, 4), targets)
+        affinity_loss(torch.ones(1, 2, 3, 4), targets)

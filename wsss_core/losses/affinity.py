@@ -17,7 +17,7 @@ class AffinityLosses(NamedTuple):
     negative: Tensor
 
 
-def affinity_losses(affinity: Tensor, targets: PairTargets, *, eps: float = 1e-5) -> AffinityLosses:
+def affinity_loss(affinity: Tensor, targets: PairTargets, *, eps: float = 1e-5) -> AffinityLosses:
     """Cross-entropy of the affinities, averaged over each set of known pairs by itself (psa).
 
     Background pairs are by far the most, so that a common mean would drown the others. The mean

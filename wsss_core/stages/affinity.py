@@ -25,7 +25,7 @@ from wsss_core.imports.affinity_net import to_affinity_net
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.layout import tensor_shapes
 from wsss_core.imports.pretrained import load_pretrained
-from wsss_core.losses.affinity import affinity_losses
+from wsss_core.losses.affinity import affinity_loss
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.scores import ScoreReader
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
@@ -128,7 +128,7 @@ class AffinityTraining(nn.Module):
         features = self.net(batch["image"])
         offsets = pair_offsets(fitting_radius(self.net.radius, *features.shape[-2:]))
         targets = affinity_targets(batch["label"], offsets)
-        return affinity_losses(pairwise_affinity(features, offsets), targets)._asdict()
+        return affinity_loss(pairwise_affinity(features, offsets), targets)._asdict()
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained 'backbone' and of the new 'head'."""
