@@ -177,7 +177,7 @@ def test_broken_pictures_are_told_and_the_others_done(weights, pictures, tmp_pat
     assert lines[2].endswith("not a picture in a known format")
     masks = sorted(path.name for path in (tmp_path / "out" / "masks").iterdir())
     assert masks == ["Größe 1.png", "b.png"]
-    assert said.out.splitlines()[-1] == "5 pictures, 0 of them done before"
+    assert said.out.splitlines()[-1] == "pictures: 5, done before: 0"
 
 
 def test_the_table_gives_each_class_its_share(weights, pictures, tmp_path, capsys) -> None:
@@ -208,7 +208,7 @@ def test_what_is_done_is_left_out(weights, pictures, tmp_path, capsys) -> None:
     _run(*run)
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*/*.*")}
     assert {path.name for path in after if after[path] != before[path]} == {"b.png", "b.jpg"}
-    assert capsys.readouterr().out.splitlines()[-1] == "2 pictures, 1 of them done before"
+    assert capsys.readouterr().out.splitlines()[-1] == "pictures: 2, done before: 1"
     assert (out / "classes.csv").read_text() == first_table
     _run(*run, "--overwrite")
     assert all(path.stat().st_mtime_ns > time for path, time in after.items())
@@ -225,7 +225,8 @@ def test_other_settings_want_another_folder(weights, pictures, tmp_path) -> None
     expected = "out: holds predictions with other scales, flip; expected a new folder, or --overwr"
     with pytest.raises(UserError, match=expected):
         _run("--weights", weights, "--scales", "1", "--flip", pictures, out)
-    _run("--weights", weights, "--scales", "1", "--flip", "--overwrite", pictures, out)
+    _run("--weights", weights, "--scales", "1", "--flip", "--overwrite", pictures / "b.png", out)
+    assert [path.name for path in (out / "masks").iterdir()] == ["b.png"]
 
 
 def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_path) -> None:
@@ -235,6 +236,10 @@ def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_pat
     with pytest.raises(UserError, match=r"w\.pt: weights file not found"):
         _run("--weights", tmp_path / "w.pt", pictures, out)
     assert not out.exists()
+    (tmp_path / "dataset" / "masks").mkdir(parents=True)
+    with pytest.raises(UserError, match="dataset: holds masks that are not of wsss; expected a ne"):
+        _run("--weights", weights, "--overwrite", pictures, tmp_path / "dataset")
+    assert list((tmp_path / "dataset").rglob("*")) == [tmp_path / "dataset" / "masks"]
     with pytest.raises(UserError, match=r"b\.png: a file; expected a folder to write to, as last"):
         _run("--weights", weights, pictures / "Größe 1.jpg", pictures / "b.png")
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.atomic import atomic_file
+from wsss_core.atomic import atomic_file, remove
 from wsss_core.errors import UserError
 from wsss_core.images import read_mask, voc_palette, write_mask
 from wsss_core.overlay import paint_mask
@@ -48,14 +48,20 @@ class PredictionFolder:
 
         Args:
             settings: Plain values that tell predictions that differ apart.
-            overwrite: Whether predictions with other settings may be mixed in or replaced.
+            overwrite: Whether to remove the predictions that are there.
 
         Raises:
-            UserError: The folder is a file, or holds predictions with other settings.
+            UserError: The folder is a file, or holds predictions with other settings, or masks
+                that are none, such as those of a dataset.
         """
+        note = self.root / "predict.json"
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"{self.root}: a file; expected a folder to write to, as last argument")
-        note = self.root / "predict.json"
+        if (self.root / "masks").exists() and not note.is_file():
+            raise UserError(f"{self.root}: holds masks that are not of wsss; expected a new folder")
+        if overwrite:
+            for kind in ("masks", "overlays", "probs"):
+                remove(self.root / kind)
         colors = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in voc_palette().tolist()]
         names = ("background", *self.class_names)
         told = {**settings, "classes": dict(zip(names, colors, strict=False))}

@@ -16,7 +16,7 @@ picture that cannot be read is told at the end, the others are done all the same
 import argparse
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -26,7 +26,7 @@ from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.errors import UserError
-from wsss_core.pictures import find_pictures
+from wsss_core.pictures import Picture, find_pictures
 from wsss_core.prediction_folder import PredictionFolder
 from wsss_core.progress import progress
 from wsss_core.stages.prediction import Failure, predict
@@ -55,23 +55,42 @@ def main(argv: Sequence[str]) -> None:
     folder.start(settings, overwrite=args.overwrite)
 
     network = network.to(choose_device(args.device))
-    waiting = [p for p in pictures if args.overwrite or not folder.is_done(p.name)]
+    waiting = [picture for picture in pictures if not folder.is_done(picture.name)]
     results = predict(network, waiting, config=config, longest_side=args.longest_side)
-    failures = {}
+    failures: dict[Picture, str] = {}
     for picture, result in progress(results, total=len(waiting), desc="predict"):
         if isinstance(result, Failure):
             failures[picture] = result.reason
         else:
             folder.write(picture.name, **result._asdict())
-    shares = ClassShares(class_names)
+    report(folder, pictures, failures, num_done=len(pictures) - len(waiting))
+
+
+def report(
+    folder: PredictionFolder,
+    pictures: Sequence[Picture],
+    failures: Mapping[Picture, str],
+    *,
+    num_done: int,
+) -> None:
+    """Writes what was found, and what went wrong.
+
+    Args:
+        folder: Holds the predictions.
+        pictures: All that were given.
+        failures: Those without a prediction, and why.
+        num_done: How many had one before.
+
+    Raises:
+        UserError: There are failures.
+    """
+    shares = ClassShares(folder.class_names)
     for picture in pictures:
         if picture not in failures:
             shares.add(picture.name, folder.read_mask(picture.name))
-    shares.write(args.output / "classes.csv")
+    shares.write(folder.root / "classes.csv")
     sys.stdout.write(f"{shares.table()}\n")
-    sys.stdout.write(
-        f"{len(pictures)} pictures, {len(pictures) - len(waiting)} of them done before\n"
-    )
+    sys.stdout.write(f"pictures: {len(pictures)}, done before: {num_done}\n")
     for picture, reason in failures.items():
         sys.stderr.write(f"{picture.path}: {reason}\n")
     if failures:
@@ -89,7 +108,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("pictures", type=Path, nargs="+", help="files or folders")
     parser.add_argument("output", type=Path, help="folder to write to")
     parser.add_argument("--probs", action="store_true", help="write probabilities too")
-    parser.add_argument("--overwrite", action="store_true", help="do all pictures again")
+    parser.add_argument("--overwrite", action="store_true", help="remove what is there first")
     parser.add_argument(
         "--scales",
         type=to_numbers,
