@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from wsss_core.cli.main import main as run_wsss
-from wsss_core.cli.predict import main, parse, to_numbers, usual_scale
+from wsss_core.cli.predict import CRF, main, parse, to_numbers, usual_scale
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
@@ -301,8 +302,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 
 def test_the_package_installs_the_command() -> None:
-    command = shutil.which("wsss", path=str(Path(sys.executable).parent))
-    if command is None:
-        pytest.skip("the package is not installed here")
+    try:
+        distribution("wsss-core")
+    except PackageNotFoundError:
+        pytest.skip("the package is not installed, as make does it")
+    command = Path(sys.executable).parent / "wsss"
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
     assert "predict   segment pictures" in done.stdout
+
+
+def test_the_crf_is_that_of_the_shipped_config() -> None:
+    shipped = yaml.safe_load((PROJECT / "config.yaml").read_text())
+    assert CrfConfig.model_validate(shipped["segment"]["crf"]) == CRF

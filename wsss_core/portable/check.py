@@ -12,7 +12,7 @@ from wsss_core.models.deeplab import DeepLab
 from wsss_core.portable.formats import Run
 from wsss_core.stages.segmentation import PROB_STRIDE
 
-# Other kernels sum in another order; that changes a probability by 1e-5 at most in what was tried.
+# Other kernels sum in another order; that changed a probability by 2e-5 at most in what was tried.
 PROB_TOLERANCE = 1e-3
 # Pixels whose two best classes are equally likely may change sides.
 MASK_TOLERANCE = 1e-3
