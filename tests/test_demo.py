@@ -12,7 +12,8 @@ from wsss_core.demo.painting import coverage
 from wsss_core.demo.scene import draw_scene, scene_mask
 from wsss_core.demo.shapes import CLASSES, CLUTTER, pose
 from wsss_core.demo.textures import PATTERNS, draw_texture
-from wsss_core.prepare import prepare_folder
+from wsss_core.folder import read_folder
+from wsss_core.prepare import prepare_dataset
 
 
 def digest(root):
@@ -103,7 +104,8 @@ def test_demo_dataset_is_valid_and_the_same_for_the_same_seed(tmp_path):
         (tmp_path / name).mkdir()
         draw_dataset(tmp_path / name, config, workers=workers)
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
-    prepare_folder(tmp_path / "one", tmp_path / "data", scored_splits=["train", "val"])
+    source = read_folder(tmp_path / "one", scored_splits=["train", "val"])
+    prepare_dataset(source, tmp_path / "data")
     dataset = open_dataset(tmp_path / "data")
     assert dataset.class_names == tuple(CLASSES)
     assert len(dataset.split("train_aug")) == len(dataset.split("train")) == 12

@@ -12,8 +12,10 @@ from PIL import Image
 
 from wsss_core.dataset import open_dataset
 from wsss_core.errors import UserError
+from wsss_core.folder import read_folder
 from wsss_core.images import read_image, read_mask, write_mask
-from wsss_core.prepare import prepare_folder
+from wsss_core.prepare import prepare_dataset
+from wsss_core.source import check_all_scored
 
 DECLARED = [
     "classes.txt",
@@ -25,6 +27,10 @@ DECLARED = [
     "splits",
 ]
 SCORED = ["train", "val"]
+
+
+def prepare_folder(root, output, *, scored_splits, **options):
+    prepare_dataset(read_folder(root, scored_splits=scored_splits), output, **options)
 
 
 def names(directory):
@@ -392,14 +398,20 @@ def test_script_needs_a_root_for_a_folder(tmp_path):
     assert "--source folder needs --root" in done.stderr
 
 
-def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset, tmp_path):
-    prepare_folder(tiny_dataset, tmp_path / "any", scored_splits=SCORED)
+def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset):
+    source = read_folder(tiny_dataset, scored_splits=SCORED)
     with pytest.raises(UserError) as error:
-        prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED, all_scored=True)
+        check_all_scored(source, scored_splits=SCORED)
     assert str(error.value) == (
-        f"shards.extra is 0, but 2 images of {tiny_dataset}/splits/train_aug.txt not in train or "
-        "val: train_4, train_5; expected at least 1 shard for the rest"
+        f"shards.extra is 0, but 2 images in train_aug of {tiny_dataset} not in train or val: "
+        "train_4, train_5; expected at least 1 shard for the rest"
     )
+    check_all_scored(source, scored_splits=["train_aug", "val"])
+
+
+def test_script_checks_that_there_is_no_rest(tiny_dataset, tmp_path):
+    arguments = ("--source", "folder", "--root", tiny_dataset, "--output", tmp_path / "data")
+    done = run_script(*arguments, "--all-scored")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: shards.extra is 0, but 2 images")
     assert not (tmp_path / "data").exists()
-    splits = ["train_aug", "val"]
-    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=splits, all_scored=True)

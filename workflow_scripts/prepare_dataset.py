@@ -8,7 +8,9 @@ from wsss_core.atomic import staging_dir
 from wsss_core.config.dataset import DatasetConfig, DemoConfig
 from wsss_core.demo.generate import draw_dataset
 from wsss_core.errors import run_command
-from wsss_core.prepare import prepare_folder
+from wsss_core.folder import read_folder
+from wsss_core.prepare import prepare_dataset
+from wsss_core.source import check_all_scored
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -27,21 +29,24 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def prepare_root(root: Path, args: argparse.Namespace, *, link: bool) -> None:
+    """Prepares what is in a folder."""
+    source = read_folder(root, scored_splits=args.scored_splits)
+    if args.all_scored:
+        check_all_scored(source, scored_splits=args.scored_splits)
+    prepare_dataset(source, args.output, workers=args.threads, link=link)
+
+
 def main() -> None:
     """Prepares the dataset."""
     args = parse_arguments()
-    options = {
-        "scored_splits": args.scored_splits,
-        "all_scored": args.all_scored,
-        "workers": args.threads,
-    }
     if args.source == "folder":
-        prepare_folder(args.root, args.output, **options)
+        prepare_root(args.root, args, link=True)
         return
     config = DatasetConfig.model_validate_json(args.config).demo if args.config else DemoConfig()
     with staging_dir(args.output.with_name(f"{args.output.name}_drawn")) as drawn:
         draw_dataset(drawn, config, workers=args.threads)
-        prepare_folder(drawn, args.output, link=False, **options)
+        prepare_root(drawn, args, link=False)
 
 
 if __name__ == "__main__":
