@@ -20,6 +20,7 @@ include: "rules/segmenter.smk"
 include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/submission.smk"
 
 
 localrules:
@@ -33,3 +34,4 @@ rule all:
         rules.report_table.output,
         rules.loss_curves.output,
         expand(rules.sheet.output, method=methods_run()),
+        submissions(),

@@ -44,7 +44,7 @@ rule infer_cam:
         labels=f"{DATA}/labels.csv",
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
-        splits=ALL_SPLITS,
+        splits=LEARNING_SPLITS,
     output:
         f"{RUN}/cam/{{part}}-{{shard}}.npz",
     log:

@@ -14,6 +14,7 @@ from wsss_core.archive_table import read_archives
 from wsss_core.config.experiment import extra_supervision, load_experiment
 from wsss_core.errors import UserError
 from wsss_core.provenance import code_digest
+from wsss_core.voc.devkit import devkit_places, sbd_places
 
 
 def prepend_path(variable, directory):
@@ -97,7 +98,7 @@ def shards_of(pattern, *parts):
 wildcard_constraints:
     method="|".join(EXPERIMENT.methods),
     seed=r"\d+",
-    part="scored|extra",
+    part="scored|extra|test",
     shard=r"\d+",
     stage="random_walk|segmentation|segmentation_crf",
 
@@ -182,29 +183,68 @@ def split_files(*splits):
     return [f"{DATA}/splits/{split}.txt" for split in dict.fromkeys(splits)]
 
 
-ALL_SPLITS = split_files("train_aug", *SPLITS)
+def voc_devkit():
+    """Unpacked VOC 2012 (trainval), which may not be there yet."""
+    return EXPERIMENT.dataset.voc.devkit
+
+
+def has_test_part():
+    """Whether the dataset will have images that are only segmented."""
+    dataset = EXPERIMENT.dataset
+    if "test" in SPLITS:
+        return False
+    if dataset.source == "folder":
+        return Path(dataset.root, "splits", "test.txt").is_file()
+    if dataset.source == "voc" and dataset.voc.id_lists:
+        return Path(dataset.voc.id_lists, "test.txt").is_file()
+    return dataset.source == "voc" and dataset.voc.test is not None
+
+
+HAS_TEST = has_test_part()
+LEARNING_SPLITS = split_files("train_aug", *SPLITS)
+ALL_SPLITS = LEARNING_SPLITS + split_files(*(["test"] if HAS_TEST else []))
+
+# What a source has, below its directories.
+SOURCE_TABLES = {
+    "folder": ["labels.csv", "classes.txt", "splits/*.txt"],
+    "voc": ["ImageSets/Segmentation/*.txt", "train.txt", "val.txt"],
+}
+SOURCE_PICTURES = {
+    "folder": ["images", "masks"],
+    "voc": ["Annotations", "JPEGImages", "SegmentationClass", "cls"],
+}
+
+
+def source_roots():
+    """Directories in which the source's tables and pictures are, or would be."""
+    dataset = EXPERIMENT.dataset
+    if dataset.source == "folder":
+        return [Path(dataset.root)]
+    if dataset.source == "demo":
+        return []
+    devkits = [Path(path) for path in (voc_devkit(), dataset.voc.test) if path]
+    places = [place for path in devkits for place in devkit_places(path)]
+    return places + [*sbd_places(Path(dataset.voc.sbd))] if dataset.voc.sbd else places
 
 
 def source_tables():
-    """Tables of the folder that the dataset is made from, as far as they are there."""
-    if EXPERIMENT.dataset.source != "folder":
-        return []
-    root = Path(EXPERIMENT.dataset.root)
-    tables = [
-        root / "labels.csv",
-        root / "classes.txt",
-        *sorted(root.glob("splits/*.txt")),
-    ]
-    return [str(path) for path in tables if path.is_file()]
+    """Tables that the dataset is made from, as far as they are there."""
+    dataset = EXPERIMENT.dataset
+    patterns = SOURCE_TABLES.get(dataset.source)
+    tables = [path for root in source_roots() for name in patterns for path in root.glob(name)]
+    if dataset.source == "voc" and dataset.voc.id_lists:
+        tables += Path(dataset.voc.id_lists).glob("*.txt")
+    return [str(path) for path in sorted(tables) if path.is_file()]
 
 
 def source_pictures(wildcards):
-    """Digest of names, sizes and times of the folder's pictures: far too many to be inputs."""
-    if EXPERIMENT.dataset.source != "folder":
+    """Digest of names, sizes and times of the source's pictures: far too many to be inputs."""
+    roots = source_roots()
+    if not roots:
         return None
     digest = hashlib.sha256()
-    for directory in ("images", "masks"):
-        for path in sorted(Path(EXPERIMENT.dataset.root, directory).glob("*")):
+    for directory in SOURCE_PICTURES[EXPERIMENT.dataset.source]:
+        for path in sorted(path for root in roots for path in (root / directory).glob("*")):
             status = path.stat()
             digest.update(
                 f"{directory}/{path.name} {status.st_size} {status.st_mtime_ns}\n".encode()
@@ -214,9 +254,17 @@ def source_pictures(wildcards):
 
 def source_options():
     dataset = EXPERIMENT.dataset
-    root = ["--root", dataset.root] if dataset.source == "folder" else []
+    files = {
+        "folder": {"root": dataset.root},
+        "voc": {
+            "root": voc_devkit(),
+            **dataset.voc.model_dump(include={"test", "sbd", "id_lists"}),
+        },
+        "demo": {},
+    }[dataset.source]
+    files["classes"] = dataset.classes
     rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
-    return ["--source", dataset.source, *root, *rest]
+    return ["--source", dataset.source, *options(files, *files), *rest]
 
 
 # --- classifier ---
@@ -311,6 +359,15 @@ def segment_probs():
     return {"probs": f"{RUN}/segmentation/{{part}}-{{shard}}.npz"}
 
 
+def segmented_images(wildcards):
+    """Digests of the images of a part."""
+    return f"{DATA}/{'test' if wildcards.part == 'test' else 'image'}_digests.csv"
+
+
+def segmented_splits(wildcards):
+    return ALL_SPLITS if wildcards.part == "test" else LEARNING_SPLITS
+
+
 def segment_options(wildcards, output):
     return options(output, "probs")
 
@@ -343,6 +400,23 @@ def stages_until(until):
     if until == "segmentation" and EXPERIMENT.segment.crf:
         stages.append("segmentation_crf")
     return stages
+
+
+def final_stage():
+    """The stage whose masks a run ends with that goes all the way."""
+    return stages_until("segmentation")[-1]
+
+
+def submissions():
+    """Archives for VOC's evaluation server, of each run that has masks of all of its classes."""
+    dataset = EXPERIMENT.dataset
+    if not HAS_TEST or dataset.source != "voc" or dataset.classes:
+        return []
+    return [
+        f"{run_of(method, seed)}/submission.tar"
+        for method, seed, until in runs()
+        if until == "segmentation"
+    ]
 
 
 def all_scores(wildcards):

@@ -1,4 +1,4 @@
-"""From a folder (or the generator of the demo) to the dataset that all stages read."""
+"""From VOC or a folder (or the generator of the demo) to the dataset that all stages read."""
 
 
 # A checkpoint not because the DAG would depend on its result (it is known in full beforehand),
@@ -14,6 +14,7 @@ checkpoint prepare_dataset:
         classes=f"{DATA}/classes.txt",
         splits=ALL_SPLITS,
         image_digests=f"{DATA}/image_digests.csv",
+        test_digests=f"{DATA}/test_digests.csv",
         mask_digests=f"{DATA}/mask_digests.csv",
     log:
         f"{RESULTS}/logs/prepare_dataset.log",

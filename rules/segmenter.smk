@@ -41,8 +41,8 @@ rule segment:
     input:
         weights=f"{RUN}/segmenter/weights.pt",
         classes=f"{DATA}/classes.txt",
-        images=f"{DATA}/image_digests.csv",
-        splits=ALL_SPLITS,
+        images=segmented_images,
+        splits=segmented_splits,
     output:
         **segment_probs(),
         masks=directory(f"{RUN}/segmentation/{{part}}-{{shard}}"),
@@ -81,7 +81,7 @@ if EXPERIMENT.segment.crf:
         input:
             probs=f"{RUN}/segmentation/{{part}}-{{shard}}.npz",
             classes=f"{DATA}/classes.txt",
-            images=f"{DATA}/image_digests.csv",
+            images=segmented_images,
         output:
             directory(f"{RUN}/segmentation_crf/{{part}}-{{shard}}"),
         log:

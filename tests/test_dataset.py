@@ -48,7 +48,7 @@ def test_parts_cover_training_and_scored_images_once(tiny_dataset):
 
 
 def test_unknown_part(tiny_dataset):
-    with pytest.raises(ValueError, match="part is 'all'; expected 'scored' or 'extra'"):
+    with pytest.raises(ValueError, match="part is 'all'; expected 'scored', 'extra' or 'test'"):
         part_ids(open_dataset(tiny_dataset), "all", ["val"])
 
 

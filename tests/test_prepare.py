@@ -25,6 +25,7 @@ DECLARED = [
     "mask_digests.csv",
     "masks",
     "splits",
+    "test_digests.csv",
 ]
 SCORED = ["train", "val"]
 
@@ -271,7 +272,7 @@ SPOILS = {
     ),
     "held out and trained on": (
         lambda root: replace_text(root / "splits/val.txt", "val_1", "train_5"),
-        r"1 image in both train_aug.txt and val.txt of \S*/splits: train_5",
+        r"1 image in both train_aug and val of \S*/tiny: train_5",
     ),
     "listed without label": (
         lambda root: replace_text(root / "labels.csv", "val_1", "val_2"),
@@ -291,7 +292,7 @@ SPOILS = {
     ),
     "class never trained": (
         lambda root: (root / "splits/train_aug.txt").write_text("train_2\ntrain_4\n"),
-        r"no image of \S*/train_aug.txt has the label square",
+        r"no image in train_aug of \S*/tiny has the label square",
     ),
     "scored without mask": (
         lambda root: (root / "masks" / "train_1.png").unlink(),

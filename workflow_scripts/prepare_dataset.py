@@ -1,4 +1,4 @@
-"""Makes a prepared dataset of a folder in the dataset layout, or draws the demo dataset."""
+"""Makes a prepared dataset of PASCAL VOC or of a folder, or draws the demo dataset."""
 
 import argparse
 import os
@@ -10,28 +10,34 @@ from wsss_core.demo.generate import draw_dataset
 from wsss_core.errors import run_command
 from wsss_core.folder import read_folder
 from wsss_core.prepare import prepare_dataset
-from wsss_core.source import check_all_scored
+from wsss_core.source import Source, check_all_scored, choose_classes
+from wsss_core.voc.source import read_voc
 
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", choices=["folder", "demo"], required=True)
-    parser.add_argument("--root", type=Path, help="the folder (for --source folder)")
+    parser.add_argument("--source", choices=["voc", "folder", "demo"], required=True)
+    parser.add_argument("--root", type=Path, help="the folder, or unpacked VOC 2012 (trainval)")
+    parser.add_argument("--test", type=Path, help="unpacked VOC 2012 (test)")
+    parser.add_argument("--sbd", type=Path, help="unpacked SBD, to take its masks too")
+    parser.add_argument("--id-lists", type=Path, help="<split>.txt in place of VOC's own")
+    parser.add_argument("--classes", nargs="+", help="those to keep, without images of others")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="+", default=["train", "val"], metavar="SPLIT")
     parser.add_argument("--all-scored", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
     arguments = parser.parse_args()
-    if arguments.source == "folder" and arguments.root is None:
-        parser.error("--source folder needs --root")
+    if arguments.source != "demo" and arguments.root is None:
+        parser.error(f"--source {arguments.source} needs --root")
     return arguments
 
 
-def prepare_root(root: Path, args: argparse.Namespace, *, link: bool) -> None:
-    """Prepares what is in a folder."""
-    source = read_folder(root, scored_splits=args.scored_splits)
+def prepare(source: Source, args: argparse.Namespace, *, link: bool) -> None:
+    """Prepares what a source lists, as the command line asks for."""
+    if args.classes:
+        source = choose_classes(source, args.classes)
     if args.all_scored:
         check_all_scored(source, scored_splits=args.scored_splits)
     prepare_dataset(source, args.output, workers=args.threads, link=link)
@@ -40,13 +46,18 @@ def prepare_root(root: Path, args: argparse.Namespace, *, link: bool) -> None:
 def main() -> None:
     """Prepares the dataset."""
     args = parse_arguments()
+    scored = args.scored_splits
     if args.source == "folder":
-        prepare_root(args.root, args, link=True)
-        return
-    config = DatasetConfig.model_validate_json(args.config).demo if args.config else DemoConfig()
-    with staging_dir(args.output.with_name(f"{args.output.name}_drawn")) as drawn:
-        draw_dataset(drawn, config, workers=args.threads)
-        prepare_root(drawn, args, link=False)
+        prepare(read_folder(args.root, scored_splits=scored), args, link=True)
+    elif args.source == "voc":
+        others = {"test": args.test, "sbd": args.sbd, "id_lists": args.id_lists}
+        prepare(read_voc(args.root, scored_splits=scored, **others), args, link=True)
+    else:
+        section = DatasetConfig.model_validate_json(args.config) if args.config else None
+        config = section.demo if section else DemoConfig()
+        with staging_dir(args.output.with_name(f"{args.output.name}_drawn")) as drawn:
+            draw_dataset(drawn, config, workers=args.threads)
+            prepare(read_folder(drawn, scored_splits=scored), args, link=False)
 
 
 if __name__ == "__main__":

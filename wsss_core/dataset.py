@@ -23,6 +23,7 @@ from wsss_core.images import read_image, read_mask
 
 IGNORE_INDEX = 255
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
+TEST_SPLIT = "test"  # images that are only segmented, where they are not scored
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Dataset:
     Attributes:
         root: Its directory.
         class_names: The K foreground classes; class index k is class_names[k - 1].
-        labels: uint8 [K] multi-hot image-level label by image id.
+        labels: uint8 [K] multi-hot image-level label by image id; images that are only segmented
+            have none.
     """
 
     root: Path
@@ -83,11 +85,12 @@ def open_dataset(root: Path) -> Dataset:
 
 
 def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[str]:
-    """Lists the images of a part: what is scored, or the rest of what is trained on.
+    """Lists the images of a part: what is scored, the rest of what is trained on, or of the test.
 
     Args:
         dataset: Where the splits are.
-        part: "scored", the union of the scored splits, or "extra", the other training images.
+        part: "scored", the union of the scored splits, "extra", the other training images, or
+            "test", the images of the test split that are neither.
         scored_splits: Splits that are scored by their masks.
 
     Returns:
@@ -98,7 +101,9 @@ def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[
         return sorted(scored)
     if part == "extra":
         return sorted(set(dataset.split(TRAIN_SPLIT)) - scored)
-    raise ValueError(f"part is {part!r}; expected 'scored' or 'extra'")
+    if part == "test":
+        return sorted(set(dataset.split(TEST_SPLIT)) - set(dataset.split(TRAIN_SPLIT)) - scored)
+    raise ValueError(f"part is {part!r}; expected 'scored', 'extra' or 'test'")
 
 
 def shard_ids(image_ids: Sequence[str], shard: int, num_shards: int) -> list[str]:

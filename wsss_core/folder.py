@@ -11,10 +11,10 @@ from wsss_core.errors import UserError, name_some
 from wsss_core.id_lists import read_splits, read_text, repeated_names
 from wsss_core.source import (
     Source,
-    check_classes_trained,
     check_found,
     check_held_out,
     find_images,
+    labelled_ids,
 )
 
 
@@ -34,15 +34,14 @@ def read_folder(root: Path, *, scored_splits: Sequence[str]) -> Source:
     labels = read_labels(root / "labels.csv", class_names=class_names)
     splits = read_splits(root / "splits", required=[TRAIN_SPLIT, *scored_splits])
     check_held_out(root, splits)
-    for split, image_ids in splits.items():
-        where = f"in {root}/splits/{split}.txt"
-        check_found(image_ids, labels, what=where, expected=f"a row in {root}/labels.csv")
+    labelled = labelled_ids(splits, scored_splits=scored_splits)
     listed = sorted({image_id for image_ids in splits.values() for image_id in image_ids})
     images = find_images(root / "images", image_ids=listed)
     for split, image_ids in splits.items():
         where = f"in {root}/splits/{split}.txt"
         check_found(image_ids, images, what=where, expected=f"a JPEG or PNG in {root}/images")
-    check_classes_trained(root, class_names, [labels[i] for i in splits[TRAIN_SPLIT]])
+        needed = set(image_ids).intersection(labelled)
+        check_found(sorted(needed), labels, what=where, expected=f"a row in {root}/labels.csv")
     candidates = {image_id: root / "masks" / f"{image_id}.png" for image_id in listed}
     masks = {image_id: path for image_id, path in candidates.items() if path.is_file()}
     for split in scored_splits:
@@ -51,7 +50,8 @@ def read_folder(root: Path, *, scored_splits: Sequence[str]) -> Source:
     return Source(
         root=root,
         class_names=class_names,
-        labels={image_id: labels[image_id] for image_id in listed},
+        mask_classes=class_names,
+        labels={image_id: labels[image_id] for image_id in labelled},
         splits=splits,
         images=images,
         masks=masks,

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from wsss_core.dataset import IGNORE_INDEX
 from wsss_core.images import MASK_MODES, upright_rgb, write_mask
+from wsss_core.voc.sbd import read_sbd_mask
 
 EXIF_ORIENTATION = 0x0112
 EXPECTED = {
     "image file": "whole JPEG or PNG files",
     "mask file": "whole PNG files with one class index per pixel",
+    "SBD mask": "MAT files with a uint8 matrix GTcls.Segmentation",
     "mask size": "masks of the size of their images",
     "mask index": "0 to the number of classes, or 255 for ignored pixels",
 }
@@ -52,13 +55,13 @@ class BadFileError(Exception):
     """A source file that cannot be used: its kind of problem (a key of EXPECTED), and details."""
 
 
-def prepare_item(item: Item, *, output: Path, num_classes: int, link: bool) -> Prepared:
+def prepare_item(item: Item, *, output: Path, new_index: NDArray[np.uint8], link: bool) -> Prepared:
     """Decodes, checks and places one image and its mask.
 
     Args:
         item: The files.
         output: Directory with images/ and masks/.
-        num_classes: K; mask indices are 0 to K, or 255.
+        new_index: uint8 [C], what each index in the mask becomes, background first.
         link: Link unchanged files instead of moving them.
     """
     try:
@@ -66,9 +69,7 @@ def prepare_item(item: Item, *, output: Path, num_classes: int, link: bool) -> P
         image_digest = place_image(item, image, output / "images", link=link)
         if item.mask is None:
             return Prepared(item.image_id, image_digest)
-        mask_digest = place_mask(
-            item.mask, image, output / "masks", num_classes=num_classes, link=link
-        )
+        mask_digest = place_mask(item.mask, image, output / "masks", new_index=new_index, link=link)
         return Prepared(item.image_id, image_digest, mask_digest)
     except BadFileError as error:
         kind, details = error.args
@@ -98,7 +99,7 @@ def place_image(item: Item, image: Image.Image, directory: Path, *, link: bool) 
 
 
 def place_mask(
-    path: Path, image: Image.Image, directory: Path, *, num_classes: int, link: bool
+    path: Path, image: Image.Image, directory: Path, *, new_index: NDArray[np.uint8], link: bool
 ) -> str:
     """Places a mask so that it fits its upright image.
 
@@ -106,33 +107,49 @@ def place_mask(
     not yet rotated image is turned along with it.
 
     Args:
-        path: The mask.
+        path: The mask, a PNG, or a MAT file of SBD.
         image: Its image, decoded, not yet rotated.
         directory: Where to put <id>.png.
-        num_classes: K; indices are 0 to K, or 255.
+        new_index: uint8 [C], what each index in the mask becomes, background first; 255 stays.
         link: Link it if it needs no change; otherwise move it.
 
     Returns:
         sha256 of the placed file, in hex.
     """
-    mask = _decode(path, kind="mask file")
-    if mask.mode not in MASK_MODES or mask.format != "PNG":
-        raise BadFileError("mask file", f"{path} is {mask.format} of mode {mask.mode}")
+    mask = _decode_mask(path)
     upright_size = ImageOps.exif_transpose(image).size
     if mask.size not in (upright_size, image.size):
         of_mask, of_image = ("x".join(map(str, size)) for size in (mask.size, upright_size))
         raise BadFileError("mask size", f"{path} is {of_mask} for an image of {of_image}")
     indices = np.array(mask).astype(np.uint8)
-    outside = indices[(indices > num_classes) & (indices != IGNORE_INDEX)]
+    outside = indices[(indices >= len(new_index)) & (indices != IGNORE_INDEX)]
     if outside.size:
-        raise BadFileError("mask index", f"{path} has {outside.max()} of {num_classes} classes")
-    placed = directory / path.name
-    if mask.size == upright_size:
+        raise BadFileError(
+            "mask index", f"{path} has {outside.max()} of {len(new_index) - 1} classes"
+        )
+    placed = directory / f"{path.stem}.png"
+    keeps_indices = np.array_equal(new_index, np.arange(len(new_index)))
+    if mask.size == upright_size and keeps_indices and mask.format == "PNG":
         return _place_file(path, placed, link=link)
-    turned = Image.fromarray(indices)
-    turned.getexif()[EXIF_ORIENTATION] = image.getexif()[EXIF_ORIENTATION]
-    write_mask(placed, np.array(ImageOps.exif_transpose(turned)))
+    table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
+    table[: len(new_index)] = new_index
+    changed = Image.fromarray(table[indices])
+    if mask.size != upright_size:
+        changed.getexif()[EXIF_ORIENTATION] = image.getexif()[EXIF_ORIENTATION]
+    write_mask(placed, np.array(ImageOps.exif_transpose(changed)))
     return _sha256(placed)
+
+
+def _decode_mask(path: Path) -> Image.Image:
+    if path.suffix == ".mat":
+        try:
+            return Image.fromarray(read_sbd_mask(path))
+        except ValueError as error:
+            raise BadFileError("SBD mask", f"{path} {error}") from None
+    mask = _decode(path, kind="mask file")
+    if mask.mode not in MASK_MODES or mask.format != "PNG":
+        raise BadFileError("mask file", f"{path} is {mask.format} of mode {mask.mode}")
+    return mask
 
 
 def _decode(path: Path, *, kind: str) -> Image.Image:

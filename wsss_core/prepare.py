@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsss_core.atomic import move_into_place, staging_dir
+from wsss_core.dataset import IGNORE_INDEX
 from wsss_core.errors import UserError, name_some
 from wsss_core.placing import EXPECTED, Item, Prepared, prepare_item
 from wsss_core.process_map import process_map
 from wsss_core.progress import progress
-from wsss_core.source import Source
+from wsss_core.source import Source, check_classes_trained
 
 
 def prepare_dataset(source: Source, output: Path, *, workers: int = 1, link: bool = True) -> None:
@@ -22,12 +26,14 @@ def prepare_dataset(source: Source, output: Path, *, workers: int = 1, link: boo
     Args:
         source: Its tables and files.
         output: Directory to fill with images/, masks/, splits/, labels.csv, classes.txt,
-            image_digests.csv and mask_digests.csv. Nothing is written if anything is wrong.
+            image_digests.csv, test_digests.csv and mask_digests.csv. Nothing is written if
+            anything is wrong.
         workers: Processes that decode images.
         link: Link to the files of the source that need no change; otherwise they are moved.
     """
     if output.resolve() == source.root.resolve():
         raise UserError(f"the output {output} is the source itself; expected another directory")
+    check_classes_trained(source)
     with staging_dir(output) as staging:
         prepared = prepare_files(source, staging, workers=workers, link=link)
         write_tables(source, prepared, staging)
@@ -55,7 +61,7 @@ def prepare_files(source: Source, output: Path, *, workers: int, link: bool) -> 
     ]
     (output / "images").mkdir()
     (output / "masks").mkdir()
-    prepare = partial(prepare_item, output=output, num_classes=len(source.class_names), link=link)
+    prepare = partial(prepare_item, output=output, new_index=mask_indices(source), link=link)
     # Starting processes takes longer than a handful of images.
     outcomes = (
         process_map(prepare, items, processes=workers) if workers > 1 else map(prepare, items)
@@ -63,6 +69,21 @@ def prepare_files(source: Source, output: Path, *, workers: int, link: bool) -> 
     prepared = list(progress(outcomes, total=len(items), desc="checking images"))
     raise_problems([outcome.problem for outcome in prepared if outcome.problem])
     return prepared
+
+
+def mask_indices(source: Source) -> NDArray[np.uint8]:
+    """Says what becomes of each index in the source's masks.
+
+    Args:
+        source: Its classes, and those of its masks.
+
+    Returns:
+        uint8 [C], background first: the new index, or ignored where the class was not chosen. An
+        image that shows such a class is not there, unless its mask and its label disagree.
+    """
+    indices = {name: index for index, name in enumerate(source.class_names, start=1)}
+    kept = [indices.get(name, IGNORE_INDEX) for name in source.mask_classes]
+    return np.array([0, *kept], dtype=np.uint8)
 
 
 def raise_problems(problems: Sequence[tuple[str, str]]) -> None:
@@ -88,8 +109,15 @@ def write_tables(source: Source, prepared: Sequence[Prepared], output: Path) -> 
         _write_lines(output / "splits" / f"{split}.txt", image_ids)
     labels = ([image_id, *label] for image_id, label in sorted(source.labels.items()))
     _write_csv(output / "labels.csv", ["image", *source.class_names], labels)
-    images = ([p.image_id, p.image_digest] for p in prepared)
-    _write_csv(output / "image_digests.csv", ["image", "sha256"], images)
+    # Images that are only segmented have a file of their own: as they come and go, nothing that was
+    # learnt from the others is affected.
+    for name, labelled in (("image_digests.csv", True), ("test_digests.csv", False)):
+        images = (
+            [p.image_id, p.image_digest]
+            for p in prepared
+            if (p.image_id in source.labels) == labelled
+        )
+        _write_csv(output / name, ["image", "sha256"], images)
     masks = ([p.image_id, p.mask_digest] for p in prepared if p.mask_digest)
     _write_csv(output / "mask_digests.csv", ["image", "sha256"], masks)
 

@@ -5,15 +5,15 @@ Every mistake is a UserError of one line; several of a kind are told as one, wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsss_core.dataset import TRAIN_SPLIT
+from wsss_core.dataset import TEST_SPLIT, TRAIN_SPLIT
 from wsss_core.errors import UserError, name_some
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-HELD_OUT_SPLITS = ("val", "test")  # `train`, in contrast, is usually a part of train_aug
+HELD_OUT_SPLITS = ("val", TEST_SPLIT)  # `train`, in contrast, is usually a part of train_aug
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Source:
     Attributes:
         root: Where it comes from, for messages.
         class_names: The foreground classes.
-        labels: One 0 or 1 per class, in their order, by id, of the images in a split.
+        mask_classes: The classes by whose order masks are indexed; more than class_names where
+            only some were chosen.
+        labels: One 0 or 1 per class, in their order, by id, of the images that need one.
         splits: Image ids by split.
         images: Image file by id, of the images in a split.
         masks: Mask file by id, of those that have one.
@@ -31,10 +33,65 @@ class Source:
 
     root: Path
     class_names: tuple[str, ...]
+    mask_classes: tuple[str, ...]
     labels: dict[str, tuple[int, ...]]
     splits: dict[str, list[str]]
     images: dict[str, Path]
     masks: dict[str, Path]
+
+
+def labelled_ids(splits: Mapping[str, Sequence[str]], *, scored_splits: Sequence[str]) -> list[str]:
+    """Lists the images that need a label: all but those of a test split that is not scored.
+
+    Args:
+        splits: Image ids by split.
+        scored_splits: Splits that are scored by their masks.
+
+    Returns:
+        Image ids, sorted.
+    """
+    unscored = {TEST_SPLIT} - set(scored_splits)
+    return sorted({i for split, ids in splits.items() if split not in unscored for i in ids})
+
+
+def choose_classes(source: Source, class_names: Sequence[str]) -> Source:
+    """Leaves out all other classes, and the images with them.
+
+    Images without a label of their own, those of the test split, stay.
+
+    Args:
+        source: What to choose from.
+        class_names: The classes to keep, in the order that they will have.
+    """
+    if unknown := [name for name in class_names if name not in source.class_names]:
+        raise UserError(
+            f"dataset.classes has {name_some(unknown)}; expected some of "
+            f"{name_some(source.class_names, limit=20)}"
+        )
+    order = [source.class_names.index(name) for name in class_names]
+    labels = {
+        image_id: tuple(label[k] for k in order)
+        for image_id, label in source.labels.items()
+        if sum(label) == sum(label[k] for k in order)
+    }
+    dropped = source.labels.keys() - labels.keys()
+    splits = {
+        split: [image_id for image_id in image_ids if image_id not in dropped]
+        for split, image_ids in source.splits.items()
+    }
+    if empty := [split for split, image_ids in splits.items() if not image_ids]:
+        raise UserError(
+            f"no image in {empty[0]} of {source.root} is without other classes than "
+            f"{name_some(class_names)}; expected at least one"
+        )
+    return replace(
+        source,
+        class_names=tuple(class_names),
+        labels=labels,
+        splits=splits,
+        images={i: path for i, path in source.images.items() if i not in dropped},
+        masks={i: path for i, path in source.masks.items() if i not in dropped},
+    )
 
 
 def find_images(directory: Path, *, image_ids: Iterable[str]) -> dict[str, Path]:
@@ -54,14 +111,14 @@ def find_images(directory: Path, *, image_ids: Iterable[str]) -> dict[str, Path]
     return images
 
 
-def check_held_out(root: Path, splits: dict[str, list[str]]) -> None:
+def check_held_out(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
     """Refuses images that are both trained on and held out for scoring."""
     trained = set(splits[TRAIN_SPLIT])
     for split in HELD_OUT_SPLITS:
         if both := [image_id for image_id in splits.get(split, []) if image_id in trained]:
             raise UserError(
-                f"{_count(both, 'image')} in both {TRAIN_SPLIT}.txt and {split}.txt of "
-                f"{root}/splits: {name_some(both)}; expected no image in both"
+                f"{_count(both, 'image')} in both {TRAIN_SPLIT} and {split} of {root}: "
+                f"{name_some(both)}; expected no image in both"
             )
 
 
@@ -94,15 +151,14 @@ def check_found(
         raise UserError(f"{_count(missing, 'image')} {what} without {expected}: {names}")
 
 
-def check_classes_trained(
-    root: Path, class_names: Sequence[str], labels: Sequence[tuple[int, ...]]
-) -> None:
+def check_classes_trained(source: Source) -> None:
     """Refuses classes that no training image shows: nothing could be learnt about them."""
+    labels = [source.labels[image_id] for image_id in source.splits[TRAIN_SPLIT]]
     seen = [any(values) for values in zip(*labels, strict=True)]
-    if missing := [name for name, found in zip(class_names, seen, strict=True) if not found]:
+    if missing := [n for n, found in zip(source.class_names, seen, strict=True) if not found]:
         raise UserError(
-            f"no image of {root}/splits/{TRAIN_SPLIT}.txt has the label {name_some(missing)} "
-            f"in {root}/labels.csv; expected at least one for each class of classes.txt"
+            f"no image in {TRAIN_SPLIT} of {source.root} has the label {name_some(missing)}; "
+            "expected at least one for each class"
         )
 
 

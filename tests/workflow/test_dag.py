@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
+from tests.voc_devkit import annotation, write_tiny_voc
 from tests.workflow.running import PROJECT, job_counts, snakemake
 
 
@@ -153,7 +155,7 @@ def test_no_crf_after_segmentation(tmp_path):
 def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options):
     settings = ("--printshellcmds", "--config", f"shards={{extra: {extra}}}")
     run = dry_run("results/voc12/data/labels.csv", *settings, directory=tmp_path)
-    assert f"--root data/voc12{options} --output" in run.stdout
+    assert f"--source voc --root data/VOCdevkit{options} --output" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -193,6 +195,19 @@ def test_every_rule_tells_all_about_itself():
             ["wrong.yaml: clasifier: unknown key 'clasifier'; did you mean classifier?"],
         ),
         (
+            "dataset: {voc: {devkit: null}}",
+            [
+                "wrong.yaml: dataset: source is 'voc', so voc.devkit must name an unpacked VOC2012",
+            ],
+        ),
+        (
+            "dataset: {voc: {masks: sbd}}",
+            [
+                "wrong.yaml: dataset.voc: masks is 'sbd', so sbd must name unpacked SBD "
+                "(benchmark_RELEASE)",
+            ],
+        ),
+        (
             "segment: {scales: [-1]}\ncanny: {high: none}",
             [
                 "wrong.yaml: canny.high: got 'none'; expected a valid number, unable to parse "
@@ -221,22 +236,25 @@ def test_wrong_config_is_told_in_one_line_each(tmp_path, text, lines):
 
 
 def test_option_of_the_command_line_overrides_one_key(tmp_path):
-    run = dry_run("--printshellcmds", "--config", "dataset={root: my photos}", directory=tmp_path)
+    option = "dataset={source: folder, root: my photos}"
+    run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
     assert "--source folder --root 'my photos' --output results/voc12/data" in run.stdout
 
 
 def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
     run = snakemake("--cores", "1", directory=tmp_path)
     assert run.returncode == 1
-    expected = "error: data/voc12 is not a directory; expected a folder in the dataset layout"
-    assert expected in (run.stdout + run.stderr).splitlines()
+    expected = (
+        "error: data/VOCdevkit has no unpacked VOC 2012 (trainval); expected a directory with"
+    )
+    assert expected in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
     assert [path for path in tmp_path.rglob("results/voc12/data/**/*") if path.is_file()] == []
 
 
 def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
     """Tables are inputs; pictures, far too many for that, are told by a digest."""
-    root = f"dataset={{name: mine, root: '{tiny_dataset}'}}"
+    root = f"dataset={{name: mine, source: folder, root: '{tiny_dataset}'}}"
     target = "results/mine/data/labels.csv"
 
     def jobs():
@@ -255,3 +273,50 @@ def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
     mask = next((tiny_dataset / "masks").iterdir())
     mask.write_bytes(mask.read_bytes() + b"0")
     assert jobs() == {"prepare_dataset": 1}
+
+
+def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
+    """They are another part, which only stages after all training see."""
+    without = job_counts(dry_run(directory=tmp_path))
+    test = ("--config", "dataset={voc: {test: data/test}}", "shards={test: 3}")
+    run = dry_run("--printshellcmds", *test, directory=tmp_path)
+    counts = job_counts(run)
+    more = {rule: n - without.get(rule, 0) for rule, n in counts.items() if n != without.get(rule)}
+    assert more == {"segment": 2 * 3, "segment_crf": 2 * 3, "submission": 2}
+    assert "--source voc --root data/VOCdevkit --test data/test --output" in run.stdout
+    assert len(re.findall(r"segment .* --part test --shard 2 --num-shards 3", run.stdout)) == 2
+    masks = " ".join(f"results/voc12/sb/seed0/segmentation_crf/test-{i}" for i in range(3))
+    assert f"submission --dataset results/voc12/data --masks {masks} --threads" in run.stdout
+
+
+def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
+    option = "dataset={classes: [cat, dog], voc: {test: data/test}}"
+    run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
+    assert "submission" not in job_counts(run)
+    assert "--test data/test --classes cat dog --output" in run.stdout
+
+
+def test_a_split_test_of_a_folder_can_be_segmented(tmp_path, tiny_dataset):
+    (tiny_dataset / "splits/test.txt").write_text("new_0\n")
+    shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new_0.jpg")
+    root = f"dataset={{name: mine, source: folder, root: '{tiny_dataset}'}}"
+    target = "results/mine/seam/seed0/segmentation_crf/test-0"
+    counts = job_counts(dry_run(target, "--config", root, directory=tmp_path))
+    assert counts["segment"] == counts["segment_crf"] == 1
+    assert counts["infer_cam"] == 4 + 16
+    data = "results/mine/data/test_digests.csv"
+    made = snakemake(data, "--cores", "1", "--config", root, directory=tmp_path)
+    assert job_counts(made) == {"prepare_dataset": 1}
+    assert (tmp_path / "results/mine/data/splits/test.txt").read_text() == "new_0\n"
+
+
+def test_change_of_voc_is_seen(tmp_path):
+    write_tiny_voc(tmp_path)
+    voc = "voc: {devkit: trainval, masks: sbd, sbd: sbd}"
+    options = ("results/voc12/data/labels.csv", "--config", f"dataset={{{voc}}}")
+    made = snakemake(*options, "--cores", "1", directory=tmp_path)
+    assert job_counts(made) == {"prepare_dataset": 1}
+    assert job_counts(dry_run(*options, directory=tmp_path)) == {}
+    path = tmp_path / "trainval/VOCdevkit/VOC2012/Annotations/2008_000001.xml"
+    path.write_text(annotation("2008_000001", ["dog", "cat"]))
+    assert job_counts(dry_run(*options, directory=tmp_path)) == {"prepare_dataset": 1}

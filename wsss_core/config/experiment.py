@@ -51,10 +51,12 @@ class ShardsConfig(Strict):
     Attributes:
         scored: The images of the scored splits.
         extra: The other images of train_aug; 0 says that there are none.
+        test: The images of the split test, where there is one.
     """
 
     scored: int = Field(4, ge=1)
     extra: int = Field(16, ge=0)
+    test: int = Field(2, ge=1)
 
 
 class RunConfig(Strict):

@@ -1,0 +1,30 @@
+"""Masks of VOC's test images, whose true ones only its evaluation server has."""
+
+if HAS_TEST:
+
+    rule submission:
+        input:
+            masks=shards_of(f"{RUN}/{final_stage()}/{{part}}-{{shard}}", "test"),
+            classes=f"{DATA}/classes.txt",
+            images=f"{DATA}/test_digests.csv",
+            splits=split_files("test"),
+        output:
+            f"{RUN}/submission.tar",
+        log:
+            f"{RUN}/logs/submission.log",
+        benchmark:
+            f"{RUN}/benchmarks/submission.tsv"
+        conda:
+            "../envs/wsss.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            dataset=data_dir,
+            code=stage_code("submission"),
+        message:
+            "Packing the test masks of {wildcards.method}, seed {wildcards.seed}"
+        shell:
+            "python -m workflow_scripts.submission --dataset {params.dataset}"
+            " --masks {input.masks} --threads {threads} --output {output} 2>&1 | tee -i {log}"

@@ -1,0 +1,26 @@
+"""Packs the masks of the test split as PASCAL VOC's evaluation server takes them."""
+
+import argparse
+from pathlib import Path
+
+from wsss_core.dataset import open_dataset
+from wsss_core.errors import run_command
+from wsss_core.voc.submission import write_submission
+
+
+def main() -> None:
+    """Writes the archive."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument(
+        "--masks", type=Path, nargs="+", required=True, help="directories of <image>.png"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="number of processes")
+    parser.add_argument("--output", type=Path, required=True, help="tar file to write")
+    args = parser.parse_args()
+    dataset = open_dataset(args.dataset)
+    write_submission(dataset, args.masks, args.output, processes=args.threads)
+
+
+if __name__ == "__main__":
+    run_command(main)

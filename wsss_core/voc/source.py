@@ -1,0 +1,128 @@
+"""PASCAL VOC 2012 as a source of a dataset, from its unpacked archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from wsss_core.dataset import TRAIN_SPLIT
+from wsss_core.errors import UserError
+from wsss_core.id_lists import read_splits
+from wsss_core.source import Source, check_found, check_held_out, find_images, labelled_ids
+from wsss_core.voc.annotations import read_annotations
+from wsss_core.voc.devkit import (
+    ANNOTATIONS,
+    IMAGES,
+    MASKS,
+    SBD_MASKS,
+    find_sbd,
+    find_test,
+    find_trainval,
+)
+from wsss_core.voc.lists import class_names, official_splits
+
+
+def read_voc(
+    devkit: Path,
+    *,
+    scored_splits: Sequence[str],
+    test: Path | None = None,
+    sbd: Path | None = None,
+    id_lists: Path | None = None,
+) -> Source:
+    """Reads the lists and annotations of VOC 2012 and finds its files; no image is opened.
+
+    Args:
+        devkit: The unpacked trainval archive: VOC2012, or a directory above it.
+        scored_splits: Splits whose images need a mask.
+        test: The unpacked archive of the test images.
+        sbd: Unpacked SBD, whose masks are taken for images that have none in VOC.
+        id_lists: Directory of <split>.txt in place of the official lists.
+
+    Raises:
+        UserError: Anything is missing or contradicts something else.
+    """
+    devkit = find_trainval(devkit)
+    test = find_test(test) if test else None
+    sbd = find_sbd(sbd) if sbd else None
+    if id_lists:
+        splits = read_splits(id_lists, required=[TRAIN_SPLIT, *scored_splits])
+    else:
+        splits = official_splits(devkit, test=test, sbd=sbd)
+    if unknown := [split for split in scored_splits if split not in splits]:
+        raise UserError(f"evaluation.splits has {unknown[0]}; expected some of {', '.join(splits)}")
+    check_held_out(id_lists or devkit, splits)
+    labelled = labelled_ids(splits, scored_splits=scored_splits)
+    check_found(
+        labelled,
+        _ids(devkit / ANNOTATIONS, "*.xml"),
+        what=f"listed for {devkit}",
+        expected=f"an annotation {devkit / ANNOTATIONS}/<id>.xml",
+    )
+    images = find_listed_images(splits, devkit=devkit, test=test)
+    masks = find_masks(labelled, devkit=devkit, sbd=sbd)
+    for split in scored_splits:
+        places = f"{devkit / MASKS}" + (f" or {sbd / SBD_MASKS}" if sbd else "")
+        check_found(
+            splits[split],
+            masks,
+            what=f"of the scored split {split}",
+            expected=f"a mask in {places}",
+        )
+    names = class_names()
+    return Source(
+        root=devkit,
+        class_names=names,
+        mask_classes=names,
+        labels=read_annotations(devkit / ANNOTATIONS, labelled, class_names=names),
+        splits=splits,
+        images=images,
+        masks=masks,
+    )
+
+
+def find_listed_images(
+    splits: Mapping[str, Sequence[str]], *, devkit: Path, test: Path | None
+) -> dict[str, Path]:
+    """Finds the photographs of all splits, of the test split perhaps in another devkit.
+
+    Args:
+        splits: Image ids by split.
+        devkit: VOC2012 of trainval.
+        test: VOC2012 of the test images.
+
+    Returns:
+        Image file by id.
+    """
+    directories = [place / IMAGES for place in (devkit, test) if place]
+    listed = {image_id for image_ids in splits.values() for image_id in image_ids}
+    images: dict[str, Path] = {}
+    for directory in directories:
+        images |= find_images(directory, image_ids=listed - images.keys())
+    expected = f"a JPEG in {' or '.join(map(str, directories))}"
+    for split, image_ids in splits.items():
+        check_found(image_ids, images, what=f"of the split {split}", expected=expected)
+    return images
+
+
+def find_masks(image_ids: Iterable[str], *, devkit: Path, sbd: Path | None) -> dict[str, Path]:
+    """Finds masks, VOC's own rather than SBD's, which ignore no pixel at the edges of objects.
+
+    Args:
+        image_ids: Of which images.
+        devkit: VOC2012 of trainval.
+        sbd: SBD's dataset.
+
+    Returns:
+        PNG or MAT file by id, of those that have one.
+    """
+    masks = {image_id: devkit / MASKS / f"{image_id}.png" for image_id in image_ids}
+    if sbd:
+        for image_id, path in masks.items():
+            if not path.is_file():
+                masks[image_id] = sbd / SBD_MASKS / f"{image_id}.mat"
+    return {image_id: path for image_id, path in masks.items() if path.is_file()}
+
+
+def _ids(directory: Path, pattern: str) -> set[str]:
+    return {path.stem for path in directory.glob(pattern)}
