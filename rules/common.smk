@@ -11,6 +11,7 @@ import yaml
 sys.path.insert(0, workflow.basedir)
 
 from wsss_core.archive_table import read_archives
+from wsss_core.config.dataset import ARCHIVE
 from wsss_core.config.experiment import extra_supervision, load_experiment
 from wsss_core.errors import UserError
 from wsss_core.provenance import code_digest
@@ -183,11 +184,6 @@ def split_files(*splits):
     return [f"{DATA}/splits/{split}.txt" for split in dict.fromkeys(splits)]
 
 
-def voc_devkit():
-    """Unpacked VOC 2012 (trainval), which may not be there yet."""
-    return EXPERIMENT.dataset.voc.devkit
-
-
 def has_test_part():
     """Whether the dataset will have images that are only segmented."""
     dataset = EXPERIMENT.dataset
@@ -213,32 +209,41 @@ SOURCE_PICTURES = {
     "folder": ["images", "masks"],
     "voc": ["Annotations", "JPEGImages", "SegmentationClass", "cls"],
 }
+VOC_PLACES = {"devkit": devkit_places, "test": devkit_places, "sbd": sbd_places}
+VOC_ARCHIVES = {"devkit": "voc_trainval", "test": "voc_test", "sbd": "sbd"}
+
+
+def voc_archives():
+    """The archives that are to be obtained, by the key that asks for each."""
+    voc = EXPERIMENT.dataset.voc
+    return {key: name for key, name in VOC_ARCHIVES.items() if getattr(voc, key) == ARCHIVE}
 
 
 def source_roots():
-    """Directories in which the source's tables and pictures are, or would be."""
+    """Directories of the user in which the source's tables and pictures are, or would be."""
     dataset = EXPERIMENT.dataset
     if dataset.source == "folder":
         return [Path(dataset.root)]
     if dataset.source == "demo":
         return []
-    devkits = [Path(path) for path in (voc_devkit(), dataset.voc.test) if path]
-    places = [place for path in devkits for place in devkit_places(path)]
-    return places + [*sbd_places(Path(dataset.voc.sbd))] if dataset.voc.sbd else places
+    given = dataset.voc.model_dump(exclude={*voc_archives(), "id_lists"}, exclude_none=True)
+    return [place for key, path in given.items() for place in VOC_PLACES[key](Path(path))]
 
 
-def source_tables():
-    """Tables that the dataset is made from, as far as they are there."""
+def source_inputs():
+    """Tables that the dataset is made from, as far as they are there, and notes of archives."""
     dataset = EXPERIMENT.dataset
     patterns = SOURCE_TABLES.get(dataset.source)
     tables = [path for root in source_roots() for name in patterns for path in root.glob(name)]
-    if dataset.source == "voc" and dataset.voc.id_lists:
-        tables += Path(dataset.voc.id_lists).glob("*.txt")
-    return [str(path) for path in sorted(tables) if path.is_file()]
+    notes = []
+    if dataset.source == "voc":
+        notes = [unpacked_note(archive) for archive in voc_archives().values()]
+        tables += Path(dataset.voc.id_lists).glob("*.txt") if dataset.voc.id_lists else []
+    return notes + [str(path) for path in sorted(tables) if path.is_file()]
 
 
 def source_pictures(wildcards):
-    """Digest of names, sizes and times of the source's pictures: far too many to be inputs."""
+    """Digest of names, sizes and times of the user's pictures: far too many to be inputs."""
     roots = source_roots()
     if not roots:
         return None
@@ -253,15 +258,12 @@ def source_pictures(wildcards):
 
 
 def source_options():
+    """Where the source is, or will be once its archives are unpacked, and what is wanted of it."""
     dataset = EXPERIMENT.dataset
-    files = {
-        "folder": {"root": dataset.root},
-        "voc": {
-            "root": voc_devkit(),
-            **dataset.voc.model_dump(include={"test", "sbd", "id_lists"}),
-        },
-        "demo": {},
-    }[dataset.source]
+    files = {"root": dataset.root} if dataset.source == "folder" else {}
+    if dataset.source == "voc":
+        files = dataset.voc.model_dump()
+        files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
     files["classes"] = dataset.classes
     rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
     return ["--source", dataset.source, *options(files, *files), *rest]

@@ -6,7 +6,7 @@
 # were is then not rerun. Stages read the small tables as inputs, never the pictures' directory.
 checkpoint prepare_dataset:
     input:
-        source_tables(),
+        source_inputs(),
     output:
         images=directory(f"{DATA}/images"),
         masks=directory(f"{DATA}/masks"),

@@ -9,6 +9,8 @@ import pytest
 from tests.voc_devkit import annotation, write_tiny_voc
 from tests.workflow.running import PROJECT, job_counts, snakemake
 
+DEVKIT = "data/archives/voc_trainval/VOCdevkit/VOC2012"
+
 
 def dry_run(*arguments, directory):
     return snakemake("--dry-run", *arguments, directory=directory)
@@ -18,6 +20,8 @@ def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
     shards, extra = 4, 16
     every = shards + extra
     assert job_counts(dry_run(directory=tmp_path)) == {
+        "download_archive": 1,
+        "unpack_archive": 1,
         "prepare_dataset": 1,
         "canny": 1,
         "train_classifier": 4,
@@ -155,7 +159,7 @@ def test_no_crf_after_segmentation(tmp_path):
 def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options):
     settings = ("--printshellcmds", "--config", f"shards={{extra: {extra}}}")
     run = dry_run("results/voc12/data/labels.csv", *settings, directory=tmp_path)
-    assert f"--source voc --root data/VOCdevkit{options} --output" in run.stdout
+    assert f"--source voc --devkit {DEVKIT}{options} --output" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -195,16 +199,10 @@ def test_every_rule_tells_all_about_itself():
             ["wrong.yaml: clasifier: unknown key 'clasifier'; did you mean classifier?"],
         ),
         (
-            "dataset: {voc: {devkit: null}}",
+            "dataset: {voc: {devkit: null}, classes: [cat, dog, cat]}",
             [
-                "wrong.yaml: dataset: source is 'voc', so voc.devkit must name an unpacked VOC2012",
-            ],
-        ),
-        (
-            "dataset: {voc: {masks: sbd}}",
-            [
-                "wrong.yaml: dataset.voc: masks is 'sbd', so sbd must name unpacked SBD "
-                "(benchmark_RELEASE)",
+                "wrong.yaml: dataset.classes: has 'cat' more than once; expected each class once",
+                "wrong.yaml: dataset.voc.devkit: got None; expected a valid string",
             ],
         ),
         (
@@ -242,7 +240,8 @@ def test_option_of_the_command_line_overrides_one_key(tmp_path):
 
 
 def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
-    run = snakemake("--cores", "1", directory=tmp_path)
+    devkit = "dataset={voc: {devkit: data/VOCdevkit}}"
+    run = snakemake("--cores", "1", "--config", devkit, directory=tmp_path)
     assert run.returncode == 1
     expected = (
         "error: data/VOCdevkit has no unpacked VOC 2012 (trainval); expected a directory with"
@@ -283,7 +282,7 @@ def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
     counts = job_counts(run)
     more = {rule: n - without.get(rule, 0) for rule, n in counts.items() if n != without.get(rule)}
     assert more == {"segment": 2 * 3, "segment_crf": 2 * 3, "submission": 2}
-    assert "--source voc --root data/VOCdevkit --test data/test --output" in run.stdout
+    assert f"--source voc --devkit {DEVKIT} --test data/test --output" in run.stdout
     assert len(re.findall(r"segment .* --part test --shard 2 --num-shards 3", run.stdout)) == 2
     masks = " ".join(f"results/voc12/sb/seed0/segmentation_crf/test-{i}" for i in range(3))
     assert f"submission --dataset results/voc12/data --masks {masks} --threads" in run.stdout
@@ -312,7 +311,7 @@ def test_a_split_test_of_a_folder_can_be_segmented(tmp_path, tiny_dataset):
 
 def test_change_of_voc_is_seen(tmp_path):
     write_tiny_voc(tmp_path)
-    voc = "voc: {devkit: trainval, masks: sbd, sbd: sbd}"
+    voc = "voc: {devkit: trainval, sbd: sbd}"
     options = ("results/voc12/data/labels.csv", "--config", f"dataset={{{voc}}}")
     made = snakemake(*options, "--cores", "1", directory=tmp_path)
     assert job_counts(made) == {"prepare_dataset": 1}

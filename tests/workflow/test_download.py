@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from tests import archive_server as answers
 from tests.archive_server import serving
 from tests.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
+from tests.voc_devkit import LABELS, TRAIN, VAL, write_lines, write_trainval
 from tests.workflow.running import PROJECT, job_counts, snakemake
 
 PARTS = [
@@ -97,3 +99,30 @@ def test_failure_is_one_line_and_the_next_run_goes_on(project, tmp_path, server)
     done = run(project, tmp_path / "here", "--config", f"archives={{voc_trainval: {mine}}}")
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "here/data/archives/voc_trainval.tar").exists()
+
+
+def test_from_the_archive_to_the_dataset(project, tmp_path):
+    """The user has the tar file; it is unpacked and prepared, and that stays as it is."""
+    here = tmp_path / "here"
+    write_trainval(tmp_path, LABELS, train=TRAIN, val=VAL)
+    with tarfile.open(tmp_path / "mine.tar", "w") as tar:
+        tar.add(tmp_path / "VOCdevkit", "VOCdevkit")
+    for split, ids in (("train_aug", TRAIN), ("train", TRAIN), ("val", VAL)):
+        write_lines(here / "lists" / f"{split}.txt", ids)
+    table = project / "wsss_core/voc/archives.yaml"
+    row = archive_of((tmp_path / "mine.tar").read_bytes())
+    row = row.model_copy(update={"members": dict.fromkeys(row.members)})
+    rows = yaml.safe_load(table.read_text())
+    rows["voc_trainval"] = row.model_dump(mode="json", exclude={"name"})
+    table.write_text(yaml.safe_dump(rows))
+    given = (
+        f"archives={{voc_trainval: '{tmp_path / 'mine.tar'}'}}",
+        "dataset={voc: {id_lists: lists}}",
+    )
+    arguments = ("results/voc12/data/labels.csv", "--cores", "2", "--config", *given)
+    made = snakemake(*arguments, directory=here, project=project)
+    assert job_counts(made) == {"download_archive": 1, "unpack_archive": 1, "prepare_dataset": 1}
+    photograph = here / "results/voc12/data/images" / f"{VAL[0]}.jpg"
+    assert photograph.resolve().is_relative_to(here / "data/archives/voc_trainval" / VOC)
+    again = snakemake(*arguments, "--dry-run", directory=here, project=project)
+    assert job_counts(again) == {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wsss_core.config.base import Strict
+
+ARCHIVE = "archive"
 
 
 class DemoConfig(Strict):
@@ -25,30 +28,23 @@ class DemoConfig(Strict):
     size: Annotated[int, Field(ge=64, le=1024)] = 160
 
 
+VocPath = Annotated[str, Field(min_length=1)]
+
+
 class VocConfig(Strict):
-    """PASCAL VOC 2012, unpacked.
+    """PASCAL VOC 2012 and SBD: what section `archives` obtains ("archive"), or paths.
 
     Attributes:
-        devkit: VOC2012 of the trainval archive, or a directory above it.
-        test: The same of the archive of test images, where there is one.
-        masks: Masks of VOC alone, or also SBD's for images that have none there.
-        sbd: The unpacked archive of SBD, for its masks.
+        devkit: Images for training and validation: an unpacked VOC2012, or a directory above it.
+        test: The same with the test images; None: none.
+        sbd: Unpacked SBD, for masks of images that have none in VOC; None: those have none.
         id_lists: Directory of <split>.txt in place of the official lists.
     """
 
-    devkit: str | None = None
-    test: str | None = None
-    masks: Literal["voc", "sbd"] = "voc"
-    sbd: str | None = None
-    id_lists: str | None = None
-
-    @model_validator(mode="after")
-    def _sbd_is_read_for_its_masks(self) -> VocConfig:
-        if self.sbd and self.masks != "sbd":
-            raise ValueError(f"sbd is given, but masks is {self.masks!r}; expected masks: sbd")
-        if self.masks == "sbd" and not self.sbd:
-            raise ValueError("masks is 'sbd', so sbd must name unpacked SBD (benchmark_RELEASE)")
-        return self
+    devkit: VocPath = ARCHIVE
+    test: VocPath | None = None
+    sbd: VocPath | None = None
+    id_lists: VocPath | None = None
 
 
 class DatasetConfig(Strict):
@@ -72,16 +68,15 @@ class DatasetConfig(Strict):
     demo: DemoConfig = DemoConfig()
 
     @model_validator(mode="after")
-    def _source_is_named(self) -> DatasetConfig:
+    def _folder_has_root(self) -> DatasetConfig:
         if self.source == "folder" and not self.root:
             raise ValueError("source is 'folder', so root must name the directory of the dataset")
-        if self.source == "voc" and not self.voc.devkit:
-            raise ValueError("source is 'voc', so voc.devkit must name an unpacked VOC2012")
         return self
 
-    @model_validator(mode="after")
-    def _classes_are_distinct(self) -> DatasetConfig:
-        classes = self.classes or ()
-        if repeated := [name for name in dict.fromkeys(classes) if classes.count(name) > 1]:
-            raise ValueError(f"classes has {repeated[0]!r} more than once; expected each once")
-        return self
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_distinct(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        repeated = [name for name, count in Counter(classes).items() if count > 1]
+        if repeated:
+            raise ValueError(f"has {repeated[0]!r} more than once; expected each class once")
+        return classes
