@@ -34,4 +34,4 @@ rule all:
         rules.report_table.output,
         rules.loss_curves.output,
         expand(rules.sheet.output, method=methods_run()),
-        submissions(),
+        test_outputs(),

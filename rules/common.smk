@@ -409,15 +409,18 @@ def final_stage():
     return stages_until("segmentation")[-1]
 
 
-def submissions():
-    """Archives for VOC's evaluation server, of each run that has masks of all of its classes."""
-    dataset = EXPERIMENT.dataset
-    if not HAS_TEST or dataset.source != "voc" or dataset.classes:
+def test_outputs():
+    """What each run makes of the test images: an archive for VOC's server, or else masks."""
+    if not HAS_TEST:
         return []
+    dataset = EXPERIMENT.dataset
+    is_for_server = dataset.source == "voc" and not dataset.classes
+    masks = shards_of(f"{final_stage()}/{{part}}-{{shard}}", "test")
     return [
-        f"{run_of(method, seed)}/submission.tar"
+        f"{run_of(method, seed)}/{name}"
         for method, seed, until in runs()
         if until == "segmentation"
+        for name in (["submission.tar"] if is_for_server else masks)
     ]
 
 

@@ -47,6 +47,13 @@ def test_parts_cover_training_and_scored_images_once(tiny_dataset):
     assert extra == ["train_4", "train_5"]
 
 
+def test_the_test_part_is_neither_scored_nor_trained_on(tiny_dataset):
+    (tiny_dataset / "splits" / "test.txt").write_text("val_0\nnew_1\nnew_0\ntrain_5\n")
+    dataset = open_dataset(tiny_dataset)
+    assert part_ids(dataset, "test", ["val", "train"]) == ["new_0", "new_1"]
+    assert part_ids(dataset, "test", ["test"]) == []
+
+
 def test_unknown_part(tiny_dataset):
     with pytest.raises(ValueError, match="part is 'all'; expected 'scored', 'extra' or 'test'"):
         part_ids(open_dataset(tiny_dataset), "all", ["val"])

@@ -15,7 +15,7 @@ from wsss_core.errors import UserError
 from wsss_core.folder import read_folder
 from wsss_core.images import read_image, read_mask, write_mask
 from wsss_core.prepare import prepare_dataset
-from wsss_core.source import check_all_scored
+from wsss_core.source import check_all_scored, choose_classes
 
 DECLARED = [
     "classes.txt",
@@ -174,6 +174,29 @@ def test_mask_of_a_rotated_photo_as_stored_is_turned_along(tiny_dataset, tmp_pat
     write_mask(mask_path, np.rot90(upright).copy())  # the stored photo is 48 wide, 46 high
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     np.testing.assert_array_equal(open_dataset(tmp_path / "data").read_mask("val_0"), upright)
+
+
+def test_mask_of_a_rotated_photo_is_turned_and_its_classes_chosen(tiny_dataset, tmp_path):
+    mask_path = tiny_dataset / "masks" / "val_1.png"
+    upright = read_mask(mask_path)
+    store_turned(tiny_dataset, "val_1", 6)
+    write_mask(mask_path, np.rot90(upright).copy())
+    source = choose_classes(read_folder(tiny_dataset, scored_splits=SCORED), ["square"])
+    prepare_dataset(source, tmp_path / "data")
+    data = open_dataset(tmp_path / "data")
+    assert data.split("val") == ["val_1"]  # val_0 is a disc
+    expected = np.where(upright == 2, 1, upright)
+    np.testing.assert_array_equal(data.read_mask("val_1"), expected)
+
+
+def test_images_of_an_unscored_test_split_need_no_label(tiny_dataset, tmp_path):
+    shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new.jpg")
+    (tiny_dataset / "splits/test.txt").write_text("new\n")
+    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
+    assert "new" not in open_dataset(tmp_path / "data").labels
+    assert table(tmp_path / "data/test_digests.csv")[1][0] == "new"
+    with pytest.raises(UserError, match=r"1 image in \S*/test.txt without a row in .*: new"):
+        prepare_folder(tiny_dataset, tmp_path / "other", scored_splits=["test"])
 
 
 def test_unlabelled_images_are_counted_in_a_warning(tiny_dataset, tmp_path, capsys):
