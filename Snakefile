@@ -21,10 +21,12 @@ include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/submission.smk"
+include: "rules/export.smk"
 
 
 localrules:
     all,
+    exports,
 
 
 rule all:
@@ -35,3 +37,8 @@ rule all:
         rules.loss_curves.output,
         expand(rules.sheet.output, method=methods_run()),
         test_outputs(),
+
+
+rule exports:
+    input:
+        all_exports(),

@@ -102,6 +102,7 @@ wildcard_constraints:
     part="scored|extra|test",
     shard=r"\d+",
     stage="random_walk|segmentation|segmentation_crf",
+    layout="seam|irn",
 
 
 # --- params ---
@@ -429,6 +430,31 @@ def all_scores(wildcards):
         f"{RESULTS}/{method}/seed{seed}/scores/{stage}.csv"
         for method, seed, until in runs()
         for stage in stages_until(until)
+    ]
+
+
+# --- exports ---
+
+
+def segmentation_of_run(wildcards):
+    """The masks a run ends with, if it goes that far."""
+    if (wildcards.method, int(wildcards.seed), "segmentation") not in runs():
+        return {}
+    run = run_of(wildcards.method, wildcards.seed)
+    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "scored", "extra")
+    return {"segmentation": masks}
+
+
+def export_voc_options(wildcards, input):
+    return options(input, "segmentation")
+
+
+def all_exports():
+    """Exports of what each run makes anyway."""
+    return [
+        f"{run_of(method, seed)}/export/{name}"
+        for method, seed, until in runs()
+        for name in ("seam", "irn", *(("seam_crf", "voc") if until != "cam" else ()))
     ]
 
 

@@ -319,3 +319,40 @@ def test_change_of_voc_is_seen(tmp_path):
     path = tmp_path / "trainval/VOCdevkit/VOC2012/Annotations/2008_000001.xml"
     path.write_text(annotation("2008_000001", ["dog", "cat"]))
     assert job_counts(dry_run(*options, directory=tmp_path)) == {"prepare_dataset": 1}
+
+
+def test_exports_are_made_where_they_are_asked_for(tmp_path):
+    """Not by default; those of all runs by one name, and each by its path."""
+    everything = job_counts(dry_run(directory=tmp_path))
+    assert not [rule for rule in everything if rule.startswith("export")]
+    counts = job_counts(dry_run("exports", directory=tmp_path))
+    # Of four methods: cam and seam_extra end with their CAMs, seam and sb go all the way.
+    exports = {"export_cams": 2 * 4, "export_seeds": 2, "export_voc": 2, "exports": 1}
+    assert {rule: n for rule, n in counts.items() if rule.startswith("export")} == exports
+    assert {rule: n for rule, n in counts.items() if rule not in exports}.items() <= (
+        everything.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("voc", {"export_voc", "random_walk", "segment", "segment_crf"}),
+        ("seam", {"export_cams", "infer_cam"}),
+        ("irn", {"export_cams", "infer_cam"}),
+        ("seam_crf", {"export_seeds", "crf_seeds"}),
+    ],
+)
+def test_an_export_needs_what_it_shows(tmp_path, name, rules):
+    run = dry_run(f"results/voc12/seam/seed0/export/{name}", directory=tmp_path)
+    trainings = {"train_classifier", "train_affinity", "train_segmenter"}
+    before = {"download_archive", "unpack_archive", "prepare_dataset", "infer_cam", "crf_seeds"}
+    assert rules <= set(job_counts(run)) <= rules | before | trainings
+
+
+def test_an_export_does_not_lengthen_a_run(tmp_path):
+    """A network is shown by runs that have one."""
+    runs = ("--config", "runs=[{method: seam, seeds: [0], until: random_walk}]")
+    counts = job_counts(dry_run("results/voc12/seam/seed0/export/voc", *runs, directory=tmp_path))
+    assert counts["export_voc"] == 1
+    assert "train_segmenter" not in counts

@@ -1,8 +1,11 @@
 """The whole workflow on a handful of images."""
 
 import csv
+import json
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.workflow.running import PROJECT, job_counts, snakemake
@@ -85,6 +88,42 @@ def test_nothing_is_left_over(finished):
     """Neither training states nor temporary files."""
     names = [path.relative_to(finished / RESULTS).as_posix() for path in files(finished / RESULTS)]
     assert [name for name in names if re.search(r"tmp|temp|partial|stag|state|work/", name)] == []
+
+
+@pytest.fixture(scope="module")
+def exported(finished):
+    """The directory of seam's exports, after those of all runs were made."""
+    run = tiny("exports", directory=finished)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    assert set(job_counts(run)) == {"export_cams", "export_seeds", "export_voc", "exports"}
+    return finished / RESULTS / "seam/seed0/export"
+
+
+def test_exports_have_all_images(exported):
+    splits = exported.parents[2] / "data/splits"
+    ids = {name: (splits / f"{name}.txt").read_text().split() for name in ("train_aug", "val")}
+    everything = sorted(ids["train_aug"] + ids["val"])
+    for folder in ("seam", "irn", "voc/SegmentationClassPseudo", "voc/SegmentationClassPredicted"):
+        assert sorted(path.stem for path in files(exported / folder)) == everything
+    for folder in ("la_crf", "ha_crf"):
+        assert sorted(path.stem for path in files(exported / "seam_crf" / folder)) == sorted(
+            ids["train_aug"]
+        )
+
+
+def test_exported_maps_say_the_same(exported):
+    """SEAM's CAM, IRN's and the score file's, read plainly."""
+    archives = [np.load(path) for path in sorted((exported.parent / "cam").glob("*.npz"))]
+    for archive in archives:
+        class_ids = json.loads(archive["index.json"])["class_ids"]
+        for image_id, classes in class_ids.items():
+            scores = archive["levels"][archive[f"scores/{image_id}"]]
+            path = Path(f"{image_id}.npy")
+            seam = np.load(exported / "seam" / path, allow_pickle=True).item()
+            irn = np.load(exported / "irn" / path, allow_pickle=True).item()
+            assert [*seam] == irn["keys"].tolist() == [k - 1 for k in classes]
+            assert np.array_equal(np.stack([*seam.values()]), scores)
+            assert np.array_equal(irn["high_res"], scores)
 
 
 def test_second_run_does_nothing(finished):

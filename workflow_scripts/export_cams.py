@@ -1,0 +1,39 @@
+"""Writes the CAMs of a run as the scripts of SEAM or IRN read them: one <image>.npy each."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from wsss_core.atomic import atomic_dir
+from wsss_core.dataset import open_dataset
+from wsss_core.errors import run_command
+from wsss_core.exports.irn_layout import irn_dict
+from wsss_core.exports.old_npy import write_dict
+from wsss_core.exports.seam_layout import cam_dict
+from wsss_core.progress import progress
+from wsss_core.scores import ScoreReader, ScoreRecord
+
+LAYOUTS: dict[str, Callable[[ScoreRecord], Mapping[Any, Any]]] = {
+    "seam": cam_dict,
+    "irn": irn_dict,
+}
+
+
+def main() -> None:
+    """Reads files of CAMs and writes a directory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--cams", type=Path, nargs="+", required=True, help="score files")
+    parser.add_argument("--layout", choices=LAYOUTS, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="directory to write")
+    args = parser.parse_args()
+    class_names = open_dataset(args.dataset).class_names
+    cams = ScoreReader(args.cams, kind="cam", class_names=class_names)
+    with atomic_dir(args.output) as directory:
+        for image_id in progress(cams.image_ids, desc="CAMs"):
+            write_dict(directory / f"{image_id}.npy", LAYOUTS[args.layout](cams.read(image_id)))
+
+
+if __name__ == "__main__":
+    run_command(main)

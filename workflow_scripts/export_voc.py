@@ -1,0 +1,32 @@
+"""Lays out images, true masks and a run's masks as PASCAL VOC and mmsegmentation do."""
+
+import argparse
+from pathlib import Path
+
+from wsss_core.dataset import open_dataset
+from wsss_core.errors import run_command
+from wsss_core.exports.voc_folder import write_voc_folder
+
+
+def main() -> None:
+    """Writes the folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument(
+        "--pseudo-labels", type=Path, nargs="+", required=True, help="of random_walk"
+    )
+    parser.add_argument(
+        "--segmentation", type=Path, nargs="+", default=[], help="masks of the segmenter"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="directory to write")
+    args = parser.parse_args()
+    write_voc_folder(
+        open_dataset(args.dataset),
+        args.output,
+        pseudo_labels=args.pseudo_labels,
+        predicted=args.segmentation,
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

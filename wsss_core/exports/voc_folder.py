@@ -1,0 +1,122 @@
+"""A run's masks in the layout of PASCAL VOC, which mmsegmentation and many others read.
+
+    JPEGImages/<id>.jpg
+    SegmentationClass/<id>.png           true masks, of the images that have one
+    SegmentationClassPseudo/<id>.png     pseudo labels of the random walk
+    SegmentationClassPredicted/<id>.png  masks of the segmentation network, where the run has one
+    ImageSets/Segmentation/<split>.txt
+    classes.txt                          a class to each index, background first
+    mmseg_dataset.py                     part of a config of mmsegmentation
+
+Pseudo labels are not in SegmentationClassAug: the published configs that read it take the true
+masks of train as well.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from wsss_core.atomic import atomic_dir
+from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.errors import UserError, name_some
+from wsss_core.exports.mmseg_config import mmseg_config
+from wsss_core.progress import progress
+
+IMAGES = "JPEGImages"
+TRUE = "SegmentationClass"
+PSEUDO = "SegmentationClassPseudo"
+PREDICTED = "SegmentationClassPredicted"
+SPLITS = "ImageSets/Segmentation"
+SCORED_SPLIT = "val"
+JPEG_QUALITY = 95
+
+
+def write_voc_folder(
+    dataset: Dataset, output: Path, *, pseudo_labels: Iterable[Path], predicted: Iterable[Path]
+) -> None:
+    """Writes the folder of one run.
+
+    Args:
+        dataset: Images, true masks and splits.
+        output: The directory to write.
+        pseudo_labels: Directories of <id>.png, one for each shard.
+        predicted: The same of the segmentation network; none if the run has no network.
+
+    Raises:
+        UserError: An image that is trained on has no pseudo label.
+    """
+    pseudo_paths = list(_masks(pseudo_labels))
+    check_complete(dataset.split(TRAIN_SPLIT), pseudo_paths)
+    with atomic_dir(output) as directory:
+        place_images(sorted((dataset.root / "images").iterdir()), directory / IMAGES)
+        link_files((dataset.root / "masks").glob("*.png"), directory / TRUE)
+        link_files(pseudo_paths, directory / PSEUDO)
+        if predicted_paths := list(_masks(predicted)):
+            link_files(predicted_paths, directory / PREDICTED)
+        link_files((dataset.root / "splits").glob("*.txt"), directory / SPLITS)
+        names = ["background", *dataset.class_names]
+        (directory / "classes.txt").write_text("\n".join([*names, ""]), encoding="utf-8")
+        scored = (SCORED_SPLIT, TRUE) if is_scored(dataset) else None
+        config = mmseg_config(dataset.class_names, train_masks=PSEUDO, scored=scored)
+        (directory / "mmseg_dataset.py").write_text(config, encoding="utf-8")
+
+
+def check_complete(image_ids: Iterable[str], pseudo_paths: Iterable[Path]) -> None:
+    """Refuses pseudo labels that are not there for all of some images."""
+    missing = sorted(set(image_ids) - {path.stem for path in pseudo_paths})
+    if missing:
+        raise UserError(
+            f"{len(missing)} image{'s' if len(missing) > 1 else ''} of {TRAIN_SPLIT} without a "
+            f"pseudo label: {name_some(missing)}; expected directories of all shards"
+        )
+
+
+def is_scored(dataset: Dataset) -> bool:
+    """Says whether networks can be scored: there is a split for it, and all its true masks."""
+    if not dataset.has_split(SCORED_SPLIT):
+        return False
+    image_ids = dataset.split(SCORED_SPLIT)
+    return bool(image_ids) and all(dataset.mask_path(name).is_file() for name in image_ids)
+
+
+def place_images(paths: Iterable[Path], directory: Path) -> None:
+    """Links photographs that are JPEG files, and turns others into such.
+
+    Args:
+        paths: JPEG and PNG files, RGB.
+        directory: Where to put <id>.jpg; it is made.
+    """
+    directory.mkdir(parents=True)
+    for path in progress(list(paths), desc="images"):
+        if path.suffix == ".jpg":
+            link_file(path, directory / path.name)
+        else:
+            with Image.open(path) as image:
+                image.save(directory / f"{path.stem}.jpg", quality=JPEG_QUALITY)
+
+
+def link_files(paths: Iterable[Path], directory: Path) -> None:
+    """Links files of any directories into one, which is made."""
+    directory.mkdir(parents=True)
+    for path in paths:
+        link_file(path, directory / path.name)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Gives a file a second name: a hard link, which every copying tool takes for a file.
+
+    On another file system, or on one without hard links, it is a symbolic link.
+    """
+    real = source.resolve()
+    try:
+        os.link(real, target)
+    except OSError:
+        target.symlink_to(real)
+
+
+def _masks(directories: Iterable[Path]) -> Iterable[Path]:
+    return (path for directory in directories for path in sorted(directory.glob("*.png")))
