@@ -450,7 +450,7 @@ def export_voc_options(wildcards, input):
 
 
 def all_exports():
-    """Exports of what each run makes anyway."""
+    """Exports of each run; nothing more is trained for them."""
     return [
         f"{run_of(method, seed)}/export/{name}"
         for method, seed, until in runs()
