@@ -109,12 +109,11 @@ def test_exports_have_all_images(exported):
     splits = exported.parents[2] / "data/splits"
     ids = {name: (splits / f"{name}.txt").read_text().split() for name in ("train_aug", "val")}
     everything = sorted(ids["train_aug"] + ids["val"])
-    for folder in ("seam", "irn", "voc/SegmentationClassPseudo", "voc/SegmentationClassPredicted"):
+    masks = [f"voc/SegmentationClass{which}" for which in ("Pseudo", "Predicted")]
+    for folder in ("voc/JPEGImages", *masks, "seam", "irn"):
         assert sorted(path.stem for path in files(exported / folder)) == everything
-    for folder in ("la_crf", "ha_crf"):
-        assert sorted(path.stem for path in files(exported / "seam_crf" / folder)) == sorted(
-            ids["train_aug"]
-        )
+    for folder in ("seam_crf/la_crf", "seam_crf/ha_crf"):
+        assert sorted(path.stem for path in files(exported / folder)) == sorted(ids["train_aug"])
 
 
 def test_exported_maps_say_the_same(exported):

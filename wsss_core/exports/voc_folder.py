@@ -15,7 +15,7 @@ masks of train as well.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -51,13 +51,16 @@ def write_voc_folder(
     """
     pseudo_paths = list(_masks(pseudo_labels))
     check_complete(dataset.split(TRAIN_SPLIT), pseudo_paths)
+    splits = sorted((dataset.root / "splits").glob("*.txt"))
+    image_ids = sorted({name for split in splits for name in dataset.split(split.stem)})
+    true_paths = filter(Path.is_file, map(dataset.mask_path, image_ids))
     with atomic_dir(output) as directory:
-        place_images(sorted((dataset.root / "images").iterdir()), directory / IMAGES)
-        link_files((dataset.root / "masks").glob("*.png"), directory / TRUE)
+        place_images([dataset.image_path(name) for name in image_ids], directory / IMAGES)
+        link_files(true_paths, directory / TRUE)
         link_files(pseudo_paths, directory / PSEUDO)
         if predicted_paths := list(_masks(predicted)):
             link_files(predicted_paths, directory / PREDICTED)
-        link_files((dataset.root / "splits").glob("*.txt"), directory / SPLITS)
+        link_files(splits, directory / SPLITS)
         names = ["background", *dataset.class_names]
         (directory / "classes.txt").write_text("\n".join([*names, ""]), encoding="utf-8")
         scored = (SCORED_SPLIT, TRUE) if is_scored(dataset) else None
@@ -83,7 +86,7 @@ def is_scored(dataset: Dataset) -> bool:
     return bool(image_ids) and all(dataset.mask_path(name).is_file() for name in image_ids)
 
 
-def place_images(paths: Iterable[Path], directory: Path) -> None:
+def place_images(paths: Sequence[Path], directory: Path) -> None:
     """Links photographs that are JPEG files, and turns others into such.
 
     Args:
@@ -91,7 +94,7 @@ def place_images(paths: Iterable[Path], directory: Path) -> None:
         directory: Where to put <id>.jpg; it is made.
     """
     directory.mkdir(parents=True)
-    for path in progress(list(paths), desc="images"):
+    for path in progress(paths, desc="images"):
         if path.suffix == ".jpg":
             link_file(path, directory / path.name)
         else:
