@@ -1,6 +1,7 @@
 """Stands for wsss_core/devices.py in a copy of the project: GPUs that are mere names, and faults.
 
-The job computes on the CPU, but notes in `gpus/` which GPUs it could see and when. A file
+The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many
+steps it trained. A file
 `faults/<script>` makes the next job of that script, and only that one, fail or train slowly.
 """
 
@@ -21,29 +22,26 @@ SLOW_STEP_SECONDS = 7.0
 
 def device(gpus: int) -> torch.device:
     """The CPU, whatever was given."""
-    names = [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
     script = Path(sys.argv[0]).stem
-    _note(Path("gpus", f"{os.environ['SLURM_JOB_ID']}-{os.getpid()}.json"), script, gpus, names)
     fault = Path("faults", script)
-    if fault.is_file():
-        kind = fault.read_text()
-        fault.unlink()
-        if kind == "fail":
-            raise UserError(f"{script}: the fault that was asked for")
-        register_optimizer_step_post_hook(_dawdle)
+    kind = fault.read_text() if fault.is_file() else ""
+    fault.unlink(missing_ok=True)
+    _note(script, gpus, pause=SLOW_STEP_SECONDS if kind == "slow" else 0)
+    if kind == "fail":
+        raise UserError(f"{script}: the fault that was asked for")
     return torch.device("cpu")
 
 
-def _dawdle(*_: object) -> None:
-    time.sleep(SLOW_STEP_SECONDS)
-
-
-def _note(path: Path, script: str, gpus: int, names: list[str]) -> None:
-    started = time.time()
+def _note(script: str, gpus: int, *, pause: float) -> None:
+    """Has a file written at the end of this process, and slows its training down."""
+    names = [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
+    note = {"script": script, "asked": gpus, "names": names, "started": time.time(), "steps": 0}
+    path = Path("gpus", f"{os.environ['SLURM_JOB_ID']}-{os.getpid()}.json").absolute()
     path.parent.mkdir(exist_ok=True)
 
-    def write() -> None:
-        job = {"script": script, "asked": gpus, "names": names}
-        path.write_text(json.dumps({**job, "started": started, "ended": time.time()}))
+    def count(*_: object) -> None:
+        note["steps"] += 1
+        time.sleep(pause)
 
-    atexit.register(write)
+    register_optimizer_step_post_hook(count)
+    atexit.register(lambda: path.write_text(json.dumps({**note, "ended": time.time()})))

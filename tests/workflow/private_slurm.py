@@ -121,9 +121,7 @@ def _write_files(root: Path, num_gpus: int) -> None:
     # Snakemake's plugin takes all SLURM_* but the job's number away before it calls srun, which on
     # a cluster finds its config in /etc.
     srun = root / "bin/srun"
-    srun.write_text(
-        f'#!/bin/sh\nSLURM_CONF={root}/slurm.conf exec {shutil.which("srun")} "$@"\n'
-    )
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={root}/slurm.conf exec {shutil.which("srun")} "$@"\n')
     srun.chmod(0o755)
 
 

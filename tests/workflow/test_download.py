@@ -11,19 +11,8 @@ from tests import archive_server as answers
 from tests.archive_server import serving
 from tests.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
 from tests.voc_devkit import LABELS, TRAIN, VAL, write_lines, write_trainval
-from tests.workflow.running import PROJECT, job_counts, snakemake
+from tests.workflow.running import copy_project, job_counts, snakemake
 
-PARTS = [
-    "Snakefile",
-    "config.yaml",
-    "configs",
-    "envs",
-    "profiles",
-    "report",
-    "rules",
-    "workflow_scripts",
-    "wsss_core",
-]
 UNPACKED = "results/voc12/archives/{}.unpacked.json"
 
 
@@ -36,12 +25,7 @@ def server():
 @pytest.fixture
 def project(tmp_path, server):
     """A copy of the project whose table has tiny archives at a server of ours."""
-    root = tmp_path / "project"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        (root / part).parent.mkdir(exist_ok=True)
-        copy(PROJECT / part, root / part, **({"ignore": ignore} if copy != shutil.copy else {}))
+    root = copy_project(tmp_path / "project")
     archives = [
         archive_of(voc_bytes(), server.offer("/voc.tar", voc_bytes())),
         archive_of(voc_bytes(), server.offer("/test.tar", voc_bytes()), name="voc_test"),
