@@ -1,7 +1,6 @@
 """From an address, or a file, to an unpacked archive, by the workflow itself."""
 
 import json
-import shutil
 import tarfile
 
 import pytest

@@ -150,16 +150,18 @@ def test_a_job_that_fails_once_is_sent_again(finished):
     assert "Trying to restart job" in finished.told
 
 
-def test_a_training_stopped_by_its_time_limit_goes_on(slurm_run):
+@pytest.mark.parametrize(
+    ("run", "script", "place"),
+    [
+        ("slurm_run", "train_segmenter", "seam/seed0/segmenter"),
+        ("generic_run", "train_classifier", "cam/seed0/classifier"),
+    ],
+)
+def test_a_training_stopped_by_its_time_limit_goes_on(request, run, script, place):
     """No step is lost, and none done twice."""
-    stopped, resumed = slurm_run.of("train_segmenter")
+    finished = request.getfixturevalue(run)
+    stopped, resumed = finished.of(script)
     assert 0 < stopped["steps"] < STEPS
     assert stopped["steps"] + resumed["steps"] == STEPS
-    history = (slurm_run.results / "seam/seed0/segmenter/history.csv").read_text().splitlines()
+    history = (finished.results / place / "history.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in history] == ["step", "10", "18"]
-
-
-def test_a_training_on_two_gpus_stopped_by_its_time_limit_goes_on(generic_run):
-    """Several processes stop together, after a tenth step."""
-    steps = [job["steps"] for job in generic_run.of("train_classifier")]
-    assert sorted(steps) == [8, 8, 10, 10]

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Stops jobs of Kubernetes.
+exec kubectl delete --wait=false "$@"
