@@ -1,6 +1,7 @@
 # make demo   the whole workflow on the built-in dataset, ends with the table of scores
 # make test   the tests, less those marked slow
 # make test-slow   all tests, with examples that were not tried before
+# make test-slurm  the workflow on a Slurm of its own, as root and where Slurm is installed
 # make check  style, types, lint and a dry run, in under a minute
 #
 # Each sets up .venv by itself. Another interpreter: make demo PYTHON=python3.12
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow check lock
+.PHONY: demo test test-slow test-slurm check lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -26,6 +27,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q --hypothesis-profile=search
+
+test-slurm: $(READY)
+	$(BIN)/python -m pytest -q -rs -m slurm
 
 check: $(READY)
 	$(BIN)/ruff check

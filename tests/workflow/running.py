@@ -15,6 +15,7 @@ PARTS = [
     "configs",
     "envs",
     "profiles",
+    "pyproject.toml",
     "report",
     "rules",
     "workflow_scripts",
