@@ -145,7 +145,7 @@ def test_training_separates_the_two_colours(dataset_and_seeds):
     for _ in range(60):
         losses = model(batch)
         assert losses.keys() == LOSS_WEIGHTS.keys()
-        total = sum(LOSS_WEIGHTS[name] * loss for name, loss in losses.items())
+        total = sum(LOSS_WEIGHTS[name] * loss.mean for name, loss in losses.items())
         optimizer.zero_grad()
         total.backward()
         optimizer.step()

@@ -25,6 +25,7 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
+from wsss_core.processes import Part, losses_of_batch
 from wsss_core.stages.classifier import (
     CamTraining,
     ClassifierSamples,
@@ -196,6 +197,11 @@ def _cam_training() -> CamTraining:
     return CamTraining(CamNet(tiny_backbone(), 3, dropout=0.25))
 
 
+def _losses(training, batch):
+    """As the only process's."""
+    return losses_of_batch(training(batch), Part(0, 1, len(batch["label"])))
+
+
 def _seam_training(
     smoothing: SmoothingConfig | None = None,
     *,
@@ -269,7 +275,7 @@ def test_the_losses_of_seam_need_images_and_labels_only() -> None:
 def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> None:
     smoothing = _smoothing(canny=canny, stride=stride, lambda_boundary=0.5, lambda_smoothness=2.0)
     training = _seam_training(smoothing)
-    losses = training(_batch())
+    losses = _losses(training, _batch())
     assert set(losses) == SEAM_LOSSES | SMOOTHING_LOSSES
     assert all(loss.isfinite() and loss.shape == () and loss > 0 for loss in losses.values())
     weights = dict.fromkeys(SEAM_LOSSES, 1.0) | {"boundary": 0.5, "smoothness": 2.0}
@@ -381,7 +387,7 @@ def test_a_loss_trains_its_parts_of_seam_and_no_other(name: str, parts: set[str]
 
 def test_all_losses_together_train_every_parameter() -> None:
     training = _seam_training(_smoothing())
-    sum(training(_batch()).values()).backward()
+    sum(_losses(training, _batch()).values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in training.parameters())
 
 
@@ -389,7 +395,7 @@ def test_two_branches_that_see_the_same_agree() -> None:
     """At scale 1 and without dropout: no difference between them, and the loss of either."""
     training = _seam_training(scale=1.0, dropout=0.0)
     batch = _batch()
-    losses = training(batch)
+    losses = _losses(training, batch)
     assert losses["er"] == 0
     cam_logits = training.net(batch["image"]).cam_logits
     resized = nn.functional.interpolate(
@@ -407,7 +413,7 @@ def test_an_absent_class_has_no_part_in_the_smoothness() -> None:
     with torch.no_grad():
         training.net.classifier.weight[1] *= 10
     torch.testing.assert_close(training(_batch(label=label))["smoothness"], before)
-    losses = training(_batch(label=[[0.0] * 3] * 2))
+    losses = _losses(training, _batch(label=[[0.0] * 3] * 2))
     assert losses["smoothness"] == 0
     assert all(loss.isfinite() for loss in losses.values())
 
@@ -443,6 +449,7 @@ def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
         gpus=0,
         threads=1,
         work_dir=tmp_path / "state",
+        checkpoint_minutes=10.0,
         key="",
         desc="sb",
         alarms=training.alarms,
@@ -507,7 +514,7 @@ def test_the_network_follows_from_the_method() -> None:
     assert isinstance(seam.net, SeamNet) and seam.boundary_head is None
     smoothing = build_classifier_training(_config(smoothing=_smoothing()), 2, init=None)
     with torch.no_grad():
-        losses = smoothing(_batch(label=[[1.0, 0.0], [1.0, 1.0]]))
+        losses = _losses(smoothing, _batch(label=[[1.0, 0.0], [1.0, 1.0]]))
     assert set(losses) == SEAM_LOSSES | SMOOTHING_LOSSES
     assert all(loss.isfinite() for loss in losses.values())
 
@@ -568,7 +575,7 @@ def test_the_features_of_table_v(monkeypatch, features: tuple[int, ...], canny: 
     training = build_classifier_training(
         _config(smoothing=smoothing, backbone=backbone), 2, init=None
     )
-    losses = training(_batch(label=[[1.0, 0.0], [1.0, 1.0]]))
+    losses = _losses(training, _batch(label=[[1.0, 0.0], [1.0, 1.0]]))
     losses["boundary"].backward()
     learning = {name.split(".")[0] for name, p in training.named_parameters() if p.grad is not None}
     assert learning == {"net", "boundary_head"}

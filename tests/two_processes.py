@@ -32,5 +32,5 @@ class SecondDiverging(Diverging):
 
 if __name__ == "__main__":
     engine._fabric = two_processes
-    engine.CHECKPOINT_SECONDS = 0.0
-    run_command(lambda: train_tiny(SecondDiverging(15), Path(sys.argv[1])))
+    work_dir = Path(sys.argv[1])
+    run_command(lambda: train_tiny(SecondDiverging(15), work_dir, checkpoint_minutes=0.0))

@@ -8,7 +8,7 @@ import torch
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import open_dataset
-from wsss_core.engine import state_key, train, write_history
+from wsss_core.engine import train, write_history
 from wsss_core.errors import UserError, run_command
 from wsss_core.model_card import model_card
 from wsss_core.scores import ScoreReader
@@ -20,6 +20,7 @@ from wsss_core.stages.affinity import (
     seeds_digest,
     start_affinity_net,
 )
+from wsss_core.training_state import state_key
 from wsss_core.weights import save_weights
 
 
@@ -32,6 +33,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of all randomness")
     parser.add_argument("--gpus", type=int, default=0, help="0 trains on the CPU")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, default=10.0, help="the state is saved that often"
+    )
     parser.add_argument("--code", default="", help="digest of the code; part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file")
     parser.add_argument("--history", type=Path, required=True, help="loss curve (CSV)")
@@ -59,6 +63,7 @@ def main() -> None:
         gpus=args.gpus,
         threads=args.threads,
         work_dir=work_dir,
+        checkpoint_minutes=args.checkpoint_minutes,
         key=state_key(args.code, config.model_dump_json(), args.seed, *inputs),
         desc="train affinity",
     )

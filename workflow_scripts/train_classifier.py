@@ -11,10 +11,11 @@ from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.training import TrainingConfig
 from wsss_core.dataset import open_dataset
-from wsss_core.engine import state_key, train, write_history
+from wsss_core.engine import train, write_history
 from wsss_core.errors import UserError, run_command
 from wsss_core.model_card import model_card
 from wsss_core.stages.classifier import ClassifierSamples, build_classifier_training
+from wsss_core.training_state import state_key
 from wsss_core.weights import save_weights
 
 
@@ -29,6 +30,9 @@ def main() -> None:
     parser.add_argument("--canny", type=Path, help="folder of Canny edges")
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, default=10.0, help="the state is saved that often"
+    )
     parser.add_argument("--code", default="", help="digest of the code, part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write")
     parser.add_argument("--history", type=Path, required=True, help="loss curve to write")
@@ -69,6 +73,7 @@ def main() -> None:
         gpus=args.gpus,
         threads=args.threads,
         work_dir=work_dir,
+        checkpoint_minutes=args.checkpoint_minutes,
         key=state_key(args.code, args.config, args.seed, samples.image_ids, *inputs),
         desc=f"train_classifier {args.method}",
         alarms=model.alarms,

@@ -25,10 +25,6 @@ class LossWatch:
     def __init__(self, fabric: lightning_fabric.Fabric, optimizer: torch.optim.Optimizer) -> None:
         self.fabric = fabric
         self.weights = [p for group in optimizer.param_groups for p in group["params"]]
-        self.forget()
-
-    def forget(self) -> None:
-        """Begins a new interval."""
         self.names: list[str] = []
         self.scalars: list[Tensor] = []  # of each step
 
@@ -42,18 +38,24 @@ class LossWatch:
         self.names = list(scalars)
         self.scalars.append(torch.stack([x.detach().float() for x in scalars.values()]))
 
-    def look(self) -> tuple[dict[str, float], Fault | None]:
-        """Says how the interval was. With several processes, all of them must ask.
+    def look(self) -> tuple[list[dict[str, float]], Fault | None]:
+        """Says how the steps since the last look were. With several processes, all must ask.
 
         Returns:
-            Means of this process's losses, and the first fault of any process, the same in all.
+            The losses of each step, means over the processes, and the first fault of any of them;
+            the same in all.
         """
         own = torch.stack(self.scalars)
+        self.scalars = []
         every = self.fabric.all_gather(own).reshape(-1, *own.shape).cpu()
-        values = every[self.fabric.global_rank]
-        means = dict(zip(self.names, sum(values).div(len(values)).tolist(), strict=True))
-        del means[GRADIENT]
-        return means, first_fault(every, self.names)
+        names = self.names[:-1]  # without GRADIENT
+        losses = [dict(zip(names, row[:-1], strict=True)) for row in every.mean(dim=0).tolist()]
+        return losses, first_fault(every, self.names)
+
+
+def mean_losses(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each loss over some steps."""
+    return {name: sum(row[name] for row in losses) / len(losses) for name in losses[0]}
 
 
 def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:

@@ -1,7 +1,6 @@
 """The plain CAM classifier (Zhou et al., CVPR 2016; Table I, row 1)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.models.backbone import Backbone
@@ -13,7 +12,7 @@ class CamNet(nn.Module):
     def __init__(self, backbone: Backbone, num_classes: int, *, dropout: float) -> None:
         super().__init__()
         self.backbone = backbone
-        self.dropout = dropout
+        self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(backbone.channels[-1], num_classes, 1, bias=False)
         nn.init.xavier_uniform_(self.classifier.weight)
 
@@ -23,7 +22,7 @@ class CamNet(nn.Module):
 
     def classify(self, feature: Tensor) -> Tensor:
         """Last feature map [B, D, h, w] -> cam_logits [B, K, h, w]."""
-        cam_logits: Tensor = self.classifier(F.dropout2d(feature, self.dropout, self.training))
+        cam_logits: Tensor = self.classifier(self.dropout(feature))
         return cam_logits
 
     @torch.inference_mode()

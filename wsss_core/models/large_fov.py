@@ -22,6 +22,7 @@ class LargeFov(nn.Module):
         self.fov_norm = nn.BatchNorm2d(CHANNELS, affine=False)
         self.mix = nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False)
         self.mix_norm = nn.BatchNorm2d(CHANNELS, affine=False)
+        self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Conv2d(CHANNELS, num_classes, 1)
         for conv in (self.fov, self.mix, self.classifier):
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
@@ -31,5 +32,5 @@ class LargeFov(nn.Module):
         """Features [B, D, h, w] -> logits [B, C, h, w]."""
         x = F.relu(self.fov_norm(self.fov(x)))
         x = F.relu(self.mix_norm(self.mix(x)))
-        logits: Tensor = self.classifier(F.dropout(x, DROPOUT, self.training))
+        logits: Tensor = self.classifier(self.dropout(x))
         return logits

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wsss_core.affinity import (
     affinity_targets,
@@ -18,6 +18,7 @@ from wsss_core.affinity import (
     pairwise_affinity,
     seed_label,
 )
+from wsss_core.batches import Batch
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.errors import UserError, name_some
@@ -27,6 +28,7 @@ from wsss_core.imports.layout import tensor_shapes
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.processes import Losses, MeanOf
 from wsss_core.scores import ScoreReader
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 
@@ -73,7 +75,7 @@ class AffinitySamples:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    def sample(self, index: int, rng: np.random.Generator) -> Batch:
         """Image float32 [3, crop, crop] and label uint8 [crop / cell, crop / cell] of one crop.
 
         Colours are changed before the crop, so that padding keeps the fill colour (psa).
@@ -123,12 +125,14 @@ class AffinityTraining(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, batch: Batch) -> Losses:
         """Image [B, 3, H, W] and label [B, h, w] -> the three unweighted losses."""
         features = self.net(batch["image"])
         offsets = pair_offsets(fitting_radius(self.net.radius, *features.shape[-2:]))
         targets = affinity_targets(batch["label"], offsets)
-        return affinity_loss(pairwise_affinity(features, offsets), targets)._asdict()
+        losses = affinity_loss(pairwise_affinity(features, offsets), targets)._asdict()
+        pairs = targets._asdict()
+        return {name: MeanOf(loss, pairs[name].sum()) for name, loss in losses.items()}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained 'backbone' and of the new 'head'."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from wsss_core.batches import Batch
 from wsss_core.boundary import IGNORE, semantic_boundary
 from wsss_core.cam import add_background, foreground_score, normalize_cam
 from wsss_core.canny import cast_canny_edges
@@ -19,7 +20,6 @@ from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.engine import Batch
 from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
 from wsss_core.imports.boundary_head import to_boundary_head
@@ -39,6 +39,7 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.seam import SeamNet, SeamOutput
+from wsss_core.processes import Losses, MeanOf
 from wsss_core.transforms import (
     Geometry,
     apply_geometry,
@@ -47,8 +48,6 @@ from wsss_core.transforms import (
     image_tensor,
 )
 from wsss_core.watch import Alarm
-
-Losses = dict[str, Tensor]
 
 # Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config
 # key, since a key of a method trains it anew.
@@ -198,20 +197,24 @@ class SeamTraining(nn.Module):
         sizes = [(height, width), (int(height * self.seam.scale), int(width * self.seam.scale))]
         images = [image, self._resize(image, sizes[1])]
         outputs: list[SeamOutput] = [self.net(x) for x in images]
-        losses = self._seam_losses(outputs, label, sizes)
+        losses: dict[str, Tensor | MeanOf] = {**self._seam_losses(outputs, label, sizes)}
         if self.smoothing is not None:
             branches = [
                 self._smoothing_losses(scaled, output, batch, self.smoothing)
                 for scaled, output in zip(images, outputs, strict=True)
             ]
             losses["boundary"] = torch.stack([b for b, _ in branches]).mean()
-            losses["smoothness"] = torch.stack([s for _, s in branches]).mean()
-            losses["foreground"] = foreground_score(outputs[0].cam_logits.detach(), label)
+            smoothness = torch.stack([s for _, s in branches]).mean()
+            present = label.sum() + (len(label) if self.seam.background else 0)
+            over_present = self.smoothing.mean_over == "present"
+            losses["smoothness"] = MeanOf(smoothness, present) if over_present else smoothness
+            foreground = foreground_score(outputs[0].cam_logits.detach(), label)
+            losses["foreground"] = MeanOf(foreground, label.sum())
         return losses
 
     def _seam_losses(
         self, outputs: list[SeamOutput], label: Tensor, sizes: list[tuple[int, int]]
-    ) -> Losses:
+    ) -> dict[str, Tensor]:
         present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]  # background always is
         cams = [self._resize(o.cam_logits, s) for o, s in zip(outputs, sizes, strict=True)]
         refined = [self._resize(o.refined_cam, s) for o, s in zip(outputs, sizes, strict=True)]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from wsss_core.batches import Batch
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import IGNORE_INDEX, Dataset
@@ -27,6 +28,7 @@ from wsss_core.imports.layout import Tensors, below, check_tensors, tensor_shape
 from wsss_core.imports.pretrained import load_pretrained, load_tensors
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
+from wsss_core.processes import Losses, MeanOf
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 
 
@@ -94,7 +96,7 @@ class SegmenterSamples:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    def sample(self, index: int, rng: np.random.Generator) -> Batch:
         """Reads and augments one image.
 
         Returns:
@@ -220,19 +222,24 @@ class SegmenterTraining(nn.Module):
             names.append("cross_entropy_max")
         self.loss_weights = dict.fromkeys(names, 1.0)
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, batch: Batch) -> Losses:
         """Batch of `SegmenterSamples` -> the unweighted cross-entropies by name."""
         logits = self.network.at_scales(batch["image"])
         if len(logits) > 1:
             logits.append(highest(logits))
-        return {
-            name: segmentation_loss(
+        num_labelled = (batch["mask"] != IGNORE_INDEX).sum()
+        losses = (
+            segmentation_loss(
                 one,
                 batch["mask"],
                 ignore=IGNORE_INDEX,
                 align_corners=self.network.backbone.align_corners,
             )
-            for name, one in zip(self.loss_weights, logits, strict=True)
+            for one in logits
+        )
+        return {
+            name: MeanOf(loss, num_labelled)
+            for name, loss in zip(self.loss_weights, losses, strict=True)
         }
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:

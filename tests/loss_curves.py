@@ -1,0 +1,156 @@
+"""Loss curves of every training on tiny networks, by one process or by two.
+
+Those of two processes are what `python -m tests.loss_curves` writes, as JSON, in the first of them.
+"""
+
+import functools
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning_fabric
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.test_golden import build
+from tests.tiny_backbone import tiny_backbone
+from tests.two_processes import two_processes
+from wsss_core import engine
+from wsss_core.boundary import semantic_boundary
+from wsss_core.config.training import OptimConfig, TrainingConfig
+from wsss_core.models.affinity_net import AffinityNet
+from wsss_core.models.backbone import Backbone
+from wsss_core.models.cam_net import CamNet
+from wsss_core.models.deeplab import Aspp, DeepLab
+from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.stages.affinity import LOSS_WEIGHTS, AffinityTraining
+from wsss_core.stages.classifier import CamTraining, SeamTraining
+from wsss_core.stages.segmenter import SegmenterTraining
+
+STEPS, BATCH_SIZE, NUM_CLASSES, SIZE = 5, 5, 3, 48
+WIDTH = 1 / 8  # of ResNet38d; torch 2.14 trains narrower ones wrongly in batches of one
+
+
+class Uneven:
+    """Images that have between one and all classes, and pixels without label on up to all rows."""
+
+    image_ids = tuple(f"i{index}" for index in range(STEPS * BATCH_SIZE))
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        image = rng.random((3, SIZE, SIZE), dtype=np.float32) / 2
+        mask = np.zeros((SIZE, SIZE), dtype=np.uint8)
+        classes = range(1 + index % NUM_CLASSES)
+        for k in classes:
+            image[k, 12 * k : 12 * k + 12, 8:40] += 0.5
+            mask[12 * k : 12 * k + 12, 8:40] = 1 + k
+        mask[: SIZE * (index % 6) // 5] = 255
+        known = torch.from_numpy(mask)[None]
+        return {
+            "image": torch.from_numpy(image),
+            "label": torch.tensor([float(k in classes) for k in range(NUM_CLASSES)]),
+            "mask": known[0],
+            "boundary": semantic_boundary(known, num_classes=1 + NUM_CLASSES, radius=1)[0],
+            "edges": (known == 255).float(),
+        }
+
+
+class UnevenCells(Uneven):
+    """The same with a label for each cell, as AffinityNet reads them."""
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        sample = super().sample(index, rng)
+        return {"image": sample["image"], "label": sample["mask"][4::8, 4::8]}
+
+
+def smoothing_over_present() -> SeamTraining:
+    """The branch whose loss is a mean over the classes that images have."""
+    training = build("sb")
+    assert isinstance(training, SeamTraining)
+    training.smoothing = training.smoothing.model_copy(
+        update={"mean_over": "present", "lambda_smoothness": 20.0}
+    )
+    training.loss_weights["smoothness"] = 20.0
+    return training
+
+
+def resnet38d() -> CamTraining:
+    """Of the real layers, with channel dropout within."""
+    torch.manual_seed(0)
+    network = ResNet38d(width=WIDTH)
+    backbone = Backbone(
+        network,
+        channels=network.channels,
+        strides=network.strides,
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+    )
+    return CamTraining(CamNet(backbone, NUM_CLASSES, dropout=0.5))
+
+
+def affinity() -> AffinityTraining:
+    torch.manual_seed(0)
+    training = AffinityTraining(
+        AffinityNet(tiny_backbone(), stages=(1, 2), channels=(4, 4), radius=3)
+    )
+    training.loss_weights = LOSS_WEIGHTS
+    return training
+
+
+def segmenter() -> SegmenterTraining:
+    torch.manual_seed(0)
+    head = Aspp(6, 1 + NUM_CLASSES, rates=(1, 2))
+    return SegmenterTraining(DeepLab(tiny_backbone(), head, scales=(0.5,)))
+
+
+CASES: dict[str, Callable[[], nn.Module]] = {
+    "cam": functools.partial(build, "cam"),
+    "resnet38d": resnet38d,
+    "seam": functools.partial(build, "seam"),
+    "sb": smoothing_over_present,
+    "sb released": functools.partial(build, "sb released"),
+    "affinity": affinity,
+    "segmenter": segmenter,
+}
+
+
+def curve(case: str) -> engine.History | None:
+    """Each loss and measure at each step; None in all processes but the first."""
+    model = CASES[case]()
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "LOG_EVERY", 1)
+        try:
+            return engine.train(
+                model,
+                UnevenCells() if case == "affinity" else Uneven(),
+                config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),
+                loss_weights=model.loss_weights,
+                seed=0,
+                gpus=0,
+                threads=1,
+                work_dir=Path(directory) / "state",
+                checkpoint_minutes=10.0,
+                key="",
+                desc=case,
+            )
+        except SystemExit:
+            return None
+
+
+@functools.cache
+def one_pair(gpus: int) -> lightning_fabric.Fabric:
+    """The same two processes for all trainings."""
+    return two_processes(gpus)
+
+
+if __name__ == "__main__":
+    engine._fabric = one_pair
+    curves = {case: curve(case) for case in CASES}
+    if all(curves.values()):
+        json.dump(curves, sys.stdout)

@@ -1,0 +1,102 @@
+"""Which samples make up which step of a training, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from wsss_core.errors import UserError
+from wsss_core.processes import Part
+from wsss_core.workers import start_worker
+
+Batch = dict[str, Tensor]
+
+
+class Samples(Protocol):
+    """What a training reads: samples by index, augmented by the generator that is passed in."""
+
+    @property
+    def image_ids(self) -> Sequence[str]:
+        """The image of each sample."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def sample(self, index: int, rng: np.random.Generator) -> Batch:
+        """Tensors of one sample by name; equal shapes over all samples."""
+        ...
+
+
+class Schedule:
+    """Which samples make up which step, whatever the number of processes."""
+
+    def __init__(self, num_samples: int, batch_size: int, epochs: int, seed: int) -> None:
+        self.num_samples = num_samples
+        self.batch_size = min(batch_size, num_samples)
+        self.steps_per_epoch = num_samples // self.batch_size
+        self.steps = epochs * self.steps_per_epoch
+        self.seed = seed
+
+    def part(self, rank: int, world_size: int) -> Part:
+        """What one of several processes has of each batch.
+
+        Raises:
+            UserError: A process would have nothing.
+        """
+        if self.batch_size < world_size:
+            raise UserError(
+                f"batch_size: {self.batch_size} is less than one for each of {world_size} GPUs"
+            )
+        return Part(rank, world_size, self.batch_size)
+
+    def batch(self, step: int) -> list[tuple[int, int]]:
+        """(epoch, index) pairs of one step."""
+        return next(self.batches(step))
+
+    def batches(self, start: int) -> Iterator[list[tuple[int, int]]]:
+        """(epoch, index) pairs of each step from `start` on; the last partial batch is dropped."""
+        for epoch in range(start // self.steps_per_epoch, self.steps // self.steps_per_epoch):
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.num_samples)
+            first = max(0, start - epoch * self.steps_per_epoch)
+            for step in range(first, self.steps_per_epoch):
+                chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+                yield [(epoch, int(index)) for index in chosen]
+
+
+class _SeededSamples(Dataset[Batch]):
+    """Gives each sample the generator that belongs to (seed, epoch, index)."""
+
+    def __init__(self, samples: Samples, seed: int) -> None:
+        self.samples = samples
+        self.seed = seed
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        epoch, index = key
+        return self.samples.sample(index, np.random.default_rng((self.seed, epoch, index)))
+
+
+def load_batches(
+    samples: Samples,
+    schedule: Schedule,
+    start: int,
+    *,
+    part: Part,
+    device: torch.device,
+    threads: int,
+) -> DataLoader[Batch]:
+    """Batches from step `start` on, or a process's part of each."""
+    batches: Sequence[list[tuple[int, int]]] = [part.of(b) for b in schedule.batches(start)]
+    on_gpu = device.type == "cuda"
+    return DataLoader(
+        _SeededSamples(samples, schedule.seed),
+        batch_sampler=batches,
+        num_workers=max(1, threads - 1) if on_gpu else 1,
+        worker_init_fn=start_worker,
+        pin_memory=on_gpu,
+        prefetch_factor=4,
+    )

@@ -1,0 +1,81 @@
+"""The file that an interrupted training goes on from."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wsss_core.atomic import atomic_file
+
+Row = dict[str, float]
+
+
+def state_key(*parts: object) -> str:
+    """Digest of whatever makes an unfinished training state reusable: code, config, inputs.
+
+    Args:
+        parts: Values by their text; files (Path) by their content.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.read_bytes() if isinstance(part, Path) else str(part).encode()
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
+
+
+class TrainingState:
+    """Model, optimiser, loss curve and number of steps, in memory and in a file.
+
+    Attributes:
+        step: Steps done.
+        history: Rows of the loss curve.
+        losses: Those of each step since the last row.
+    """
+
+    def __init__(
+        self, path: Path, key: str, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Restores what was saved, if there is a file with the same key."""
+        self.path = path
+        self.key = key
+        self.model = model
+        self.optimizer = optimizer
+        self.step = 0
+        self.history: list[Row] = []
+        self.losses: list[Row] = []
+        if path.is_file():
+            self._load()
+        self.saved_at = time.monotonic()
+
+    def _load(self) -> None:
+        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        if state["key"] != self.key:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.history = state["history"]
+        self.losses = state["losses"]
+
+    def age(self) -> float:
+        """Minutes of work that would be lost with this process."""
+        return (time.monotonic() - self.saved_at) / 60
+
+    def save(self) -> None:
+        """Writes the file."""
+        content = {
+            "key": self.key,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+            "losses": self.losses,
+        }
+        with atomic_file(self.path) as temporary:
+            torch.save(content, temporary)
+        self.saved_at = time.monotonic()
