@@ -11,6 +11,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 report: "report/workflow.rst"
 
 
+include: "rules/shell.smk"
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/data.smk"

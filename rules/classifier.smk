@@ -20,6 +20,7 @@ rule train_classifier:
     threads: 8
     resources:
         gpu=1,
+        checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         mem_mb=16000,
         runtime=2880,
     params:
@@ -33,6 +34,7 @@ rule train_classifier:
         "python -m wsss_core.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

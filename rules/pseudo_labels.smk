@@ -49,6 +49,7 @@ rule train_affinity:
     threads: 8
     resources:
         gpu=1,
+        checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         mem_mb=16000,
         runtime=1440,
     params:
@@ -62,6 +63,7 @@ rule train_affinity:
         "python -m wsss_core.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

@@ -20,6 +20,7 @@ rule train_segmenter:
     threads: 8
     resources:
         gpu=1,
+        checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         mem_mb=16000,
         runtime=2880,
     params:
@@ -33,6 +34,7 @@ rule train_segmenter:
         "python -m wsss_core.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

@@ -75,6 +75,7 @@ class Experiment(Strict):
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()
+    checkpoint_minutes: int = Field(10, ge=1)
     runs: tuple[RunConfig, ...] = Field(min_length=1)
     methods: dict[MethodName, MethodConfig]
     canny: CannyConfig = CannyConfig()
