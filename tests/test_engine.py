@@ -58,7 +58,7 @@ class _SignallingSamples(_Samples):
         return super().sample(index, rng)
 
 
-class _Net(nn.Module):
+class Net(nn.Module):
     """A small network with dropout; `before_step` is called with the number of the step."""
 
     def __init__(self, before_step=lambda step: None):
@@ -107,7 +107,7 @@ def _same_weights(model, other):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """A trained network and its history."""
-    model = _Net()
+    model = Net()
     return model, train_tiny(model, tmp_path_factory.mktemp("uninterrupted") / "state")
 
 
@@ -116,13 +116,13 @@ def every_step(tmp_path_factory):
     """The history of the same training with a row for each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "LOG_EVERY", 1)
-        return train_tiny(_Net(), tmp_path_factory.mktemp("every_step") / "state")
+        return train_tiny(Net(), tmp_path_factory.mktemp("every_step") / "state")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, number, code):
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-    model = _Net(_signal_at(5, number))
+    model = Net(_signal_at(5, number))
     with pytest.raises(Interrupted) as stopped:
         train_tiny(model, tmp_path / "state")
     assert stopped.value.code == code
@@ -134,8 +134,8 @@ def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, n
 @pytest.mark.parametrize("step", [10, STEPS])
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, uninterrupted, step):
     with pytest.raises(Interrupted):
-        train_tiny(_Net(_signal_at(step)), tmp_path / "state")
-    model = _Net()
+        train_tiny(Net(_signal_at(step)), tmp_path / "state")
+    model = Net()
     history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - step
     assert _same_weights(model, uninterrupted[0])
@@ -144,10 +144,10 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, uninte
 
 def test_an_interruption_between_two_rows_costs_nothing(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
-        train_tiny(_Net(_signal_at(4)), tmp_path / "state")
+        train_tiny(Net(_signal_at(4)), tmp_path / "state")
     with pytest.raises(Interrupted):
-        train_tiny(_Net(_signal_at(9)), tmp_path / "state")  # its 9th step is the 13th
-    model = _Net()
+        train_tiny(Net(_signal_at(9)), tmp_path / "state")  # its 9th step is the 13th
+    model = Net()
     history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 13
     assert _same_weights(model, uninterrupted[0])
@@ -156,8 +156,8 @@ def test_an_interruption_between_two_rows_costs_nothing(tmp_path, uninterrupted)
 
 def test_a_signal_to_all_processes_loses_nothing(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
-        train_tiny(_Net(), tmp_path / "state", samples=_SignallingSamples())
-    model = _Net()
+        train_tiny(Net(), tmp_path / "state", samples=_SignallingSamples())
+    model = Net()
     train_tiny(model, tmp_path / "state")
     assert 0 < model.num_calls < STEPS
     assert _same_weights(model, uninterrupted[0])
@@ -170,18 +170,33 @@ def test_a_killed_training_goes_on_from_its_last_state(tmp_path, uninterrupted):
             raise RuntimeError("as good as killed")
 
     with pytest.raises(RuntimeError, match="as good as killed"):
-        train_tiny(_Net(fail), tmp_path / "state", checkpoint_minutes=0.0)
-    model = _Net()
+        train_tiny(Net(fail), tmp_path / "state", checkpoint_minutes=0.0)
+    model = Net()
     history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 20
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]
 
 
+def test_a_state_is_saved_every_so_many_minutes(tmp_path, monkeypatch):
+    """Steps of 90 seconds by the clock, and a state at least every 5 minutes."""
+    path = tmp_path / "state" / "state.pt"
+    saved = []
+
+    def look(step):
+        monkeypatch.setattr("time.monotonic", lambda: 1e6 + 90 * step)
+        if path.exists():
+            saved.append(torch.load(path)["step"])
+
+    monkeypatch.setattr("time.monotonic", lambda: 1e6)
+    train_tiny(Net(look), tmp_path / "state", checkpoint_minutes=5)
+    assert sorted(set(saved)) == [4, 8, 12, 16, 20, 24]
+
+
 def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
-        train_tiny(_Net(_signal_at(10)), tmp_path / "state", key="b")
-    model = _Net()
+        train_tiny(Net(_signal_at(10)), tmp_path / "state", key="b")
+    model = Net()
     history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS
     assert _same_weights(model, uninterrupted[0])
@@ -189,16 +204,16 @@ def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
 
 
 def test_another_seed_gives_other_weights(tmp_path, uninterrupted):
-    model = _Net()
+    model = Net()
     train_tiny(model, tmp_path / "state", seed=4)
     assert not _same_weights(model, uninterrupted[0])
 
 
 def test_no_epochs_leave_the_network_as_it_is(tmp_path):
-    model = _Net()
+    model = Net()
     config = CONFIG.model_copy(update={"epochs": 0})
     assert train_tiny(model, tmp_path / "state", config=config) == []
-    assert _same_weights(model, _Net())
+    assert _same_weights(model, Net())
 
 
 def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
@@ -211,7 +226,7 @@ def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
 
 def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "LOG_EVERY", 1)
-    rates = [row["lr"] for row in train_tiny(_Net(), tmp_path / "state", schedule_epochs=90)]
+    rates = [row["lr"] for row in train_tiny(Net(), tmp_path / "state", schedule_epochs=90)]
     expected = [0.01 * (1 - step / (10 * STEPS)) ** 0.9 for step in range(STEPS)]
     assert rates == pytest.approx(expected)
 
@@ -263,7 +278,7 @@ def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monke
     assert [row["loss"] for row in history] == pytest.approx([0, -4.4, -7.7, -9.9])
 
 
-class Diverging(_Net):
+class Diverging(Net):
     """A loss, or its gradient alone, is not finite in one step."""
 
     def __init__(self, step, *, factor=math.nan, power=1.0, before_step=lambda step: None):
@@ -316,10 +331,10 @@ def test_the_state_of_a_diverged_training_is_not_saved(tmp_path):
 @pytest.mark.parametrize("broken", [Diverging(7), Diverging(7, factor=0, power=0.5)])
 def test_a_diverged_training_goes_on_from_its_last_good_state(tmp_path, uninterrupted, broken):
     with pytest.raises(Interrupted):
-        train_tiny(_Net(_signal_at(10)), tmp_path / "state")
+        train_tiny(Net(_signal_at(10)), tmp_path / "state")
     with pytest.raises(UserError, match="Tiny: step 17: "):
         train_tiny(broken, tmp_path / "state", checkpoint_minutes=0.0)
-    model = _Net()
+    model = Net()
     history = train_tiny(model, tmp_path / "state")
     assert model.num_calls == STEPS - 16
     assert _same_weights(model, uninterrupted[0])
@@ -336,10 +351,14 @@ def test_a_diverged_training_ends_with_one_line(tmp_path, capsys):
     assert "Traceback" not in told
 
 
-def test_processes_stop_together_for_a_loss_of_any_and_keep_the_last_good_state(tmp_path):
-    command = [sys.executable, "-m", "tests.two_processes", tmp_path / "state"]
+def two_processes(case, work_dir):
+    command = [sys.executable, "-m", "tests.two_processes", case, work_dir]
     project = Path(__file__).parent.parent
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300)
+
+
+def test_processes_stop_together_for_a_loss_of_any_and_keep_the_last_good_state(tmp_path):
+    run = two_processes("diverging", tmp_path / "state")
     assert run.returncode == 1, run.stderr
     errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     what = "absolute is nan; expected finite numbers. Images of the batch"
@@ -348,7 +367,15 @@ def test_processes_stop_together_for_a_loss_of_any_and_keep_the_last_good_state(
     assert torch.load(tmp_path / "state" / "state.pt")["step"] == 14
 
 
-class _Measuring(_Net):
+def test_processes_stop_after_the_step_in_which_any_is_asked_to(tmp_path):
+    """However long a step takes: none is waited for but the one under way."""
+    run = two_processes("asked to stop", tmp_path / "state")
+    assert run.returncode == 128 + signal.SIGTERM, run.stderr
+    assert "Traceback" not in run.stderr
+    assert torch.load(tmp_path / "state" / "state.pt")["step"] == 3
+
+
+class _Measuring(Net):
     """With a measure that falls by 1 at each step, from 30."""
 
     def forward(self, batch):

@@ -1,15 +1,18 @@
-"""A training on two processes, whose second one meets a loss that is not finite at step 15.
+"""Trainings on two processes, whose second one alone meets something.
 
-For test_engine.py, as `python -m tests.two_processes <work_dir>`: each process is started alike.
+For test_engine.py, as `python -m tests.two_processes <case> <work_dir>`: each process is started
+alike.
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 
 import lightning_fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
-from tests.test_engine import Diverging, train_tiny
+from tests.test_engine import Diverging, Net, train_tiny
 from wsss_core import engine
 from wsss_core.errors import run_command
 
@@ -22,15 +25,30 @@ def two_processes(_gpus: int) -> lightning_fabric.Fabric:
     return fabric
 
 
+def is_second() -> bool:
+    return LightningEnvironment().local_rank() == 1
+
+
 class SecondDiverging(Diverging):
-    """Diverges in the second process alone."""
+    """The second process meets a loss that is not finite at step 15."""
 
     def forward(self, batch):
-        self.step = 15 if LightningEnvironment().local_rank() == 1 else None
+        self.step = 15 if is_second() else None
         return super().forward(batch)
 
 
+def asked_to_stop(step: int) -> None:
+    """The second process gets a SIGTERM in the third step."""
+    if step == 3 and is_second():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+CASES = {
+    "diverging": (lambda: SecondDiverging(15), 0.0),
+    "asked to stop": (lambda: Net(asked_to_stop), 10.0),
+}
+
 if __name__ == "__main__":
     engine._fabric = two_processes
-    work_dir = Path(sys.argv[1])
-    run_command(lambda: train_tiny(SecondDiverging(15), work_dir, checkpoint_minutes=0.0))
+    build, minutes = CASES[sys.argv[1]]
+    run_command(lambda: train_tiny(build(), Path(sys.argv[2]), checkpoint_minutes=minutes))

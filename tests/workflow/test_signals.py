@@ -1,0 +1,114 @@
+"""Trainings that are ended from outside, as Snakemake runs them, and go on."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from tests.workflow.running import PROJECT, job_counts, snakemake
+
+TARGET = "results/tiny/cam/seed0/classifier/weights.pt"
+STATE = "results/tiny/cam/seed0/classifier/state/state.pt"
+EVENTS = "results/tiny/cam/seed0/classifier/tensorboard/events*"
+LOG = "results/tiny/cam/seed0/logs/train_classifier.log"
+OPTIONS = (TARGET, "--cores", "1", "--configfile", PROJECT / "tests/workflow/tiny.yaml")
+OPTIONS += ("--config", "methods={cam: {epochs: 30}}")
+STEPS = 2 * 30
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A directory in which the classifier was trained without a break."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    assert job_counts(snakemake(*OPTIONS, directory=directory))["train_classifier"] == 1
+    return directory
+
+
+@pytest.fixture
+def prepared(uninterrupted, tmp_path):
+    """One in which the dataset is there."""
+    shutil.copytree(uninterrupted, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/results/tiny/cam")
+    return tmp_path / "run"
+
+
+@contextmanager
+def running(directory, *options):
+    """A training in a process group of its own, that of its Snakemake."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", *OPTIONS]
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=directory,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        try:
+            yield run
+        finally:
+            if group_lives(run.pid):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
+def group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition, *, seconds):
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds
+        time.sleep(0.05)
+
+
+def assert_goes_on(directory, uninterrupted):
+    """The next run does what is left, and ends with the weights and the curve of the other."""
+    step = torch.load(directory / STATE)["step"]
+    assert 0 < step < STEPS
+    done = snakemake(*OPTIONS, directory=directory)
+    assert job_counts(done) == {"train_classifier": 1}
+    ours, theirs = (
+        torch.load(where / TARGET)["state_dict"] for where in (directory, uninterrupted)
+    )
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    history = TARGET.replace("weights.pt", "history.csv")
+    assert (directory / history).read_text() == (uninterrupted / history).read_text()
+    assert not (directory / STATE).exists()
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_signal_to_all_processes_saves_the_state(prepared, uninterrupted, number):
+    with running(prepared) as run:
+        wait_for(lambda: [*prepared.glob(EVENTS)], seconds=60)
+        time.sleep(1.5)  # some steps
+        os.killpg(run.pid, number)
+        wait_for(lambda: run.poll() is not None, seconds=20)
+        assert run.returncode != 0
+        assert (prepared / STATE).exists()
+        wait_for(lambda: not group_lives(run.pid), seconds=5)
+    assert not (prepared / TARGET).exists()
+    assert "Traceback" not in (prepared / LOG).read_text()
+    assert_goes_on(prepared, uninterrupted)
+
+
+@pytest.mark.slow
+def test_a_power_cut_costs_what_was_not_saved(prepared, uninterrupted):
+    always = ("--set-resources", "train_classifier:checkpoint_minutes=0")
+    with running(prepared, *always) as run:
+        wait_for((prepared / STATE).exists, seconds=60)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        wait_for(lambda: not group_lives(run.pid), seconds=5)
+    assert_goes_on(prepared, uninterrupted)
