@@ -19,7 +19,46 @@ EVENTS = "results/tiny/cam/seed0/classifier/tensorboard/events*"
 LOG = "results/tiny/cam/seed0/logs/train_classifier.log"
 OPTIONS = (TARGET, "--cores", "1", "--configfile", PROJECT / "tests/workflow/tiny.yaml")
 OPTIONS += ("--config", "methods={cam: {epochs: 30}}")
+SNAKEFILE = ("--snakefile", PROJECT / "Snakefile")
 STEPS = 2 * 30
+
+
+# A program that takes a while to end, and has something to say then.
+SLOW = """
+import signal, sys, time
+def end(number, frame):
+    signal.signal(number, signal.SIG_IGN)
+    time.sleep(2)
+    print("saved", flush=True)
+    sys.exit(128 + number)
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGINT, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+RULE = f"""
+include: "{PROJECT}/rules/shell.smk"
+rule slow:
+    output: "never"
+    log: "slow.log"
+    shell: "python slow.py 2>&1 | tee -i {{log}}"
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_shell_of_a_job_waits_for_its_program(tmp_path, number):
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "Snakefile").write_text(RULE)
+    log = tmp_path / "slow.log"
+    with running(tmp_path, "--cores", "1") as run:
+        wait_for(lambda: log.exists() and log.read_text(), seconds=60)
+        os.killpg(run.pid, number)
+        wait_for(lambda: run.poll() is not None, seconds=20)
+        assert log.read_text() == "ready\nsaved\n"
+        assert not group_lives(run.pid)
+    assert run.returncode != 0
+    told = (tmp_path / "stderr").read_text()
+    assert number == signal.SIGINT or f"exit status {128 + number}" in told, told
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +79,13 @@ def prepared(uninterrupted, tmp_path):
 
 @contextmanager
 def running(directory, *options):
-    """A training in a process group of its own, that of its Snakemake."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", *OPTIONS]
+    """Snakemake with its jobs, a process group of their own."""
     with subprocess.Popen(
-        [*command, *options],
+        [sys.executable, "-m", "snakemake", *options],
         cwd=directory,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(directory / "stderr").open("w"),
     ) as run:
         try:
             yield run
@@ -90,7 +128,7 @@ def assert_goes_on(directory, uninterrupted):
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
 def test_a_signal_to_all_processes_saves_the_state(prepared, uninterrupted, number):
-    with running(prepared) as run:
+    with running(prepared, *SNAKEFILE, *OPTIONS) as run:
         wait_for(lambda: [*prepared.glob(EVENTS)], seconds=60)
         time.sleep(1.5)  # some steps
         os.killpg(run.pid, number)
@@ -106,7 +144,7 @@ def test_a_signal_to_all_processes_saves_the_state(prepared, uninterrupted, numb
 @pytest.mark.slow
 def test_a_power_cut_costs_what_was_not_saved(prepared, uninterrupted):
     always = ("--set-resources", "train_classifier:checkpoint_minutes=0")
-    with running(prepared, *always) as run:
+    with running(prepared, *SNAKEFILE, *OPTIONS, *always) as run:
         wait_for((prepared / STATE).exists, seconds=60)
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
