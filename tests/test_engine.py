@@ -193,6 +193,19 @@ def test_a_state_is_saved_every_so_many_minutes(tmp_path, monkeypatch):
     assert sorted(set(saved)) == [4, 8, 12, 16, 20, 24]
 
 
+def test_a_step_that_does_not_end_in_time_is_given_up(tmp_path, uninterrupted):
+    """It is repeated by the next run, which then ends like an uninterrupted one."""
+    command = [sys.executable, "-m", "tests.slow_step", tmp_path / "state"]
+    project = Path(__file__).parent.parent
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM, run.stderr
+    assert torch.load(tmp_path / "state" / "state.pt")["step"] == 13
+    model = Net()
+    assert train_tiny(model, tmp_path / "state") == uninterrupted[1]
+    assert model.num_calls == STEPS - 13
+    assert _same_weights(model, uninterrupted[0])
+
+
 def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
     with pytest.raises(Interrupted):
         train_tiny(Net(_signal_at(10)), tmp_path / "state", key="b")
@@ -310,7 +323,7 @@ def test_a_loss_that_is_not_finite_is_named_with_step_and_images(tmp_path, value
         f"Tiny: step {step}: absolute is {value}; expected finite numbers. "
         f"Images of the batch: {', '.join(_names_of_batch(step))}"
     )
-    assert model.num_calls == min(STEPS, math.ceil(step / engine.LOG_EVERY) * engine.LOG_EVERY)
+    assert model.num_calls == step
 
 
 @pytest.mark.parametrize("step", [7, 10, STEPS])

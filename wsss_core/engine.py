@@ -131,7 +131,11 @@ def train(  # noqa: PLR0913
     wrapped.train()
     bar = progress(loader, total=schedule.steps, initial=state.step, desc=desc, unit="step")
     bar.disable = bar.disable or not fabric.is_global_zero
-    with StopRequest() as stop:
+    # On a CPU nothing is waited for, so each step is looked at, and the last one may be saved while
+    # the next, which may take minutes there, is under way.
+    on_cpu = fabric.device.type == "cpu"
+    give_up = state.save if on_cpu and fabric.is_global_zero else None
+    with StopRequest(give_up) as stop:
         for batch in bar:
             _scale_lr(optimizer, poly_lr(state.step, lr_steps, config.optim.poly_power))
             torch.manual_seed(_mix(seed, state.step))
@@ -139,32 +143,33 @@ def train(  # noqa: PLR0913
             total = cast(Tensor, sum(w * losses[name] for name, w in loss_weights.items()))
             fabric.backward(total)
             watch.add({TOTAL: total, **losses})
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
-            state.step += 1
-            pace.step()
-            ends = state.step % LOG_EVERY == 0 or state.step == schedule.steps
-            is_due = fabric.is_global_zero and state.age() >= checkpoint_minutes
-            stops, saves = agreement.highest(stop.number, is_due)
-            if not (ends or stops or saves):
-                continue
-            latest, fault = watch.look()
-            if fault is not None:
-                at = state.step - fault.steps_ago
-                images = [samples.image_ids[index] for _, index in schedule.batch(at - 1)]
-                _leave(fabric, _not_finite(f"{desc}: step {at}: {fault.what}", images))
-            state.losses += latest
-            if ends:
-                row = {"step": state.step, "epoch": state.step / schedule.steps_per_epoch}
-                row |= {"lr": optimizer.param_groups[0]["lr"], **mean_losses(state.losses)}
-                state.history.append(row)
-                state.losses = []
-                bar.set_postfix(loss=f"{row[TOTAL]:.3f}", refresh=False)
-                _tell(state.history, events, bar, alarms)
-            if fabric.is_global_zero and (stops or saves):
-                state.save()
-            if stops:
-                _leave(fabric, Interrupted(128 + stops))
+            with state.lock:
+                stepper.step()
+                stepper.zero_grad(set_to_none=True)
+                state.step += 1
+                pace.step()
+                ends = state.step % LOG_EVERY == 0 or state.step == schedule.steps
+                is_due = fabric.is_global_zero and state.age() >= checkpoint_minutes
+                stops, saves = agreement.highest(stop.number, is_due)
+                if not (on_cpu or ends or stops or saves):
+                    continue
+                latest, fault = watch.look()
+                if fault is not None:
+                    at = state.step - fault.steps_ago
+                    images = [samples.image_ids[index] for _, index in schedule.batch(at - 1)]
+                    _leave(fabric, _not_finite(f"{desc}: step {at}: {fault.what}", images))
+                state.losses += latest
+                if ends:
+                    row = {"step": state.step, "epoch": state.step / schedule.steps_per_epoch}
+                    row |= {"lr": optimizer.param_groups[0]["lr"], **mean_losses(state.losses)}
+                    state.history.append(row)
+                    state.losses = []
+                    bar.set_postfix(loss=f"{row[TOTAL]:.3f}", refresh=False)
+                    _tell(state.history, events, bar, alarms)
+                if fabric.is_global_zero and (stops or saves):
+                    state.save()
+                if stops:
+                    _leave(fabric, Interrupted(128 + stops))
     if events is None:
         raise SystemExit(0)
     events.close()

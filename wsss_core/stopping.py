@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
 
 import torch
 import torch.distributed
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GRACE = 10.0  # seconds that a step may still take; schedulers wait for 20 to 30
 
 
 class Interrupted(SystemExit):
@@ -18,26 +24,53 @@ class Interrupted(SystemExit):
 class StopRequest:
     """Turns SIGTERM and SIGINT into a request that the loop honours after the current step.
 
+    A step may take longer than a scheduler waits, on CPUs; and Python runs no handler of signals
+    while torch computes. So a thread that is told of them at once gives up on the step, if it does
+    not end in time.
+
     Attributes:
         number: The signal that came, or 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, give_up: Callable[[], None] | None) -> None:
+        """Gets ready.
+
+        Args:
+            give_up: Called from a thread, before it ends the process; None: the step is waited for.
+        """
         self.number = 0
+        self.give_up = give_up
+        self.over = threading.Event()
 
     def __enter__(self) -> StopRequest:
-        self.previous = {
-            number: signal.signal(number, self._handle)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        self.told, self.teller = os.pipe()
+        os.set_blocking(self.teller, False)
+        self.previous_teller = signal.set_wakeup_fd(self.teller)
+        self.previous = {number: signal.signal(number, self._handle) for number in STOP_SIGNALS}
+        self.watcher = threading.Thread(target=self._watch)
+        self.watcher.start()
         return self
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.number = number
 
+    def _watch(self) -> None:
+        number = 0
+        while number not in STOP_SIGNALS and not self.over.is_set():
+            number = os.read(self.told, 1)[0]
+        if self.give_up is not None and not self.over.wait(GRACE):
+            self.give_up()
+            os._exit(128 + number)
+
     def __exit__(self, *_: object) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self.previous_teller)
+        self.over.set()
+        os.write(self.teller, bytes(1))
+        self.watcher.join()  # which ends the process, if it has given up
+        os.close(self.told)
+        os.close(self.teller)
 
 
 class Agreement:

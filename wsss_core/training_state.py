@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class TrainingState:
 
     Attributes:
         step: Steps done.
+        lock: Held while a step changes all this, so that none is saved by halves.
         history: Rows of the loss curve.
         losses: Those of each step since the last row.
     """
@@ -46,10 +48,12 @@ class TrainingState:
         self.model = model
         self.optimizer = optimizer
         self.step = 0
+        self.lock = threading.RLock()
         self.history: list[Row] = []
         self.losses: list[Row] = []
         if path.is_file():
             self._load()
+        self.saved_step = self.step
         self.saved_at = time.monotonic()
 
     def _load(self) -> None:
@@ -67,15 +71,19 @@ class TrainingState:
         return (time.monotonic() - self.saved_at) / 60
 
     def save(self) -> None:
-        """Writes the file."""
-        content = {
-            "key": self.key,
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "history": self.history,
-            "losses": self.losses,
-        }
-        with atomic_file(self.path) as temporary:
-            torch.save(content, temporary)
-        self.saved_at = time.monotonic()
+        """Writes the file, unless it was written after this step already."""
+        with self.lock:
+            if self.saved_step == self.step:
+                return
+            content = {
+                "key": self.key,
+                "step": self.step,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "history": self.history,
+                "losses": self.losses,
+            }
+            with atomic_file(self.path) as temporary:
+                torch.save(content, temporary)
+            self.saved_step = self.step
+            self.saved_at = time.monotonic()

@@ -13,6 +13,7 @@ def start_worker(_worker: int = 0) -> None:
     For `worker_init_fn` of a DataLoader. A reader that died with them would take the main process
     with it before that has saved its state; one that ignored them for ever could not be ended.
     """
+    signal.set_wakeup_fd(-1)  # the main process need not be told of ours
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_soon)
 

@@ -1,0 +1,27 @@
+"""A training whose 14th step gets a SIGTERM and takes far too long, in one call that sees none.
+
+For test_engine.py, as `python -m tests.slow_step <work_dir>`.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.test_engine import Net, train_tiny
+from wsss_core import stopping
+from wsss_core.errors import run_command
+
+
+def compute_for_ever(step: int) -> None:
+    if step == 14:
+        os.kill(os.getpid(), signal.SIGTERM)
+        libc = ctypes.CDLL(None)
+        while True:
+            libc.sleep(60)  # without the interpreter, as torch computes
+
+
+if __name__ == "__main__":
+    stopping.GRACE = 1.0
+    run_command(lambda: train_tiny(Net(compute_for_ever), Path(sys.argv[1])))
