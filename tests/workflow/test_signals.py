@@ -17,8 +17,8 @@ TARGET = "results/tiny/cam/seed0/classifier/weights.pt"
 STATE = "results/tiny/cam/seed0/classifier/state/state.pt"
 EVENTS = "results/tiny/cam/seed0/classifier/tensorboard/events*"
 LOG = "results/tiny/cam/seed0/logs/train_classifier.log"
-OPTIONS = (TARGET, "--cores", "1", "--configfile", PROJECT / "tests/workflow/tiny.yaml")
-OPTIONS += ("--config", "methods={cam: {epochs: 30}}")
+LONG = ("--config", "methods={cam: {epochs: 30}}")
+OPTIONS = (TARGET, "--cores", "1", "--configfile", PROJECT / "tests/workflow/tiny.yaml", *LONG)
 SNAKEFILE = ("--snakefile", PROJECT / "Snakefile")
 STEPS = 2 * 30
 
@@ -141,6 +141,15 @@ def test_a_signal_to_all_processes_saves_the_state(prepared, uninterrupted, numb
     assert_goes_on(prepared, uninterrupted)
 
 
+def test_how_often_states_are_saved_is_no_part_of_the_result(uninterrupted, tmp_path):
+    (tmp_path / "often.yaml").write_text("checkpoint_minutes: 3")
+    files = ("--configfile", PROJECT / "tests/workflow/tiny.yaml", tmp_path / "often.yaml")
+    options = (TARGET, "--dry-run", "--printshellcmds", *files, *LONG)
+    assert job_counts(snakemake(*options, directory=uninterrupted)) == {}
+    again = snakemake(*options, "--forcerun", "train_classifier", directory=uninterrupted)
+    assert " --checkpoint-minutes 3 --gpus 0" in again.stdout
+
+
 @pytest.mark.slow
 def test_a_power_cut_costs_what_was_not_saved(prepared, uninterrupted):
     always = ("--set-resources", "train_classifier:checkpoint_minutes=0")
@@ -149,4 +158,5 @@ def test_a_power_cut_costs_what_was_not_saved(prepared, uninterrupted):
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         wait_for(lambda: not group_lives(run.pid), seconds=5)
+    assert snakemake("--unlock", *OPTIONS, directory=prepared).returncode == 0
     assert_goes_on(prepared, uninterrupted)
