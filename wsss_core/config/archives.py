@@ -20,7 +20,9 @@ def _as_list(value: Any) -> Any:
     return tuple(sources)
 
 
-Sources = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Sources = Annotated[
+    tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str] | None)
+]
 
 
 class ArchivesConfig(Strict):

@@ -1,0 +1,42 @@
+"""The JSON schema of config files, by which editors complete keys and mark mistakes.
+
+    python -m wsss_core.config.schema > config.schema.json
+
+It says less than the models check: what two keys must agree on is told when the workflow starts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from wsss_core.config.experiment import Experiment
+
+
+def config_schema() -> dict[str, Any]:
+    """Makes the schema of the models; no key is required, since files are merged over config.yaml.
+
+    Returns:
+        A JSON schema, draft 2020-12.
+    """
+    schema: dict[str, Any] = _without_required(Experiment.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _without_required(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_required(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    is_list_of_keys = isinstance(node.get("required"), list)
+    return {
+        key: _without_required(value)
+        for key, value in node.items()
+        if not (key == "required" and is_list_of_keys)
+    }
+
+
+if __name__ == "__main__":
+    json.dump(config_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
