@@ -33,8 +33,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        rules.summarise.output,
-        rules.report_table.output,
+        scores_and_table() if SPLITS else masks_to_look_at(),
         rules.loss_curves.output,
         expand(rules.sheet.output, method=methods_run()),
         test_outputs(),

@@ -76,10 +76,17 @@ RESULTS = f"results/{EXPERIMENT.dataset.name}"
 DATA = f"{RESULTS}/data"
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)
+# The images that a person looks at: where none are scored, those that are trained on.
+SHOWN_PART, SHOWN_SPLIT = ("scored", SPLITS[-1]) if SPLITS else ("extra", "train_aug")
 
 
 def run_of(method, seed):
     return f"{RESULTS}/{method}/seed{seed}"
+
+
+def shards_in(part):
+    """How many jobs share the images of a part."""
+    return 0 if part == "scored" and not SPLITS else getattr(EXPERIMENT.shards, part)
 
 
 def shards_of(pattern, *parts):
@@ -87,12 +94,7 @@ def shards_of(pattern, *parts):
     return [
         path
         for part in parts
-        for path in expand(
-            pattern,
-            part=part,
-            shard=range(getattr(EXPERIMENT.shards, part)),
-            allow_missing=True,
-        )
+        for path in expand(pattern, part=part, shard=range(shards_in(part)), allow_missing=True)
     ]
 
 
@@ -137,7 +139,7 @@ def options(files, *names):
 
 
 def num_shards(wildcards):
-    return getattr(EXPERIMENT.shards, wildcards.part)
+    return shards_in(wildcards.part)
 
 
 # --- archives ---
@@ -425,6 +427,21 @@ def test_outputs():
     ]
 
 
+def masks_to_look_at():
+    """Where nothing is scored, what each run ends with: maps or masks of all images."""
+    pattern_of = {"cam": "cam/{part}-{shard}.npz", "random_walk": "random_walk/{part}-{shard}"}
+    pattern_of["segmentation"] = f"{final_stage()}/{{part}}-{{shard}}"
+    return [
+        path
+        for method, seed, until in runs()
+        for path in shards_of(f"{run_of(method, seed)}/{pattern_of[until]}", "extra")
+    ]
+
+
+def scores_and_table():
+    return [f"{RESULTS}/summary.csv", f"{RESULTS}/report/table.html"]
+
+
 def all_scores(wildcards):
     return [
         f"{RESULTS}/{method}/seed{seed}/scores/{stage}.csv"
@@ -493,11 +510,11 @@ def sheet_inputs(wildcards):
     seed, until = sheet_run(wildcards)
     run = run_of(wildcards.method, seed)
     stages = stages_until(until)
-    inputs = {"cams": shards_of(f"{run}/cam/{{part}}-{{shard}}.npz", "scored")}
+    inputs = {"cams": shards_of(f"{run}/cam/{{part}}-{{shard}}.npz", SHOWN_PART)}
     if "random_walk" in stages:
-        inputs["pseudo_labels"] = shards_of(f"{run}/random_walk/{{part}}-{{shard}}", "scored")
+        inputs["pseudo_labels"] = shards_of(f"{run}/random_walk/{{part}}-{{shard}}", SHOWN_PART)
     if "segmentation" in stages:
-        inputs["segmentation"] = shards_of(f"{run}/{stages[-1]}/{{part}}-{{shard}}", "scored")
+        inputs["segmentation"] = shards_of(f"{run}/{stages[-1]}/{{part}}-{{shard}}", SHOWN_PART)
     return inputs
 
 

@@ -67,7 +67,7 @@ rule sheet:
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         masks=f"{DATA}/mask_digests.csv",
-        splits=split_files(SPLITS[-1]),
+        splits=split_files(SHOWN_SPLIT),
     output:
         report(
             f"{RESULTS}/report/sheets/{{method}}.jpg",
@@ -88,7 +88,7 @@ rule sheet:
     params:
         dataset=data_dir,
         seed=sheet_seed,
-        split=SPLITS[-1],
+        split=SHOWN_SPLIT,
         options=sheet_options,
         code=stage_code("sheet"),
     message:

@@ -252,8 +252,13 @@ def test_config_yaml_spells_out_every_key():
             f"expected the classifier's {PAPER_WEIGHTS!r}, which init names",
         ),
         (
-            {"evaluation": {"splits": []}},
-            "x.yaml: evaluation.splits: is too short; expected at least 1",
+            {"runs": [{"method": "cam", "seeds": []}]},
+            "x.yaml: runs.0.seeds: is too short; expected at least 1",
+        ),
+        (
+            {"evaluation": {"splits": []}, "shards": {"extra": 0}},
+            "x.yaml: shards.extra: got 0, and evaluation.splits is empty; "
+            "expected at least 1 shard of images",
         ),
     ],
 )

@@ -289,6 +289,10 @@ SPOILS = {
         lambda root: replace_text(root / "splits/val.txt", "val_0", "val_1"),
         r"splits/val.txt lists val_1 more than once",
     ),
+    "control character in an id": (
+        lambda root: replace_text(root / "splits/val.txt", "val_1", "val\t1"),
+        r"splits/val.txt line 2 is 'val\\t1'; expected an image id",
+    ),
     "path as id": (
         lambda root: replace_text(root / "splits/val.txt", "val_1", "/images/val_1.jpg /m.png"),
         r"splits/val.txt line 2 is '/images/val_1.jpg /m.png'; expected an image id",

@@ -25,7 +25,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--id-lists", type=Path, help="<split>.txt in place of VOC's own")
     parser.add_argument("--classes", nargs="+", help="those to keep, without images of others")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
-    parser.add_argument("--scored-splits", nargs="+", default=["train", "val"], metavar="SPLIT")
+    parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
     parser.add_argument("--all-scored", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["scored", "extra", "test"], required=True)
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--num-shards", type=int, default=1)
-    parser.add_argument("--scored-splits", nargs="+", required=True)
+    parser.add_argument("--scored-splits", nargs="*", default=[])
     parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")

@@ -47,7 +47,7 @@ class Dataset:
 
     def split(self, name: str) -> list[str]:
         """Reads the image ids of a split, in the order of its file."""
-        return self._split_path(name).read_text(encoding="utf-8").split()
+        return self._split_path(name).read_text(encoding="utf-8").split("\n")[:-1]
 
     def image_path(self, image_id: str) -> Path:
         """Finds the photograph, a JPEG or a PNG."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core.dataset import IGNORE_INDEX, TRAIN_SPLIT
 from wsss_core.errors import UserError, name_some
-from wsss_core.id_lists import read_splits, read_text, repeated_names
+from wsss_core.id_lists import file_id, read_id, read_splits, read_text, repeated_names
 from wsss_core.source import (
     Source,
     check_found,
@@ -17,22 +18,32 @@ from wsss_core.source import (
     labelled_ids,
 )
 
+Rows = dict[int, list[str]]  # cells by line
+Values = dict[int, tuple[int, ...]]  # 0 or 1 per class by line
+
 
 def read_folder(root: Path, *, scored_splits: Sequence[str]) -> Source:
     """Reads the tables of a folder and finds its files; no image is opened.
 
     Args:
-        root: Directory with images/, labels.csv, classes.txt, splits/ and perhaps masks/.
-        scored_splits: Splits whose images need a mask.
+        root: Directory with images/ and labels.csv, and perhaps classes.txt, splits/ and masks/.
+        scored_splits: Splits whose images need a mask. Without any, classes.txt may be missing,
+            and splits/ too: all images of labels.csv are trained on.
 
     Raises:
         UserError: Anything is missing or contradicts something else.
     """
     if not root.is_dir():
         raise UserError(f"{root} is not a directory; expected a folder in the dataset layout")
-    class_names = read_classes(root / "classes.txt")
-    labels = read_labels(root / "labels.csv", class_names=class_names)
-    splits = read_splits(root / "splits", required=[TRAIN_SPLIT, *scored_splits])
+    classes = root / "classes.txt"
+    has_classes = bool(scored_splits) or classes.exists()  # masks go by the order of this file
+    class_names, labels = read_labels(
+        root / "labels.csv", class_names=read_classes(classes) if has_classes else None
+    )
+    if scored_splits or (root / "splits").exists():
+        splits = read_splits(root / "splits", required=[TRAIN_SPLIT, *scored_splits])
+    else:
+        splits = {TRAIN_SPLIT: sorted(labels)}
     check_held_out(root, splits)
     labelled = labelled_ids(splits, scored_splits=scored_splits)
     listed = sorted({image_id for image_ids in splits.values() for image_id in image_ids})
@@ -42,8 +53,8 @@ def read_folder(root: Path, *, scored_splits: Sequence[str]) -> Source:
         check_found(image_ids, images, what=where, expected=f"a JPEG or PNG in {root}/images")
         needed = set(image_ids).intersection(labelled)
         check_found(sorted(needed), labels, what=where, expected=f"a row in {root}/labels.csv")
-    candidates = {image_id: root / "masks" / f"{image_id}.png" for image_id in listed}
-    masks = {image_id: path for image_id, path in candidates.items() if path.is_file()}
+    files = {file_id(path): path for path in (root / "masks").glob("*.png") if path.is_file()}
+    masks = {image_id: files[image_id] for image_id in listed if image_id in files}
     for split in scored_splits:
         what = f"of the scored split {split}"
         check_found(splits[split], masks, what=what, expected=f"a mask {root}/masks/<image>.png")
@@ -67,6 +78,13 @@ def read_classes(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path} line {names.index('') + 1} is empty; expected a class name")
     if repeated := repeated_names(names):
         raise UserError(f"{path} lists {name_some(repeated)} more than once; expected each once")
+    return check_classes(path, names)
+
+
+def check_classes(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Refuses classes that masks cannot have."""
+    if not names:
+        raise UserError(f"{path} names no class; expected at least one")
     if "background" in names:
         raise UserError(f"{path} lists 'background'; expected only the other classes")
     if len(names) >= IGNORE_INDEX:
@@ -74,33 +92,68 @@ def read_classes(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_labels(path: Path, *, class_names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Reads labels.csv: `image`, then one 0/1 column per class, in any order.
+def read_labels(
+    path: Path, *, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
+    """Reads labels.csv, in either of two forms.
+
+    `image`, then one 0/1 column per class, in any order; or `image,tags`, where the classes of an
+    image stand in one cell, with semicolons between them.
 
     Args:
         path: The file.
-        class_names: The classes that it must have, no more and no less.
+        class_names: The classes that it has, no more, and as columns no less; None: those that
+            are in it, in the order of the columns, or of the alphabet.
 
     Returns:
-        0 or 1 per class, in the order of class_names, by image id.
+        The classes; 0 or 1 for each, by image id.
     """
-    rows = list(csv.reader(read_text(path).splitlines()))
-    rows = [[cell.strip() for cell in row] for row in rows]
-    if not rows or not rows[0] or rows[0][0] != "image":
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(read_text(path)))]
+    if not rows or len(rows[0]) < 2 or rows[0][0] != "image":
         got = ",".join(rows[0])[:60] if rows else ""
-        raise UserError(f"{path} starts with {got!r}; expected the header 'image,<class>,...'")
-    columns = rows[0][1:]
-    _check_columns(path, columns, class_names)
-    order = [columns.index(name) for name in class_names]
+        raise UserError(
+            f"{path} starts with {got!r}; expected the header 'image,<class>,...' or 'image,tags'"
+        )
+    rows_by_line = {line: row for line, row in enumerate(rows[1:], start=2) if any(row)}
+    read = _read_tags if rows[0][1:] == ["tags"] else _read_columns
+    names, values = read(path, rows[0][1:], rows_by_line, class_names)
     labels: dict[str, tuple[int, ...]] = {}
-    for line, row in enumerate(rows[1:], start=2):
-        if not any(row):
-            continue
-        values = _row_values(path, line, row, columns)
-        if row[0] in labels:
-            raise UserError(f"{path} line {line}: image {row[0]!r} is there twice; expected once")
-        labels[row[0]] = tuple(values[i] for i in order)
-    return labels
+    for line, row in rows_by_line.items():
+        image_id = read_id(row[0], where=f"{path} line {line}: image")
+        if image_id in labels:
+            raise UserError(f"{path} line {line}: image {image_id!r} is there twice; expected once")
+        labels[image_id] = values[line]
+    return names, labels
+
+
+def _read_tags(
+    path: Path, columns: Sequence[str], rows: Rows, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], Values]:
+    tags: dict[int, set[str]] = {}
+    for line, row in rows.items():
+        _check_length(path, line, row, columns)
+        tags[line] = {tag.strip() for tag in row[1].split(";")} - {""}
+    found = sorted(set().union(*tags.values()))
+    names = class_names or check_classes(path, found)
+    if unknown := [name for name in found if name not in names]:
+        (line, *_) = (line for line in tags if unknown[0] in tags[line])
+        raise UserError(
+            f"{path} line {line}: image {rows[line][0]!r} has the tag {unknown[0]!r}, which "
+            f"classes.txt does not list; expected some of {name_some(names, limit=10)}"
+        )
+    return tuple(names), {
+        line: tuple(int(name in own) for name in names) for line, own in tags.items()
+    }
+
+
+def _read_columns(
+    path: Path, columns: Sequence[str], rows: Rows, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], Values]:
+    names = check_classes(path, columns) if class_names is None else tuple(class_names)
+    _check_columns(path, columns, names)
+    order = [columns.index(name) for name in names]
+    values = {line: _row_values(path, line, row, columns) for line, row in rows.items()}
+    return names, {line: tuple(row[i] for i in order) for line, row in values.items()}
 
 
 def _check_columns(path: Path, columns: Sequence[str], class_names: Sequence[str]) -> None:
@@ -119,14 +172,18 @@ def _check_columns(path: Path, columns: Sequence[str], class_names: Sequence[str
 
 
 def _row_values(path: Path, line: int, row: Sequence[str], columns: Sequence[str]) -> list[int]:
-    if len(row) != len(columns) + 1:
-        raise UserError(
-            f"{path} line {line} (image {row[0]!r}) has {len(row)} cells; "
-            f"expected {len(columns) + 1}"
-        )
+    _check_length(path, line, row, columns)
     for name, value in zip(columns, row[1:], strict=True):
         if value not in ("0", "1"):
             raise UserError(
                 f"{path} line {line}: image {row[0]!r} has {value!r} for {name}; expected 0 or 1"
             )
     return [int(value) for value in row[1:]]
+
+
+def _check_length(path: Path, line: int, row: Sequence[str], columns: Sequence[str]) -> None:
+    if len(row) != len(columns) + 1:
+        raise UserError(
+            f"{path} line {line} (image {row[0]!r}) has {len(row)} cells; "
+            f"expected {len(columns) + 1}"
+        )

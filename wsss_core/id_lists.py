@@ -1,12 +1,17 @@
-"""Strict reading of text files that a user brings: plain text, and lists of image ids."""
+"""Strict reading of text files that a user brings: plain text, image ids, and lists of them."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsss_core.errors import UserError, name_some
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+# Unicode's controls and line ends: lists of ids could not be read again.
+FORBIDDEN_CATEGORIES = ("Cc", "Zl", "Zp")
 
 
 def read_splits(directory: Path, *, required: Sequence[str]) -> dict[str, list[str]]:
@@ -29,19 +34,48 @@ def read_ids(path: Path) -> list[str]:
     Raises:
         UserError: A line is not the name of a file, an id is there twice, or there is none.
     """
-    lines = [line.strip() for line in read_text(path).splitlines()]
-    for number, line in enumerate(lines, start=1):
-        if line.startswith(".") or any(char.isspace() or char in "/\\" for char in line):
-            raise UserError(
-                f"{path} line {number} is {line[:60]!r}; expected an image id, that is a file "
-                "name of images/ without its extension"
-            )
-    image_ids = [line for line in lines if line]
+    lines = [line.strip() for line in read_text(path).split("\n")]
+    image_ids = [
+        read_id(line, where=f"{path} line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line
+    ]
     if not image_ids:
         raise UserError(f"{path} is empty; expected one image id per line")
     if repeated := repeated_names(image_ids):
         raise UserError(f"{path} lists {name_some(repeated)} more than once; expected each once")
     return image_ids
+
+
+def read_id(text: str, *, where: str) -> str:
+    """Reads an image id: the name of its file, with or without the extension.
+
+    Args:
+        text: The name. It may have spaces and any letters, however their accents are encoded: a
+            file system may do so in another way than a table.
+        where: Where it stands, for the message.
+
+    Returns:
+        The id, without extension, composed (Unicode's NFC).
+
+    Raises:
+        UserError: No file can have this name, or none that is listed line by line.
+    """
+    controls = [char for char in text if unicodedata.category(char) in FORBIDDEN_CATEGORIES]
+    if not text or text.startswith(".") or controls or "/" in text or "\\" in text:
+        raise UserError(
+            f"{where} is {text[:60]!r}; expected an image id, that is a file name of images/"
+        )
+    return file_id(Path(text)) if text.lower().endswith(IMAGE_SUFFIXES) else _composed(text)
+
+
+def file_id(path: Path) -> str:
+    """The image id that a file's name stands for."""
+    return _composed(path.stem)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def read_text(path: Path) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from wsss_core.dataset import TEST_SPLIT, TRAIN_SPLIT
 from wsss_core.errors import UserError, name_some
+from wsss_core.id_lists import IMAGE_SUFFIXES, file_id
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 HELD_OUT_SPLITS = ("val", TEST_SPLIT)  # `train`, in contrast, is usually a part of train_aug
 
 
@@ -101,13 +101,14 @@ def find_images(directory: Path, *, image_ids: Iterable[str]) -> dict[str, Path]
     listed = set(image_ids)
     images: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.stem not in listed:
+        image_id = file_id(path)
+        if path.suffix.lower() not in IMAGE_SUFFIXES or image_id not in listed:
             continue
-        if path.stem in images:
-            other = images[path.stem].name
+        if image_id in images:
+            other = images[image_id].name
             raise UserError(f"{directory} has both {other} and {path.name}; expected one of them")
         if path.is_file():
-            images[path.stem] = path
+            images[image_id] = path
     return images
 
 

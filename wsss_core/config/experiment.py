@@ -40,9 +40,9 @@ MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
 
 class EvaluationConfig(Strict):
-    """Splits that are scored by their masks."""
+    """Splits that are scored by their masks; none where there are no masks."""
 
-    splits: tuple[SplitName, ...] = Field(("train", "val"), min_length=1)
+    splits: tuple[SplitName, ...] = ("train", "val")
 
 
 class ShardsConfig(Strict):
@@ -153,6 +153,7 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
         if method.smoothing is not None and method.classifier != "seam":
             text = f"the classifier is {method.classifier!r}; expected 'seam', or null here"
             yield ("methods", name, "smoothing"), text
+    yield from _no_shards(experiment)
     yield from _cycles(methods)
     yield from _other_backbone(experiment)
     done: set[tuple[str, int]] = set()
@@ -173,6 +174,13 @@ def _references(name: str, method: MethodConfig) -> Iterator[tuple[Key, str]]:
     if method.smoothing is not None:
         key = ("methods", name, "smoothing", "boundaries_from")
         yield key, method.smoothing.boundaries_from
+
+
+def _no_shards(experiment: Experiment) -> Iterator[tuple[Key, str]]:
+    """Finds that no images would be left."""
+    if not experiment.evaluation.splits and experiment.shards.extra == 0:
+        text = "got 0, and evaluation.splits is empty; expected at least 1 shard of images"
+        yield ("shards", "extra"), text
 
 
 def _cycles(methods: Mapping[str, MethodConfig]) -> Iterator[tuple[Key, str]]:

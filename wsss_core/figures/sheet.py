@@ -6,6 +6,7 @@ H and W are the size of one image, n the number of its classes.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ COLUMN_WIDTH = 2.5  # inches
 MIN_ASPECT, MAX_ASPECT = 0.5, 1.1  # of a row, height to width; other images get margins
 GAP = 0.04  # inches between images
 SIDE = 0.25  # inches left of the images
-HEAD, FOOT = 0.52, 0.4  # inches above and below the images
+HEAD, FOOT = 0.52, 0.4  # inches above and below the images, with two rows of class names
+LEGEND_ROW = 0.17  # inches
 DOTS_PER_INCH = 110
 JPEG_QUALITY = 88
 PEAK_MARGIN = 0.14  # of an image: half of a class name that is written in it
@@ -100,7 +102,7 @@ def write_sheet(
 
     Args:
         path: file to write, .jpg or .png.
-        dataset: has the photographs and true masks.
+        dataset: has the photographs, and true masks, which are shown where all images have one.
         image_ids: the rows.
         cams: cams of at least these images.
         masks: further columns, by title: the path of the predicted mask of each image.
@@ -109,13 +111,15 @@ def write_sheet(
     photos = [dataset.read_image(image_id) for image_id in image_ids]
     records = [cams.read(image_id) for image_id in image_ids]
     true_masks = {image_id: dataset.mask_path(image_id) for image_id in image_ids}
+    is_known = all(path.is_file() for path in true_masks.values())
     columns = {
         "photograph": photos,
-        "ground truth": _painted(photos, image_ids, true_masks),
+        **({"ground truth": _painted(photos, image_ids, true_masks)} if is_known else {}),
         "CAM": [paint_heat(p, record.scores) for p, record in zip(photos, records, strict=True)],
         **{name: _painted(photos, image_ids, paths) for name, paths in masks.items()},
     }
-    figure, grid = _lay_out(columns)
+    num_rows = math.ceil((len(dataset.class_names) + 1) / _legend_columns(_sheet_width(columns)))
+    figure, grid = _lay_out(columns, foot=max(FOOT, 0.06 + num_rows * LEGEND_ROW))
     for axes_row, image_id, record in zip(grid, image_ids, records, strict=True):
         _name_row(axes_row[0], image_id)
         _name_peaks(axes_row[list(columns).index("CAM")], record, dataset.class_names)
@@ -139,7 +143,17 @@ def _painted(
     return [paint_mask(photo, mask) for photo, mask in zip(photos, masks, strict=True)]
 
 
-def _lay_out(columns: Mapping[str, Sequence[NDArray[np.uint8]]]) -> tuple[Figure, list[list[Axes]]]:
+def _sheet_width(columns: Mapping[str, object]) -> float:
+    return SIDE + len(columns) * (COLUMN_WIDTH + GAP)
+
+
+def _legend_columns(width: float) -> int:
+    return round(1.4 * width)
+
+
+def _lay_out(
+    columns: Mapping[str, Sequence[NDArray[np.uint8]]], *, foot: float
+) -> tuple[Figure, list[list[Axes]]]:
     """Places the pictures of all columns, in rows as high as their pictures need.
 
     Returns:
@@ -147,8 +161,8 @@ def _lay_out(columns: Mapping[str, Sequence[NDArray[np.uint8]]]) -> tuple[Figure
     """
     rows = list(zip(*columns.values(), strict=True))
     heights = [COLUMN_WIDTH * _row_aspect(row[0]) for row in rows]
-    width = SIDE + len(columns) * (COLUMN_WIDTH + GAP)
-    height = HEAD + sum(heights) + GAP * len(rows) + FOOT
+    width = _sheet_width(columns)
+    height = HEAD + sum(heights) + GAP * len(rows) + foot
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     grid: list[list[Axes]] = []
@@ -187,6 +201,7 @@ def _name_row(axes: Axes, image_id: str) -> None:
         va="center",
         fontsize=7,
         color=DIM_COLOR,
+        parse_math=False,
     )
 
 
@@ -208,6 +223,7 @@ def _name_peaks(axes: Axes, record: ScoreRecord, class_names: Sequence[str]) -> 
             ha="center",
             va="center",
             path_effects=[withStroke(linewidth=1.8, foreground=TEXT_COLOR)],
+            parse_math=False,
         )
 
 
@@ -219,13 +235,15 @@ def _add_title_and_legend(figure: Figure, title: str, class_names: Sequence[str]
         Patch(facecolor=palette[number], label=name) for number, name in enumerate(class_names, 1)
     ]
     patches.append(Patch(facecolor="white", edgecolor=DIM_COLOR, label="ignored"))
-    figure.legend(
+    legend = figure.legend(
         handles=patches,
         loc="lower center",
-        ncols=min(len(patches), round(1.4 * width)),
+        ncols=min(len(patches), _legend_columns(width)),
         frameon=False,
         fontsize=8,
         handlelength=1,
         handleheight=1,
         columnspacing=1.2,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
