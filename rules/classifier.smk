@@ -27,7 +27,7 @@ rule train_classifier:
         dataset=data_dir,
         options=classifier_options,
         config=classifier_config,
-        code=stage_code("train_classifier"),
+        code=train_classifier_code,
     message:
         "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
     shell:
@@ -65,7 +65,7 @@ rule infer_cam:
         splits=SPLITS,
         num_shards=num_shards,
         config=section_json("cam"),
-        code=stage_code("infer_cam"),
+        code=infer_cam_code,
     message:
         "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:

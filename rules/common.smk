@@ -14,6 +14,7 @@ from wsss_core.archive_table import read_archives
 from wsss_core.config.dataset import ARCHIVE
 from wsss_core.config.experiment import extra_supervision, load_experiment
 from wsss_core.errors import UserError
+from wsss_core.method_code import modules_not_run
 from wsss_core.provenance import code_digest
 from wsss_core.voc.devkit import devkit_places, sbd_places
 
@@ -125,6 +126,12 @@ def to_json(value):
 def stage_code(script):
     """Digest of all our code that runs with a script, so that a change of it reruns the stage."""
     return code_digest(f"workflow_scripts/{script}.py")
+
+
+def code_of_method(script, method):
+    """The same, less what jobs of this method never call."""
+    without = modules_not_run(EXPERIMENT.methods[method])
+    return code_digest(f"workflow_scripts/{script}.py", without=without)
 
 
 def options(files, *names):
@@ -319,6 +326,14 @@ def classifier_config(wildcards):
     if method.smoothing and method.smoothing.canny:
         sections["canny"] = EXPERIMENT.canny.model_dump(mode="json")
     return to_json(sections)
+
+
+def train_classifier_code(wildcards):
+    return code_of_method("train_classifier", wildcards.method)
+
+
+def infer_cam_code(wildcards):
+    return code_of_method("infer_cam", wildcards.method)
 
 
 # --- affinity ---

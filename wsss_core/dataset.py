@@ -47,7 +47,8 @@ class Dataset:
 
     def split(self, name: str) -> list[str]:
         """Reads the image ids of a split, in the order of its file."""
-        return self._split_path(name).read_text(encoding="utf-8").split("\n")[:-1]
+        text = self._split_path(name).read_text(encoding="utf-8")
+        return [line for line in text.split("\n") if line]  # ids may have spaces
 
     def image_path(self, image_id: str) -> Path:
         """Finds the photograph, a JPEG or a PNG."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PACKAGE = "wsss_core"
@@ -18,11 +18,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
 
 
-def closure(script: str | Path, *, project: Path = PROJECT) -> tuple[Path, ...]:
+def closure(
+    script: str | Path, *, without: Sequence[Path] = (), project: Path = PROJECT
+) -> tuple[Path, ...]:
     """Lists the project files that run with a script: itself and what it imports, transitively.
 
     Args:
         script: The program, relative to `project`.
+        without: Files that are imported but do nothing, relative to `project`; they are left out,
+            and what they alone import.
         project: Directory that holds the package.
 
     Returns:
@@ -32,24 +36,42 @@ def closure(script: str | Path, *, project: Path = PROJECT) -> tuple[Path, ...]:
     waiting = [Path(script)]
     while waiting:
         path = waiting.pop()
-        if path not in found:
+        if path not in found and path not in without:
             found.add(path)
             waiting += _imported_files(project, path)
     return tuple(sorted(found))
 
 
 @functools.cache
-def code_digest(script: str | Path, *, project: Path = PROJECT) -> str:
+def code_digest(
+    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+) -> str:
     """Digest of the code in a script's closure, 16 hexadecimal digits.
 
     Args:
         script: The program, relative to `project`.
+        without: See `closure`.
         project: Directory that holds the package.
     """
-    digest = hashlib.sha256()
-    for path in closure(script, project=project):
-        digest.update(f"{path.as_posix()}\0{_canonical(_tree(project / path))}\0".encode())
-    return digest.hexdigest()[:16]
+    files = file_digests(script, without=without, project=project)
+    return _digest("\n".join(f"{path} {digest}" for path, digest in files.items()))
+
+
+def file_digests(
+    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+) -> dict[str, str]:
+    """Digest of each file of a closure by its path, the arguments as of `code_digest`."""
+    paths = closure(script, without=without, project=project)
+    return {path.as_posix(): _file_digest(project / path) for path in paths}
+
+
+@functools.cache
+def _file_digest(path: Path) -> str:
+    return _digest(_canonical(_tree(path)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @functools.cache

@@ -6,27 +6,12 @@ Letters: B images, K foreground classes, C = K + 1 with background first, H W pi
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wsss_core.cam import keep_strongest
 from wsss_core.losses.shapes import expect_shape
 
 EcrBackground = Literal["everywhere", "where_strongest"]
-
-
-def classification_loss(cam_logits: Tensor, label: Tensor) -> Tensor:
-    """Multi-label soft-margin loss of the spatial mean of the CAM.
-
-    Args:
-        cam_logits: [B, K, H, W], any range.
-        label: [B, K] in {0, 1}.
-
-    Returns:
-        Scalar, the mean over images and classes.
-    """
-    expect_shape("label", label, cam_logits.shape[:2])
-    return F.multilabel_soft_margin_loss(cam_logits.mean((-2, -1)), label)
 
 
 def adaptive_min_loss(refined_cam: Tensor, label: Tensor) -> Tensor:

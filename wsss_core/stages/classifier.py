@@ -27,9 +27,9 @@ from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.classifier import CLASSIFIER, to_classifier
 from wsss_core.imports.layout import tensor_shapes
 from wsss_core.imports.pretrained import load_pretrained
+from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import (
     adaptive_min_loss,
-    classification_loss,
     cross_refinement_loss,
     equivariance_loss,
 )
