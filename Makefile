@@ -3,6 +3,7 @@
 # make test-slow   all tests, with examples that were not tried before
 # make test-slurm  the workflow on a Slurm of its own, as root and where Slurm is installed
 # make check  style, types, lint and a dry run, in under a minute
+# make why TARGET=results/... CONFIG=configs/mine.yaml  why it would be made again, in words
 # make schema  config.schema.json, after a change of the config's keys
 #
 # Each sets up .venv by itself. Another interpreter: make demo PYTHON=python3.12
@@ -11,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-slurm check schema lock
+.PHONY: demo test test-slow test-slurm check why schema lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -39,6 +40,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --dry-run --quiet
+
+why: $(READY)
+	@$(BIN)/python -m wsss_core.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
 
 schema: $(READY)
 	$(BIN)/python -m wsss_core.config.schema > config.schema.json

@@ -25,6 +25,10 @@ include: "rules/submission.smk"
 include: "rules/export.smk"
 
 
+onstart:
+    keep_current_code(Path(RESULTS))
+
+
 localrules:
     all,
     exports,

@@ -17,6 +17,7 @@ from wsss_core.errors import UserError
 from wsss_core.method_code import modules_not_run
 from wsss_core.provenance import code_digest
 from wsss_core.voc.devkit import devkit_places, sbd_places
+from wsss_core.why import keep_current_code
 
 
 def prepend_path(variable, directory):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from wsss_core.dataset import open_dataset
 from wsss_core.errors import run_command
+from wsss_core.mask_files import find_masks
 from wsss_core.scores import ScoreReader
 from wsss_core.stages.evaluation import (
     STAGES,
     available_processes,
     evaluate_cams,
     evaluate_masks,
-    find_masks,
     write_scores,
     write_sweep,
 )

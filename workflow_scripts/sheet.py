@@ -8,8 +8,8 @@ from pathlib import Path
 from wsss_core.dataset import open_dataset
 from wsss_core.errors import run_command
 from wsss_core.figures.sheet import choose_images, write_sheet
+from wsss_core.mask_files import find_masks
 from wsss_core.scores import ScoreReader
-from wsss_core.stages.evaluation import find_masks
 
 PROTOCOL = "CAM and pseudo label are limited to the image's true classes"
 

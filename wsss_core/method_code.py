@@ -17,10 +17,11 @@ SMOOTHING_BRANCH = (
     Path("wsss_core/losses/smoothness.py"),
     Path("wsss_core/models/boundary_head.py"),
 )
+LEFT_OUT = ((), SMOOTHING_BRANCH, SEAM + SMOOTHING_BRANCH)  # of any method
 
 
 def modules_not_run(method: MethodConfig) -> tuple[Path, ...]:
     """Files, relative to the project, whose functions are never called for a method."""
-    seam = SEAM if method.classifier == "cam" else ()
-    branch = SMOOTHING_BRANCH if method.smoothing is None else ()
-    return (*seam, *branch)
+    if method.smoothing is not None:
+        return ()
+    return SMOOTHING_BRANCH if method.classifier == "seam" else SEAM + SMOOTHING_BRANCH

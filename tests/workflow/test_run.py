@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts, snakemake
 
-CONFIG = PROJECT / "tests/workflow/tiny.yaml"
 RESULTS = "results/tiny"
 SCORED = [
     ("cam", "cam"),
@@ -22,26 +22,6 @@ SCORED = [
     ("sb", "cam"),
     ("sb", "random_walk"),
 ]
-
-
-def tiny(*arguments, directory):
-    limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
-    return snakemake(*limits, "--configfile", CONFIG, *arguments, directory=directory)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A directory in which the workflow has run to its end."""
-    directory = tmp_path_factory.mktemp("run")
-    run = tiny(directory=directory)
-    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
-    return directory
-
-
-def rules_rerun(directory, changes):
-    """Rules that a changed config would run again."""
-    (directory / "changes.yaml").write_text(changes)
-    return set(job_counts(tiny("changes.yaml", "--dry-run", directory=directory)))
 
 
 def test_summary_has_a_row_for_each_stage_and_split(finished):
@@ -134,31 +114,6 @@ def test_exported_maps_say_the_same(exported):
 def test_second_run_does_nothing(finished):
     run = tiny(directory=finished)
     assert "Nothing to be done" in run.stdout + run.stderr
-
-
-FIGURES = {"summarise", "report_table", "loss_curves", "sheet"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "rules"),
-    [
-        (
-            "segment: {crf: {iterations: 2}}",
-            {"segment_crf", "evaluate_masks", *FIGURES} - {"loss_curves"},
-        ),
-        (
-            "runs: [{method: cam, seeds: [0, 1], until: cam}]",
-            {"train_classifier", "infer_cam", "evaluate_cam", *FIGURES} - {"sheet"},
-        ),
-        (
-            "methods: {sb: {smoothing: {alpha: 5}}}",
-            {"train_classifier", "infer_cam", "evaluate_cam", "crf_seeds", "train_affinity"}
-            | {"random_walk", "evaluate_masks", *FIGURES},
-        ),
-    ],
-)
-def test_config_reruns_what_it_concerns_and_what_follows(finished, changes, rules):
-    assert rules_rerun(finished, changes) == rules
 
 
 def test_dataset_that_comes_out_the_same_reruns_nothing_dear(finished):

@@ -31,7 +31,7 @@ from wsss_core.errors import UserError
 
 IMAGENET = "imagenet"
 # results/<dataset>/<method> lies beside these
-RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "data", "logs", "report")
+RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
 
 Key = tuple[str | int, ...]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

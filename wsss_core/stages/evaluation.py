@@ -97,14 +97,6 @@ def evaluate_masks(
     return SplitScore(split=split, confusion=total)
 
 
-def find_masks(directories: Sequence[Path]) -> dict[str, Path]:
-    """Lists the mask of each image, by id, in directories of `<id>.png`."""
-    for directory in directories:
-        if not directory.is_dir():
-            raise UserError(f"{directory}: no such directory, expected masks named <image>.png")
-    return {path.stem: path for directory in directories for path in directory.glob("*.png")}
-
-
 def write_scores(
     path: Path,
     scores: Sequence[SplitScore],

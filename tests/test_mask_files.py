@@ -1,0 +1,17 @@
+import pytest
+
+from wsss_core.errors import UserError
+from wsss_core.mask_files import find_masks
+
+
+def test_masks_of_all_shards_by_their_images(tmp_path):
+    for path in ("0/a b.png", "1/c.png", "1/notes.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    masks = find_masks([tmp_path / "0", tmp_path / "1"])
+    assert masks == {"a b": tmp_path / "0/a b.png", "c": tmp_path / "1/c.png"}
+
+
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere: no such directory, expected masks named"):
+        find_masks([tmp_path / "nowhere"])

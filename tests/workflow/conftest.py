@@ -1,0 +1,23 @@
+"""A finished run that tests look at."""
+
+import pytest
+
+from tests.workflow.running import PROJECT, snakemake
+
+CONFIG = PROJECT / "tests/workflow/tiny.yaml"
+
+
+def tiny(*arguments, directory, project=PROJECT):
+    """Runs the workflow of the tiny config."""
+    limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
+    files = ("--configfile", CONFIG)
+    return snakemake(*limits, *files, *arguments, directory=directory, project=project)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A directory in which the workflow has run to its end; tests leave it finished."""
+    directory = tmp_path_factory.mktemp("run")
+    run = tiny(directory=directory)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    return directory

@@ -1,0 +1,134 @@
+"""Why stages would run again, in words, of a finished run."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.workflow.conftest import CONFIG
+from tests.workflow.running import PROJECT, copy_project
+from wsss_core.why import Job, explain, read_jobs
+
+WEIGHTS = "results/tiny/sb/seed0/classifier/weights.pt"
+
+
+def why(*arguments, directory, project=PROJECT):
+    snakefile = ["--snakefile", str(project / "Snakefile")]
+    return subprocess.run(
+        [sys.executable, "-m", "wsss_core.why", *arguments, *snakefile],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def lines(*arguments, directory, project=PROJECT):
+    run = why(*arguments, "--configfile", str(CONFIG), directory=directory, project=project)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+def test_nothing_changed(finished):
+    assert lines(directory=finished) == [
+        "nothing would run: results are those of the code, config and data that are there"
+    ]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the project with another smoothness loss."""
+    project = copy_project(tmp_path_factory.mktemp("copy") / "project")
+    with (project / "wsss_core/losses/smoothness.py").open("a") as file:
+        file.write("\nANOTHER = 1\n")
+    return project
+
+
+def test_the_file_that_changed_is_named(finished, copy):
+    assert lines(WEIGHTS, directory=finished, project=copy) == [
+        "Training the classifier of sb, seed 0",
+        "    code: wsss_core/losses/smoothness.py changed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            "methods: {sb: {smoothing: {alpha: 5, canny: true}}}",
+            [
+                "Training the classifier of sb, seed 0",
+                "    config: method.smoothing.alpha: 10.0 -> 5.0",
+            ],
+        ),
+        (
+            "canny: {high: 50}",
+            [
+                "Canny edges of the training images",
+                "    config: high: 100.0 -> 50.0",
+                "1 more, which read what these make:",
+                "    Training the classifier of sb, seed 0",
+            ],
+        ),
+    ],
+)
+def test_the_keys_that_changed_are_named(finished, changes, told):
+    (finished / "changes.yaml").write_text(changes)
+    run = why(WEIGHTS, "--configfile", str(CONFIG), "changes.yaml", directory=finished)
+    assert run.stdout.splitlines() == told
+
+
+def test_the_files_that_changed_are_named_and_who_follows(finished):
+    path = finished / "results/tiny/data/mask_digests.csv"
+    content, status = path.read_bytes(), path.stat()
+    path.write_bytes(content + b"new\n")
+    told = lines("results/tiny/summary.csv", directory=finished)
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert "Scoring cam, seed 0: cam" in told
+    assert "    changed: results/tiny/data/mask_digests.csv" in told
+    assert told[-2:] == [
+        "1 more, which read what these make:",
+        "    Collecting all scores in results/tiny/summary.csv",
+    ]
+
+
+def test_what_is_not_there_yet(tmp_path):
+    told = lines("results/tiny/data/labels.csv", directory=tmp_path)
+    assert told[0] == "Preparing the dataset"
+    assert told[1].startswith("    not there yet: results/tiny/data/")
+
+
+def test_a_wrong_target_is_one_line(tmp_path):
+    run = why("nowhere", directory=tmp_path)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "No rule to produce nowhere" in line
+    run = why("--config", "presett=1", directory=tmp_path)
+    line = "error: --config: presett: unknown key 'presett'; did you mean preset?"
+    assert run.stderr.splitlines() == [line]
+
+
+def test_a_digest_that_nobody_kept():
+    reason = "Params have changed since last execution: before: '0123456789abcdef' now: 'fedcba"
+    (job,) = read_jobs(f"Job 3: A stage\nReason: {reason}9876543210' \n")
+    assert job == Job("A stage", f"{reason}9876543210'")
+    assert list(explain([job], {})) == [
+        "A stage",
+        "    its code, or the pictures of the dataset, changed; which files is not on record",
+    ]
+
+
+def test_files_that_come_and_go():
+    job = Job(
+        "A", f"Params have changed since last execution: before: {'0' * 16!r} now: {'1' * 16!r}"
+    )
+    known = {"0" * 16: {"a.py": "1", "b.py": "1"}, "1" * 16: {"b.py": "2", "c.py": "1"}}
+    assert list(explain([job], known))[1:] == [
+        "    code: a.py was dropped",
+        "    code: b.py changed",
+        "    code: c.py came in",
+    ]

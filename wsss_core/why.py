@@ -1,0 +1,190 @@
+"""Says in words why stages would run, with what changed since they last ran.
+
+    python -m wsss_core.why results/demo/summary.csv --configfile configs/demo.yaml
+
+Snakemake knows that a parameter changed, be it the digest of the code or a section of the config. A
+run leaves beside its results which files each digest was of, so that here they can be named.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsss_core.atomic import atomic_file
+from wsss_core.errors import UserError, run_command
+from wsss_core.method_code import LEFT_OUT
+from wsss_core.provenance import PROJECT, code_digest, file_digests
+
+DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
+STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+DIGEST = re.compile(r"[0-9a-f]{16}")
+FOLLOWS = "Input files updated by another job: "
+PARAMS = "Params have changed since last execution"
+PHRASES = {
+    FOLLOWS: "reads what is made anew: ",
+    "Missing output files: ": "not there yet: ",
+    "Updated input files: ": "changed: ",
+    "Set of input files has changed since last execution": "reads other files than before",
+    "Code has changed since last execution": "its command in rules/ changed",
+    "Software environment definition has changed since last execution": "envs/ changed",
+}
+
+Files = dict[str, str]  # digest of each file by its path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that would run: what it is, and Snakemake's reason."""
+
+    title: str
+    reason: str
+
+    @property
+    def only_follows(self) -> bool:
+        """Whether it reads what other jobs will make.
+
+        Snakemake tells no other reason then, though there may be one.
+        """
+        return all(part.startswith(FOLLOWS) for part in self.reason.split("; "))
+
+
+def current_code() -> dict[str, Files]:
+    """The files of each digest that any job of any config has now."""
+    scripts = sorted(PROJECT.glob("workflow_scripts/*.py"))
+    arguments = [(script.relative_to(PROJECT), part) for script in scripts for part in LEFT_OUT]
+    return {code_digest(s, without=part): file_digests(s, without=part) for s, part in arguments}
+
+
+def keep_current_code(directory: Path) -> None:
+    """Keeps which files each digest is of, for a later `why`.
+
+    Args:
+        directory: results/<dataset>.
+    """
+    for digest, files in current_code().items():
+        path = directory / DIGESTS / f"{digest}.json"
+        if not path.is_file():
+            with atomic_file(path) as temporary:
+                temporary.write_text(json.dumps(files, indent=1))
+
+
+def read_jobs(dry_run: str) -> list[Job]:
+    """Reads the jobs that a dry run of Snakemake tells of."""
+    found = re.findall(r"^Job \d+: (.*)\nReason: (.*)$", dry_run, re.M)
+    return [Job(title, reason.strip()) for title, reason in found]
+
+
+def explain(jobs: Sequence[Job], known: Mapping[str, Files]) -> Iterator[str]:
+    """Says for each job that would run by itself why, and how many follow.
+
+    Args:
+        jobs: Those of a dry run.
+        known: Files of each digest of code, of past and present.
+
+    Yields:
+        Lines.
+    """
+    if not jobs:
+        yield "nothing would run: results are those of the code, config and data that are there"
+    for job in jobs:
+        if not job.only_follows:
+            yield job.title
+            yield from (f"    {text}" for text in _causes(job.reason, known))
+    followers = [job.title for job in jobs if job.only_follows]
+    if followers:
+        yield f"{len(followers)} more, which read what these make:"
+        yield from (f"    {title}" for title in followers)
+
+
+def _causes(reason: str, known: Mapping[str, Files]) -> Iterator[str]:
+    for part in reason.split("; "):
+        if part.startswith(PARAMS):
+            before, _, now = part.partition(" now: ")
+            yield from _changed_params(_strings(before), _strings(now), known)
+            continue
+        for phrase, words in PHRASES.items():
+            if part.startswith(phrase):
+                yield words + (part.removeprefix(phrase) if phrase.endswith(": ") else "")
+                break
+        else:
+            yield part
+
+
+def _strings(text: str) -> list[str]:
+    return [str(ast.literal_eval(quoted)) for quoted in STRING.findall(text)]
+
+
+def _changed_params(
+    before: Sequence[str], now: Sequence[str], known: Mapping[str, Files]
+) -> Iterator[str]:
+    """Says what changed from the values that only the past has to those that only the present has.
+
+    They have no names, so each is compared with one of its kind.
+    """
+    (old_code, old_sections, old_rest), (code, sections, rest) = (
+        _sorted_by_kind(values) for values in (before, now)
+    )
+    for one, other in zip(old_code, code, strict=False):
+        yield from _changed_files(known.get(one), known.get(other, {}))
+    for one, other in zip(old_sections, sections, strict=False):
+        yield from _changed_keys(one, other)
+    if old_rest or rest:
+        yield f"{' '.join(old_rest) or 'nothing'} -> {' '.join(rest) or 'nothing'}"
+
+
+def _sorted_by_kind(values: Sequence[str]) -> tuple[list[str], list[Any], list[str]]:
+    """Digests, sections of the config, other values."""
+    digests = [value for value in values if DIGEST.fullmatch(value)]
+    sections = [json.loads(value) for value in values if value.startswith("{")]
+    rest = [value for value in values if value not in digests and not value.startswith("{")]
+    return digests, sections, rest
+
+
+def _changed_files(before: Files | None, now: Files) -> Iterator[str]:
+    if before is None or not now:
+        yield "its code, or the pictures of the dataset, changed; which files is not on record"
+        return
+    for path in sorted(before.keys() | now.keys()):
+        if before.get(path) != now.get(path):
+            verb = "changed" if path in before and path in now else "came in"
+            yield f"code: {path} {verb if path in now else 'was dropped'}"
+
+
+def _changed_keys(before: Any, now: Any, key: str = "") -> Iterator[str]:
+    """Lines `config: a.b: 1 -> 2` for two versions of a section."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in sorted(before.keys() | now.keys()):
+            inner = f"{key}.{name}" if key else name
+            yield from _changed_keys(before.get(name), now.get(name), inner)
+    elif before != now:
+        yield f"config: {key}: {json.dumps(before)} -> {json.dumps(now)}"
+
+
+def _mistake(stdout: str, stderr: str) -> str:
+    """What a dry run that failed says: our own line, or the last of Snakemake's."""
+    ours = [line for line in stderr.splitlines() if line.startswith("error: ")]
+    last = (stdout.strip() or stderr.strip()).splitlines()[-1]
+    return ours[0].removeprefix("error: ") if ours else last
+
+
+def main() -> None:
+    """Runs a dry run with the arguments of this program, and explains it."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *sys.argv[1:]]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise UserError(_mistake(run.stdout, run.stderr))
+    recorded = Path("results").glob(f"*/{DIGESTS}/*.json")
+    known = {path.stem: json.loads(path.read_text()) for path in recorded} | current_code()
+    sys.stdout.write("\n".join(explain(read_jobs(run.stdout + run.stderr), known)) + "\n")
+
+
+if __name__ == "__main__":
+    run_command(main)
