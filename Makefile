@@ -1,7 +1,8 @@
 # make demo   the whole workflow on the built-in dataset, ends with the table of scores
 # make test   the tests, less those marked slow
 # make test-slow   all tests, with examples that were not tried before
-# make test-slurm  the workflow on a Slurm of its own, as root and where Slurm is installed
+# make test-long  those marked slow: the workflow on a Slurm of its own (as root, where Slurm is
+#                 installed), what reruns after each kind of change, docs/your-data.md
 # make check  style, types, lint and a dry run, in under a minute
 # make why TARGET=results/... CONFIG=configs/mine.yaml  why it would be made again, in words
 # make schema  config.schema.json, after a change of the config's keys
@@ -12,7 +13,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-slurm check why schema lock
+.PHONY: demo test test-slow test-long check why schema lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -30,8 +31,8 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q --hypothesis-profile=search
 
-test-slurm: $(READY)
-	$(BIN)/python -m pytest -q -rs -m slurm
+test-long: $(READY)
+	$(BIN)/python -m pytest -q -rs -m slow
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -15,6 +15,7 @@ from tests.workflow.conftest import tiny
 from tests.workflow.running import copy_project
 
 DATA = "results/tiny/data"
+pytestmark = pytest.mark.slow
 
 # --- what reads what ---
 

@@ -19,6 +19,7 @@ SMALL = PROJECT / "tests/workflow/tiny.yaml"  # in place of configs/voc-animals.
 ODD_NAMES = ["my cat (2)", "Garten süd"]
 RESULTS = "results/pets"
 RUN = f"{RESULTS}/sb/seed0"
+pytestmark = pytest.mark.slow
 
 
 def commands(program):
