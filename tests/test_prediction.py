@@ -230,6 +230,15 @@ def test_other_settings_want_another_folder(weights, pictures, tmp_path) -> None
     assert [path.name for path in (out / "masks").iterdir()] == ["b.png"]
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_damaged_note_is_told(weights, pictures, tmp_path, text) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/predict.json").write_text(text)
+    with pytest.raises(UserError, match=r"predict.json: damaged; expected a new folder, or --over"):
+        _run("--weights", weights, pictures, tmp_path / "out")
+    _run("--weights", weights, pictures, tmp_path / "out", "--overwrite")
+
+
 def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UserError, match="nothing: no such file or folder; expected pictures"):

@@ -66,7 +66,7 @@ class PredictionFolder:
         names = ("background", *self.class_names)
         told = {**settings, "classes": dict(zip(names, colors, strict=False))}
         if note.is_file() and not overwrite:
-            before = json.loads(note.read_text(encoding="utf-8"))
+            before = _read_note(note)
             if differing := [key for key in told if before.get(key) != told[key]]:
                 raise UserError(
                     f"{self.root}: holds predictions with other {', '.join(differing)}; expected "
@@ -113,3 +113,14 @@ class PredictionFolder:
 
     def _path(self, kind: str, name: str, suffix: str) -> Path:
         return self.root / kind / f"{name}.{suffix}"
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    """Reads predict.json, which somebody may have edited."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        note = None
+    if not isinstance(note, dict):
+        raise UserError(f"{path}: damaged; expected a new folder, or --overwrite")
+    return note
