@@ -179,7 +179,7 @@ def test_gpus_are_used_where_they_are_offered(tmp_path, limit, of_training, of_o
 
 def test_every_rule_tells_all_about_itself():
     directives = ("output", "log", "benchmark", "message", "params", "threads")
-    for path in PROJECT.glob("rules/*.smk"):
+    for path in PROJECT.glob("rules/**/*.smk"):
         rules = re.split(r"^ *(?:rule|checkpoint) (?=\w+:$)", path.read_text(), flags=re.M)[1:]
         for rule in rules:
             for directive in (*directives, "resources", "conda", "shell"):

@@ -1,0 +1,38 @@
+"""The validated config."""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from wsss_core.config.experiment import load_experiment
+from wsss_core.errors import UserError
+
+PRESET = Path(workflow.basedir, "configs", "presets", f"{config.get('preset')}.yaml")
+
+
+# What the user gives is laid over this file again. Of the preset paper there is none.
+if PRESET.is_file():
+
+    configfile: str(PRESET)
+
+
+def config_sources():
+    """Name and content of what the config was merged from, later ones win."""
+    settings = workflow.config_settings
+    preset = [PRESET] if PRESET.is_file() else []
+    paths = [Path(workflow.basedir, "config.yaml"), *preset, *map(Path, settings.configfiles)]
+    contents = [yaml.safe_load(path.read_text()) or {} for path in paths]
+    names = [min(os.path.relpath(path), os.path.abspath(path), key=len) for path in paths]
+    return [*zip(names, contents), ("--config", dict(settings.config or {}))]
+
+
+def read_experiment():
+    try:
+        return load_experiment(config, sources=config_sources())
+    except UserError as error:  # a WorkflowError would bury the line in places of this file
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+EXPERIMENT = read_experiment()

@@ -1,0 +1,131 @@
+"""Archives, and what the dataset is made from."""
+
+import hashlib
+from pathlib import Path
+
+from wsss_core.archive_table import read_archives
+from wsss_core.config.dataset import ARCHIVE
+from wsss_core.voc.devkit import devkit_places, sbd_places
+
+ARCHIVES = read_archives()
+
+
+wildcard_constraints:
+    archive="|".join(ARCHIVES),
+
+
+def archive_content(wildcards):
+    """What an archive is and what is unpacked of it, without where it comes from."""
+    return ARCHIVES[wildcards.archive].model_dump_json(exclude={"urls"})
+
+
+def archive_sources(wildcards):
+    return list(getattr(EXPERIMENT.archives, wildcards.archive))
+
+
+def archives_directory(wildcards):
+    return EXPERIMENT.archives.directory
+
+
+def unpacked(archive):
+    """The directory that unpack_archive makes."""
+    return f"{EXPERIMENT.archives.directory}/{archive}/{ARCHIVES[archive].root}"
+
+
+def unpacked_note(archive):
+    """The input of whatever reads that directory."""
+    return f"{RESULTS}/archives/{archive}.unpacked.json"
+
+
+def data_dir(wildcards):
+    return DATA
+
+
+def split_files(*splits):
+    """Files of the prepared dataset that list image ids."""
+    return [f"{DATA}/splits/{split}.txt" for split in dict.fromkeys(splits)]
+
+
+def has_test_part():
+    """Whether the dataset will have images that are only segmented."""
+    dataset = EXPERIMENT.dataset
+    if "test" in SPLITS:
+        return False
+    if dataset.source == "folder":
+        return Path(dataset.root, "splits", "test.txt").is_file()
+    if dataset.source == "voc" and dataset.voc.id_lists:
+        return Path(dataset.voc.id_lists, "test.txt").is_file()
+    return dataset.source == "voc" and dataset.voc.test is not None
+
+
+HAS_TEST = has_test_part()
+LEARNING_SPLITS = split_files("train_aug", *SPLITS)
+ALL_SPLITS = LEARNING_SPLITS + split_files(*(["test"] if HAS_TEST else []))
+
+# What a source has, below its directories.
+SOURCE_TABLES = {
+    "folder": ["labels.csv", "classes.txt", "splits/*.txt"],
+    "voc": ["ImageSets/Segmentation/*.txt", "train.txt", "val.txt"],
+}
+SOURCE_PICTURES = {
+    "folder": ["images", "masks"],
+    "voc": ["Annotations", "JPEGImages", "SegmentationClass", "cls"],
+}
+VOC_PLACES = {"devkit": devkit_places, "test": devkit_places, "sbd": sbd_places}
+VOC_ARCHIVES = {"devkit": "voc_trainval", "test": "voc_test", "sbd": "sbd"}
+
+
+def voc_archives():
+    """The archives that are to be obtained, by the key that asks for each."""
+    voc = EXPERIMENT.dataset.voc
+    return {key: name for key, name in VOC_ARCHIVES.items() if getattr(voc, key) == ARCHIVE}
+
+
+def source_roots():
+    """Directories of the user in which the source's tables and pictures are, or would be."""
+    dataset = EXPERIMENT.dataset
+    if dataset.source == "folder":
+        return [Path(dataset.root)]
+    if dataset.source == "demo":
+        return []
+    given = dataset.voc.model_dump(exclude={*voc_archives(), "id_lists"}, exclude_none=True)
+    return [place for key, path in given.items() for place in VOC_PLACES[key](Path(path))]
+
+
+def source_inputs():
+    """Tables that the dataset is made from, as far as they are there, and notes of archives."""
+    dataset = EXPERIMENT.dataset
+    patterns = SOURCE_TABLES.get(dataset.source)
+    tables = [path for root in source_roots() for name in patterns for path in root.glob(name)]
+    notes = []
+    if dataset.source == "voc":
+        notes = [unpacked_note(archive) for archive in voc_archives().values()]
+        tables += Path(dataset.voc.id_lists).glob("*.txt") if dataset.voc.id_lists else []
+    return notes + [str(path) for path in sorted(tables) if path.is_file()]
+
+
+def source_pictures(wildcards):
+    """Digest of names, sizes and times of the user's pictures: far too many to be inputs."""
+    roots = source_roots()
+    if not roots:
+        return None
+    digest = hashlib.sha256()
+    for directory in SOURCE_PICTURES[EXPERIMENT.dataset.source]:
+        for path in sorted(path for root in roots for path in (root / directory).glob("*")):
+            status = path.stat()
+            digest.update(
+                f"{directory}/{path.name} {status.st_size} {status.st_mtime_ns}\n".encode()
+            )
+    return digest.hexdigest()[:16]
+
+
+def source_options():
+    """Where the source is, or will be once its archives are unpacked, and what is wanted of it."""
+    dataset = EXPERIMENT.dataset
+    files = {"root": dataset.root} if dataset.source == "folder" else {}
+    if dataset.source == "voc":
+        files = dataset.voc.model_dump()
+        files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
+    files["classes"] = dataset.classes
+    rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
+    return ["--source", dataset.source, *options(files, *files), *rest]

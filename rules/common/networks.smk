@@ -1,0 +1,105 @@
+"""What each network starts from and learns from, and what is segmented."""
+
+
+def backbone_weights(backbone):
+    """The file that a network's ImageNet weights are in, if it is there.
+
+    Where it is not, the job says so in words.
+    """
+    file = backbone.weights_file
+    return {"backbone": str(file)} if file and file.is_file() else {}
+
+
+def classifier_inputs(wildcards):
+    """What a method starts from, and what its smoothing branch learns from."""
+    method = EXPERIMENT.methods[wildcards.method]
+    inputs = {}
+    if method.init == "imagenet":
+        inputs = backbone_weights(EXPERIMENT.classifier.backbone)
+    elif not isinstance(method.init, str):
+        inputs["init"] = method.init.weights
+    else:
+        inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
+    if method.smoothing:
+        teacher = run_of(method.smoothing.boundaries_from, wildcards.seed)
+        inputs["boundaries"] = shards_of(
+            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
+        )
+        if method.smoothing.canny and EXPERIMENT.canny.input == "rgb":
+            inputs["canny"] = f"{RESULTS}/canny"
+    return inputs
+
+
+def classifier_options(wildcards, input):
+    return options(input, "init", "boundaries", "canny")
+
+
+def classifier_config(wildcards):
+    """The part of the config that all methods share, and the method's own."""
+    method = EXPERIMENT.methods[wildcards.method]
+    unused = {"seam"} if method.classifier == "cam" else None
+    sections = {
+        "classifier": EXPERIMENT.classifier.model_dump(mode="json", exclude=unused),
+        "method": method.model_dump(mode="json"),
+    }
+    if method.smoothing and method.smoothing.canny:
+        sections["canny"] = EXPERIMENT.canny.model_dump(mode="json")
+    return to_json(sections)
+
+
+def train_classifier_code(wildcards):
+    return code_of_method("train_classifier", wildcards.method)
+
+
+def infer_cam_code(wildcards):
+    return code_of_method("infer_cam", wildcards.method)
+
+
+def affinity_inputs(wildcards):
+    """A trained AffinityNet, where the config names one, or the weights of its backbone."""
+    init = EXPERIMENT.affinity.init
+    return {"init": init.weights} if init else backbone_weights(EXPERIMENT.affinity.backbone)
+
+
+def affinity_options(wildcards, input):
+    return options(input, "init")
+
+
+def segmenter_inputs(wildcards):
+    """The weights that the segmenter starts from, unless they are published ones, by name."""
+    init = EXPERIMENT.segmenter.init
+    if init == "imagenet":
+        return backbone_weights(EXPERIMENT.segmenter.backbone)
+    if init == "coco":
+        return {}
+    if init == "classifier":
+        return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}
+    return {"init": init.weights}
+
+
+def segmenter_options(wildcards, input):
+    return options(input, "init")
+
+
+def segment_probs():
+    """The second output of segment, which only a CRF reads.
+
+    It is kept: were it temporary, another CRF would run segment again, and with it all that
+    learns from the masks.
+    """
+    if EXPERIMENT.segment.crf is None:
+        return {}
+    return {"probs": f"{RUN}/segmentation/{{part}}-{{shard}}.npz"}
+
+
+def segmented_images(wildcards):
+    """Digests of the images of a part."""
+    return f"{DATA}/{'test' if wildcards.part == 'test' else 'image'}_digests.csv"
+
+
+def segmented_splits(wildcards):
+    return ALL_SPLITS if wildcards.part == "test" else LEARNING_SPLITS
+
+
+def segment_options(wildcards, output):
+    return options(output, "probs")

@@ -1,0 +1,35 @@
+"""Where results lie, and into which jobs the images are dealt."""
+
+RESULTS = f"results/{EXPERIMENT.dataset.name}"
+DATA = f"{RESULTS}/data"
+RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
+SPLITS = list(EXPERIMENT.evaluation.splits)
+# The images that a person looks at: where none are scored, those that are trained on.
+SHOWN_PART, SHOWN_SPLIT = ("scored", SPLITS[-1]) if SPLITS else ("extra", "train_aug")
+
+
+def run_of(method, seed):
+    return f"{RESULTS}/{method}/seed{seed}"
+
+
+def shards_in(part):
+    """How many jobs share the images of a part."""
+    return 0 if part == "scored" and not SPLITS else getattr(EXPERIMENT.shards, part)
+
+
+def shards_of(pattern, *parts):
+    """Fills {part} and {shard} of a path with all shards of some parts."""
+    return [
+        path
+        for part in parts
+        for path in expand(pattern, part=part, shard=range(shards_in(part)), allow_missing=True)
+    ]
+
+
+wildcard_constraints:
+    method="|".join(EXPERIMENT.methods),
+    seed=r"\d+",
+    part="scored|extra|test",
+    shard=r"\d+",
+    stage="random_walk|segmentation|segmentation_crf",
+    layout="seam|irn",

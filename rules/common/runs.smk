@@ -1,0 +1,136 @@
+"""What is run, scored, exported and shown."""
+
+from wsss_core.config.experiment import extra_supervision
+
+
+def supervision_options(wildcards):
+    """The mark of scores that have learnt from more than image-level labels."""
+    extra = extra_supervision(EXPERIMENT, wildcards.method, wildcards.get("stage", "cam"))
+    return ["--extra-supervision", extra] if extra else []
+
+
+def runs():
+    """Method, seed and last stage of each run, in the order of the config."""
+    return [(run.method, seed, run.until) for run in EXPERIMENT.runs for seed in run.seeds]
+
+
+def methods_run():
+    return list(dict.fromkeys(run.method for run in EXPERIMENT.runs))
+
+
+def stages_until(until):
+    """Stages that are scored in a run."""
+    stages = ["cam", "random_walk", "segmentation"]
+    stages = stages[: stages.index(until) + 1]
+    if until == "segmentation" and EXPERIMENT.segment.crf:
+        stages.append("segmentation_crf")
+    return stages
+
+
+def final_stage():
+    """The stage whose masks a run ends with that goes all the way."""
+    return stages_until("segmentation")[-1]
+
+
+def test_outputs():
+    """What each run makes of the test images: an archive for VOC's server, or else masks."""
+    if not HAS_TEST:
+        return []
+    dataset = EXPERIMENT.dataset
+    is_for_server = dataset.source == "voc" and not dataset.classes
+    masks = shards_of(f"{final_stage()}/{{part}}-{{shard}}", "test")
+    return [
+        f"{run_of(method, seed)}/{name}"
+        for method, seed, until in runs()
+        if until == "segmentation"
+        for name in (["submission.tar"] if is_for_server else masks)
+    ]
+
+
+def masks_to_look_at():
+    """Where nothing is scored, what each run ends with: maps or masks of all images."""
+    pattern_of = {"cam": "cam/{part}-{shard}.npz", "random_walk": "random_walk/{part}-{shard}"}
+    pattern_of["segmentation"] = f"{final_stage()}/{{part}}-{{shard}}"
+    return [
+        path
+        for method, seed, until in runs()
+        for path in shards_of(f"{run_of(method, seed)}/{pattern_of[until]}", "extra")
+    ]
+
+
+def scores_and_table():
+    return [f"{RESULTS}/summary.csv", f"{RESULTS}/report/table.html"]
+
+
+def all_scores(wildcards):
+    return [
+        f"{RESULTS}/{method}/seed{seed}/scores/{stage}.csv"
+        for method, seed, until in runs()
+        for stage in stages_until(until)
+    ]
+
+
+def segmentation_of_run(wildcards):
+    """The masks a run ends with, if it goes that far."""
+    if (wildcards.method, int(wildcards.seed), "segmentation") not in runs():
+        return {}
+    run = run_of(wildcards.method, wildcards.seed)
+    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "scored", "extra")
+    return {"segmentation": masks}
+
+
+def export_voc_options(wildcards, input):
+    return options(input, "segmentation")
+
+
+def all_exports():
+    """Exports of each run; nothing more is trained for them."""
+    return [
+        f"{run_of(method, seed)}/export/{name}"
+        for method, seed, until in runs()
+        for name in ("seam", "irn", *(("seam_crf", "voc") if until != "cam" else ()))
+    ]
+
+
+def all_histories():
+    """Network, method and history of each training of the runs."""
+    network_of = {"cam": "classifier", "random_walk": "affinity", "segmentation": "segmenter"}
+    return [
+        (network_of[stage], method, f"{run_of(method, seed)}/{network_of[stage]}/history.csv")
+        for method, seed, until in runs()
+        for stage in stages_until(until)
+        if stage in network_of
+    ]
+
+
+def history_files(wildcards):
+    return [path for _, _, path in all_histories()]
+
+
+def labelled_histories(wildcards):
+    return [f"{network}/{method}={path}" for network, method, path in all_histories()]
+
+
+def sheet_run(wildcards):
+    """The run that a method's sheet is drawn of: its first."""
+    return next((seed, until) for method, seed, until in runs() if method == wildcards.method)
+
+
+def sheet_seed(wildcards):
+    return sheet_run(wildcards)[0]
+
+
+def sheet_inputs(wildcards):
+    seed, until = sheet_run(wildcards)
+    run = run_of(wildcards.method, seed)
+    stages = stages_until(until)
+    inputs = {"cams": shards_of(f"{run}/cam/{{part}}-{{shard}}.npz", SHOWN_PART)}
+    if "random_walk" in stages:
+        inputs["pseudo_labels"] = shards_of(f"{run}/random_walk/{{part}}-{{shard}}", SHOWN_PART)
+    if "segmentation" in stages:
+        inputs["segmentation"] = shards_of(f"{run}/{stages[-1]}/{{part}}-{{shard}}", SHOWN_PART)
+    return inputs
+
+
+def sheet_options(wildcards, input):
+    return options(input, "cams", "pseudo_labels", "segmentation")
