@@ -12,6 +12,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/shell.smk"
+include: "rules/resources.smk"
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/data.smk"

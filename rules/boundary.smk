@@ -16,8 +16,8 @@ rule semantic_boundary:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         dataset=data_dir,
         code=stage_code("semantic_boundary"),

@@ -21,7 +21,7 @@ rule train_classifier:
     resources:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=2880,
     params:
         dataset=data_dir,
@@ -58,8 +58,8 @@ rule infer_cam:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=360,
+        mem_mb=growing(8000),
+        runtime=growing(360),
     params:
         dataset=data_dir,
         splits=SPLITS,

@@ -24,8 +24,8 @@ checkpoint prepare_dataset:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         source=source_options(),
         pictures=source_pictures,
@@ -55,8 +55,8 @@ rule canny:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         dataset=data_dir,
         config=section_json("canny", exclude={"input", "edge_value"}),

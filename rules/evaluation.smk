@@ -18,8 +18,8 @@ rule evaluate_cam:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -50,8 +50,8 @@ rule evaluate_masks:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -79,8 +79,8 @@ rule summarise:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=stage_code("summarise"),
     message:

@@ -19,8 +19,8 @@ rule export_voc:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         dataset=data_dir,
         options=export_voc_options,
@@ -47,8 +47,8 @@ rule export_cams:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         dataset=data_dir,
         code=stage_code("export_cams"),
@@ -73,8 +73,8 @@ rule export_seeds:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         dataset=data_dir,
         code=stage_code("export_seeds"),

@@ -17,8 +17,8 @@ rule crf_seeds:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         dataset=data_dir,
         config=section_json("crf_seeds"),
@@ -50,7 +50,7 @@ rule train_affinity:
     resources:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=1440,
     params:
         dataset=data_dir,
@@ -85,8 +85,8 @@ rule random_walk:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         dataset=data_dir,
         config=section_json("random_walk"),

@@ -19,8 +19,8 @@ rule report_table:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=stage_code("report_table"),
     message:
@@ -48,8 +48,8 @@ rule loss_curves:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         histories=labelled_histories,
         code=stage_code("loss_curves"),
@@ -83,8 +83,8 @@ rule sheet:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         dataset=data_dir,
         seed=sheet_seed,

@@ -21,7 +21,7 @@ rule train_segmenter:
     resources:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=2880,
     params:
         dataset=data_dir,
@@ -57,8 +57,8 @@ rule segment:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=360,
+        mem_mb=growing(8000),
+        runtime=growing(360),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -94,8 +94,8 @@ if EXPERIMENT.segment.crf:
             "../envs/wsss.yaml"
         threads: 8
         resources:
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=growing(4000),
+            runtime=growing(240),
         params:
             dataset=data_dir,
             config=section_json("segment.crf"),
