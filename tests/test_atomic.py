@@ -1,6 +1,11 @@
+import errno
+import os
+
 import pytest
+import torch
 
 from wsss_core.atomic import atomic_dir, atomic_file, move_into_place, partial_path, staging_dir
+from wsss_core.errors import UserError
 
 
 def names(directory):
@@ -87,3 +92,49 @@ def test_move_into_place_replaces_anything(tmp_path, kind):
     assert not target.is_symlink()
     assert names(elsewhere) == ["kept"]
     assert target.read_text() == "new" if target.is_file() else names(target) == []
+
+
+def fault(number, filename=None):
+    return OSError(number, os.strerror(number), filename)
+
+
+@pytest.mark.parametrize("writes", [atomic_file, atomic_dir])
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "No space left on device; expected more room"),
+        (errno.EDQUOT, "Disk quota exceeded; expected more room"),
+        (errno.EROFS, "Read-only file system; expected a directory that can be written"),
+    ],
+)
+def test_a_disk_that_cannot_be_written_is_told_in_one_line(tmp_path, writes, number, told):
+    target = tmp_path / "x"
+    with pytest.raises(UserError, match=f"^{target}: {told}"), writes(target):
+        raise fault(number)
+    assert names(tmp_path) == []
+
+
+def test_a_directory_without_permission_is_told_in_one_line(tmp_path):
+    target = tmp_path / "results" / "x"
+    expected = f"^{target}: Permission denied; expected a directory that can be written"
+    with pytest.raises(UserError, match=expected), atomic_file(target):
+        raise fault(errno.EACCES, str(tmp_path / "results"))
+
+
+def test_an_input_that_may_not_be_read_is_another_matter(tmp_path):
+    with pytest.raises(PermissionError), atomic_file(tmp_path / "results" / "x"):
+        raise fault(errno.EACCES, str(tmp_path / "images" / "a.jpg"))
+
+
+def test_what_torch_makes_of_a_full_disk_is_told_alike(tmp_path):
+    class Full:
+        def write(self, content):
+            raise fault(errno.ENOSPC)
+
+        def flush(self):
+            pass
+
+    with pytest.raises(UserError, match="No space left"), atomic_file(tmp_path / "x"):
+        torch.save(torch.zeros(100), Full())
+    with pytest.raises(RuntimeError, match="^else$"), atomic_file(tmp_path / "x"):
+        raise RuntimeError("else")

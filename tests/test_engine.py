@@ -216,6 +216,24 @@ def test_a_state_with_another_key_is_ignored(tmp_path, uninterrupted):
     assert history == uninterrupted[1]
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive at all"])
+def test_a_state_that_cannot_be_read_is_told_and_ignored(tmp_path, uninterrupted, capsys, content):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "state.pt").write_bytes(content)
+    model = Net()
+    train_tiny(model, tmp_path / "state")
+    assert "state.pt: cannot be read, starting anew" in capsys.readouterr().err
+    assert _same_weights(model, uninterrupted[0])
+
+
+def test_a_state_of_an_older_form_is_ignored(tmp_path, uninterrupted):
+    (tmp_path / "state").mkdir()
+    torch.save({"epoch": 3}, tmp_path / "state" / "state.pt")
+    model = Net()
+    train_tiny(model, tmp_path / "state")
+    assert _same_weights(model, uninterrupted[0])
+
+
 def test_another_seed_gives_other_weights(tmp_path, uninterrupted):
     model = Net()
     train_tiny(model, tmp_path / "state", seed=4)

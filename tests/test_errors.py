@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -78,3 +79,48 @@ run_command(main)
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True)
     assert done.stdout == b"cleaned"
     assert done.returncode == 128 + signal.SIGTERM
+
+
+KILLED_IN_POOL = """
+import os, signal
+from wsss_core.errors import run_command
+from wsss_core.process_map import process_map
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+def main():
+    for _ in process_map(die, [0], processes=1):
+        pass
+if __name__ == "__main__":
+    run_command(main)
+"""
+KILLED_READER = """
+import os, signal
+from torch.utils.data import DataLoader, Dataset
+from wsss_core.errors import run_command
+class Deadly(Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+def main():
+    for _ in DataLoader(Deadly(), num_workers=1):
+        pass
+if __name__ == "__main__":
+    run_command(main)
+"""
+
+
+@pytest.mark.parametrize("program", [KILLED_IN_POOL, KILLED_READER])
+def test_a_process_that_was_killed_is_told_in_one_line(tmp_path, program):
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    run = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: a process of this job was killed"), run.stderr
+    assert run.stderr.count("\n") == 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from wsss_core.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -19,13 +24,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
         path: The file to write; missing parent directories are created.
     """
     partial = partial_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove(partial)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
+    with writing_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         remove(partial)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            remove(partial)
 
 
 @contextmanager
@@ -36,9 +42,38 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         path: The directory to write; missing parent directories are created, and what it holds
             now stays until the new one is complete.
     """
-    with staging_dir(path) as partial:
+    with writing_errors(path), staging_dir(path) as partial:
         yield partial
         move_into_place(partial, path)
+
+
+@contextmanager
+def writing_errors(path: Path) -> Iterator[None]:
+    """Tells in one line that the disk of `path` is full or may not be written.
+
+    Raises:
+        UserError: It is. What else goes wrong in the block is passed on.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # torch.save, given an open file, says RuntimeError while it handles what the file has said.
+        fault = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(fault, OSError):
+            raise
+        if fault.errno in FULL:
+            expected = "more room on this disk; the next run goes on from what is finished"
+        elif fault.errno == errno.EROFS or _is_beside(path, fault):
+            expected = "a directory that can be written"
+        else:
+            raise
+        raise UserError(f"{path}: {fault.strerror}; expected {expected}") from error
+
+
+def _is_beside(path: Path, fault: OSError) -> bool:
+    """Whether a file that may not be written, and not one that is read, is `path` or beside it."""
+    named = Path(str(fault.filename))
+    return fault.errno in (errno.EACCES, errno.EPERM) and path.parent in (named, *named.parents)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from wsss_core.atomic import FULL
 from wsss_core.errors import UserError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 POLL_INTERVAL = 0.5  # seconds between two looks at a lock that another run holds
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from types import FrameType
 
 from pydantic import ValidationError
@@ -65,6 +66,18 @@ def run_command(main: Callable[[], None]) -> None:
         _fail(str(error))
     except ValidationError as error:
         _fail(validation_message(error))
+    except RuntimeError as error:
+        if not _is_killed_process(error):
+            raise
+        _fail(
+            "a process of this job was killed, most likely because memory ran out; expected more "
+            "memory (mem_mb), or fewer processes (threads). The next run goes on from what is saved"
+        )
+
+
+def _is_killed_process(error: RuntimeError) -> bool:
+    """Whether a pool, or torch's DataLoader, has lost one of its processes."""
+    return isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker")
 
 
 def _fail(message: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+import sys
 import threading
 import time
 from pathlib import Path
@@ -57,8 +59,13 @@ class TrainingState:
         self.saved_at = time.monotonic()
 
     def _load(self) -> None:
-        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        if state["key"] != self.key:
+        try:
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+            reason = " ".join(str(error).split())[:100]
+            sys.stderr.write(f"warning: {self.path}: cannot be read, starting anew ({reason})\n")
+            return
+        if state.get("key") != self.key:
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -83,7 +90,7 @@ class TrainingState:
                 "history": self.history,
                 "losses": self.losses,
             }
-            with atomic_file(self.path) as temporary:
-                torch.save(content, temporary)
+            with atomic_file(self.path) as temporary, temporary.open("wb") as file:
+                torch.save(content, file)
             self.saved_step = self.step
             self.saved_at = time.monotonic()

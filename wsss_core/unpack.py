@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from wsss_core.archive_table import Archive
-from wsss_core.atomic import atomic_dir
+from wsss_core.atomic import move_into_place, staging_dir
 from wsss_core.disk import disk_errors, exclusive
 from wsss_core.errors import UserError
 from wsss_core.progress import progress
@@ -109,9 +109,11 @@ def extract(archive: Archive, path: Path, output: Path) -> None:
 
 
 def _unpack(archive: Archive, path: Path, target: Path) -> None:
-    with atomic_dir(target) as staging:
+    # Not atomic_dir, whose words for a full disk know nothing of archives.directory.
+    with staging_dir(target) as staging:
         extract(archive, path, staging)
         (staging / STAMP).write_text(_stamp(archive), encoding="utf-8")
+        move_into_place(staging, target)
 
 
 def _stamp(archive: Archive) -> str:

@@ -33,7 +33,8 @@ def save_weights(path: Path, state_dict: dict[str, Tensor], metadata: dict[str, 
     """
     tensors = {name: tensor.detach().cpu() for name, tensor in state_dict.items()}
     with atomic_file(path) as temporary:
-        torch.save({"format": FORMAT, "state_dict": tensors, "metadata": metadata}, temporary)
+        with temporary.open("wb") as file:
+            torch.save({"format": FORMAT, "state_dict": tensors, "metadata": metadata}, file)
 
 
 def load_plain(path: Path) -> Any:
