@@ -144,9 +144,9 @@ def curve(case: str) -> engine.History | None:
 
 
 @functools.cache
-def one_pair(gpus: int) -> lightning_fabric.Fabric:
+def one_pair(gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
     """The same two processes for all trainings."""
-    return two_processes(gpus)
+    return two_processes(gpus, bf16=bf16)
 
 
 if __name__ == "__main__":

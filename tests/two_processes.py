@@ -17,7 +17,8 @@ from wsss_core import engine
 from wsss_core.errors import run_command
 
 
-def two_processes(_gpus: int) -> lightning_fabric.Fabric:
+def two_processes(_gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
+    assert not bf16  # of the tiny networks none is dense
     fabric = lightning_fabric.Fabric(
         accelerator="cpu", devices=2, strategy="ddp", plugins=LightningEnvironment()
     )

@@ -10,6 +10,7 @@ from wsss_core.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.devices import device
 from wsss_core.errors import run_command
 from wsss_core.models.classifier import load_classifier
+from wsss_core.profiling import profiled
 from wsss_core.progress import progress
 from wsss_core.scores import ScoreWriter
 from wsss_core.stages.cams import infer_cams
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="score file to write")
+    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", required=True, help="JSON: section cam")
     args = parser.parse_args()
 
@@ -37,7 +39,7 @@ def main() -> None:
     ids = shard_ids(ids, args.shard, args.num_shards)
     net = load_classifier(args.weights, dataset.class_names)
     net.to(memory_format=torch.channels_last).to(device(args.gpus))
-    cams = infer_cams(net, dataset, ids, config=config)
+    cams = profiled(infer_cams(net, dataset, ids, config=config), args.profile)
     with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
         for cam in progress(cams, total=len(ids), desc="infer_cam"):
             writer.write(cam.image_id, cam.class_ids, cam.cam)

@@ -12,6 +12,7 @@ from wsss_core.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.devices import device
 from wsss_core.errors import run_command
 from wsss_core.images import write_mask
+from wsss_core.profiling import profiled
 from wsss_core.progress import progress
 from wsss_core.scores import ScoreWriter
 from wsss_core.stages.segmentation import load_segmenter, segment
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")
     parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write too")
+    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", default="{}", help="section 'segment' as JSON")
     args = parser.parse_args()
     config = SegmentConfig.model_validate_json(args.config)
@@ -40,7 +42,7 @@ def main() -> None:
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
     network = load_segmenter(args.weights, names).network.to(device(args.gpus))
-    results = segment(network, dataset, ids, config=config)
+    results = profiled(segment(network, dataset, ids, config=config), args.profile)
     with ExitStack() as outputs:
         directory = outputs.enter_context(atomic_dir(args.output))
         writer = None

@@ -38,6 +38,7 @@ class Backbone(nn.Module):
         shift: Pixels that the image is moved down and right by, so that the centre of cell i of
             the last map is where resizing with `align_corners` takes it to be.
         align_corners: How maps of this network are to be resized.
+        is_dense: Whether its work is that of matrix products, so that a CPU's units for bf16 pay.
     """
 
     mean: Tensor
@@ -54,6 +55,7 @@ class Backbone(nn.Module):
         multiple: int = 1,
         shift: int = 0,
         align_corners: bool = True,
+        is_dense: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -62,6 +64,7 @@ class Backbone(nn.Module):
         self.multiple = multiple
         self.shift = shift
         self.align_corners = align_corners
+        self.is_dense = is_dense
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
@@ -169,6 +172,7 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
         strides=network.strides,
         mean=network.mean,
         std=network.std,
+        is_dense=True,
     )
 
 
@@ -207,6 +211,7 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         multiple=32,  # undilated, these networks halve the image five times
         shift=_centring_shift(network, config.output_stride),
         align_corners=False,
+        is_dense=not any(m.groups > 1 for m in network.modules() if isinstance(m, nn.Conv2d)),
     )
 
 
