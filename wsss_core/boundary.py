@@ -21,13 +21,12 @@ def semantic_boundary(mask: Tensor, *, num_classes: int, radius: int) -> Tensor:
         [B, C, H, W] float32 in {0, 1}.
     """
     ids = mask.long()
-    ignored = ids == IGNORE
-    one_hot = F.one_hot(ids.masked_fill(ignored, num_classes), num_classes + 1)
-    regions = one_hot.permute(0, 3, 1, 2).float()
-    grown = _dilate(regions, radius)
-    shrunk = 1 - _dilate(1 - regions, radius)
-    band = grown[:, :num_classes] - shrunk[:, :num_classes]
-    return band * (1 - grown[:, num_classes:])
+    one_hot = F.one_hot(ids.masked_fill(ids == IGNORE, num_classes), num_classes + 1)
+    near = _dilate(one_hot[..., :num_classes].permute(0, 3, 1, 2).float(), radius)
+    plane = ids[:, None].float()
+    highest, lowest = _dilate(plane, radius), -_dilate(-plane, radius)
+    # What is near a class and not all of it, with no ignored pixel around.
+    return near * ((highest != lowest) & (highest != IGNORE))
 
 
 def _dilate(regions: Tensor, radius: int) -> Tensor:
