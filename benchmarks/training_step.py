@@ -1,0 +1,98 @@
+"""A classifier's training step on one batch that stays, with the network and losses of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from benchmarks.experiment import paper
+from benchmarks.pictures import NUM_CLASSES
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.config.training import OptimConfig
+from wsss_core.optim import build_optimizer
+from wsss_core.processes import MeanOf
+from wsss_core.stages.classifier import SeamTraining, build_classifier_training
+
+RESNET38D = BackboneConfig(name="resnet38d", output_stride=8)
+COMPACT = BackboneConfig(name="tf_efficientnet_lite0", output_stride=8)
+
+
+def seam_training(method: str, backbone: BackboneConfig) -> SeamTraining:
+    """Network and losses of a method of config.yaml, on another backbone, from random weights."""
+    experiment = paper()
+    classifier = experiment.classifier.model_copy(update={"backbone": backbone})
+    chosen = experiment.methods[method].model_copy(update={"init": "imagenet"})
+    if backbone is COMPACT:
+        seam = classifier.seam.model_copy(update={"pcm_features": (3, 4)})
+        classifier = classifier.model_copy(update={"seam": seam})
+    config = ClassifierTraining(classifier=classifier, method=chosen, canny=experiment.canny)
+    torch.manual_seed(0)
+    model = build_classifier_training(config, NUM_CLASSES, init=None)
+    assert isinstance(model, SeamTraining)
+    return model
+
+
+def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str, Tensor]:
+    """Images of noise, two classes each, with a mask and edges."""
+    torch.manual_seed(0)
+    label = torch.zeros(batch_size, NUM_CLASSES)
+    label[:, 3] = label[:, 14] = 1
+    mask = torch.zeros(batch_size, crop_size, crop_size, dtype=torch.uint8)
+    mask[:, crop_size // 4 : crop_size // 2, crop_size // 4 :] = 4
+    batch = {
+        "image": torch.rand(batch_size, 3, crop_size, crop_size),
+        "label": label,
+        "mask": mask,
+        "edges": (torch.rand(batch_size, 1, crop_size, crop_size) > 0.9).float(),
+    }
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+class TrainingStep:
+    """Losses, gradients and the optimiser's step, as `engine.train` does them.
+
+    Args:
+        model: On the CPU.
+        batch: On the device.
+        bf16: Whether the network computes in it.
+        fused: Whether the optimiser updates all weights in one kernel.
+        channels_last: How weights lie in memory.
+    """
+
+    def __init__(
+        self,
+        model: SeamTraining,
+        batch: Mapping[str, Tensor],
+        *,
+        bf16: bool,
+        fused: bool = True,
+        channels_last: bool = True,
+    ) -> None:
+        device = batch["image"].device
+        model.to(device)
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
+        self.model = model.train()
+        self.batch = dict(batch)
+        self.precision = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+        self.optimizer = build_optimizer(model.param_groups(), OptimConfig())
+        if not fused:
+            groups = self.optimizer.param_groups
+            self.optimizer = torch.optim.SGD(
+                [{"params": g["params"], "lr": g["lr"]} for g in groups], momentum=0.9
+            )
+
+    def __call__(self) -> None:
+        """Takes a step."""
+        with self.precision:
+            losses = self.model(self.batch)
+            terms = {n: x.mean if isinstance(x, MeanOf) else x for n, x in losses.items()}
+            weights = self.model.loss_weights
+            total = cast(Tensor, sum(w * terms[name] for name, w in weights.items()))
+        torch.autograd.backward(total)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
