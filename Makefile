@@ -5,6 +5,7 @@
 #                 installed), what reruns after each kind of change, docs/your-data.md
 # make check  style, types, lint and a dry run, in under a minute
 # make why TARGET=results/... CONFIG=configs/mine.yaml  why it would be made again, in words
+# make bench  how fast each kernel and stage is, into results/bench.csv; NAMES="crf storage": some
 # make schema  config.schema.json, after a change of the config's keys
 #
 # Each sets up .venv by itself. Another interpreter: make demo PYTHON=python3.12
@@ -13,7 +14,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-long check why schema lock
+.PHONY: demo test test-slow test-long check why bench schema lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -44,6 +45,9 @@ check: $(READY)
 
 why: $(READY)
 	@$(BIN)/python -m wsss_core.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(NAMES)
 
 schema: $(READY)
 	$(BIN)/python -m wsss_core.config.schema > config.schema.json

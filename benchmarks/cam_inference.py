@@ -1,0 +1,75 @@
+"""cam_inference: SEAM's CAM with ResNet38d, at four scales and mirrored."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.experiment import paper
+from benchmarks.pictures import NUM_CLASSES, photograph, two_classes
+from benchmarks.plain_networks import run_channels_first
+from benchmarks.rows import Row
+from benchmarks.timing import compare, median_seconds, name_of
+from benchmarks.training_step import RESNET38D, seam_training
+from wsss_core.inference import ImagePyramid, image_pyramid
+from wsss_core.models.seam import SeamNet
+from wsss_core.stages.cams import merge_scales
+
+MATRIX = 4096  # side of the matrices whose product is the machine's limit
+
+
+@torch.inference_mode()
+def view_by_view(net: SeamNet, pyramid: ImagePyramid, channels: list[int]) -> Tensor:
+    """The usual way: a view at a time, all classes enlarged and summed on the CPU (SEAM)."""
+    device = next(net.parameters()).device
+    total = np.zeros((NUM_CLASSES, *pyramid.size), dtype=np.float32)
+    for variants in pyramid.scaled:
+        for index, view in enumerate(variants):
+            cam = net.infer(view[None].to(device))
+            cam = F.interpolate(cam, pyramid.size, mode="bilinear", align_corners=False)[0]
+            array = cam.cpu().numpy()
+            total += array[:, :, ::-1] if index else array
+    return torch.from_numpy(total)[channels]
+
+
+def matrix_flops(device: torch.device) -> float:
+    """FLOP/s of a large product of bf16 matrices."""
+    matrix = torch.randn(MATRIX, MATRIX, device=device).bfloat16()
+
+    def multiply() -> None:
+        torch.mm(matrix, matrix)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return 2 * MATRIX**3 / median_seconds(multiply, repetitions=3)
+
+
+def run(device: torch.device) -> list[Row]:
+    """Usual: float32, a view at a time. Ours: bf16, mirror images together, classes present."""
+    rng = np.random.default_rng(0)
+    config = paper().cam
+    size = (375, 500) if device.type == "cuda" else (188, 250)  # minutes instead of seconds there
+    image = photograph(rng, *size)
+    pyramid = image_pyramid("i", image, scales=config.scales, flip=config.flip)
+    channels = [k - 1 for k in two_classes(rng)]
+    net = seam_training("seam", RESNET38D).net.eval().to(device)
+    net = net.to(memory_format=torch.channels_last)
+    plain = seam_training("seam", RESNET38D).net.eval().to(device)
+    run_channels_first(plain.backbone)
+
+    def ours() -> Tensor:
+        return merge_scales(net, pyramid, channels).cpu()
+
+    def usual() -> Tensor:
+        return view_by_view(plain, pyramid, channels)
+
+    seconds = compare(ours, usual, repetitions=2, device=device)
+    with FlopCounterMode(display=False) as counter:
+        ours()
+    share = counter.get_total_flops() / seconds[0] / matrix_flops(device)
+    name = name_of(device)
+    return [
+        Row("cam_inference", *seconds, "s/image", "5x", name),
+        Row("cam_inference_flops", share, None, "of a matrix product's", ">= 0.75", name),
+    ]

@@ -1,0 +1,103 @@
+"""demo and overhead: the whole demo, and what of its time no job was running."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import torch
+
+from benchmarks.experiment import ROOT, merged
+from benchmarks.rows import Row
+from benchmarks.timing import name_of
+from wsss_core.config.experiment import load_experiment
+from wsss_core.dataset import open_dataset
+from wsss_core.metrics import ThresholdSweep
+from wsss_core.models.classifier import load_classifier
+from wsss_core.stages.cams import infer_cams
+
+
+def snakemake(directory: Path, *arguments: str) -> float:
+    """Runs the workflow in a directory; returns the seconds it took."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    start = time.perf_counter()
+    subprocess.run(
+        [*command, "--directory", str(directory), *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - start
+
+
+def job_benchmarks(results: Path) -> dict[Path, dict[str, str]]:
+    """What Snakemake has measured of each job, by the file that it is in."""
+    found = {}
+    for path in results.rglob("benchmarks/**/*.tsv"):
+        with path.open() as file:
+            found[path] = next(csv.DictReader(file, delimiter="\t"))
+    return found
+
+
+def busy_seconds(results: Path) -> float:
+    """How long at least one job was running."""
+    spans = sorted(
+        (path.stat().st_mtime - float(row["s"]), path.stat().st_mtime)
+        for path, row in job_benchmarks(results).items()
+    )
+    total, end = 0.0, 0.0
+    for begin, finish in spans:
+        total += max(0.0, finish - max(begin, end))
+        end = max(end, finish)
+    return total
+
+
+def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
+    """How far CAMs in bf16 are from those in float32, of the trained SEAM on its val images.
+
+    Returns:
+        The largest difference of a score, and the difference of the mean IoU in percent.
+    """
+    dataset = open_dataset(directory / "results/demo/data")
+    weights = directory / "results/demo/seam/seed0/classifier/weights.pt"
+    net = load_classifier(weights, dataset.class_names).to(device)
+    config = load_experiment(merged("configs/demo.yaml")).cam
+    cams, miou = [], []
+    for precise in (False, True):
+        with mock.patch("wsss_core.inference.has_bf16", lambda _, precise=precise: not precise):
+            cams.append(list(infer_cams(net, dataset, dataset.split("val"), config=config)))
+        sweep = ThresholdSweep(1 + len(dataset.class_names))
+        for image_id, class_ids, cam in cams[-1]:
+            sweep.add(dataset.read_mask(image_id), class_ids, cam)
+        miou.append(100 * sweep.mean_iou().max())
+    pairs = zip(*cams, strict=True)
+    difference = max(abs(ours.cam - precise.cam).max() for ours, precise in pairs)
+    return float(difference), abs(miou[0] - miou[1])
+
+
+def run(device: torch.device) -> list[Row]:
+    """The demo in an empty folder, as `make demo` runs it, without the installation."""
+    threads = (len(os.sched_getaffinity(0)) + 1) // 2
+    config = ["--configfile", str(ROOT / "configs/demo.yaml")]
+    arguments = [*config, "--cores", "all", "--max-threads", str(threads), "--prioritize"]
+    with tempfile.TemporaryDirectory() as name:
+        results = Path(name, "results", "demo")
+        last = "results/demo/sb/seed0/scores/segmentation_crf.csv"
+        wall = snakemake(Path(name), *arguments, last)
+        idle = wall - busy_seconds(results)
+        again = snakemake(Path(name), *config, "--cores", "all")
+        difference, miou = cam_precision(Path(name), device)
+    cpu = name_of(device)
+    return [
+        Row("demo", wall, None, "s", "<= 360", cpu),
+        Row("demo_again", again, None, "s", "<= 5", cpu),
+        Row("overhead", 100 * idle / wall, None, "% of the demo", "<= 5", cpu),
+        Row("cam_inference_difference", difference, None, "score", "<= 0.02", cpu),
+        Row("cam_inference_miou", miou, None, "points of mIoU", "<= 0.1", cpu),
+    ]

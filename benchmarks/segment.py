@@ -1,0 +1,51 @@
+"""segment: DeepLab's inference at six scales and mirrored, with the compact backbone."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from benchmarks.experiment import paper
+from benchmarks.pictures import NUM_CLASSES, photograph
+from benchmarks.plain_networks import run_channels_first
+from benchmarks.rows import Row
+from benchmarks.timing import compare, name_of
+from benchmarks.training_step import COMPACT
+from wsss_core.config.segment import SegmentConfig
+from wsss_core.inference import ImagePyramid, image_pyramid
+from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.stages.segmentation import segment_pyramid
+
+
+@torch.inference_mode()
+def view_by_view(network: DeepLab, pyramid: ImagePyramid) -> NDArray[np.uint8]:
+    """The usual way: one view at a time, every class enlarged to the image's size (SEAM's)."""
+    device = next(network.parameters()).device
+    total = torch.zeros(1 + NUM_CLASSES, *pyramid.size, device=device)
+    for variants in pyramid.scaled:
+        for index, view in enumerate(variants):
+            logits = network(view[None].to(device))
+            logits = F.interpolate(logits, pyramid.size, mode="bilinear", align_corners=False)[0]
+            total += logits.flip(2) if index else logits
+    return total.softmax(dim=0).argmax(dim=0).to(torch.uint8).cpu().numpy()
+
+
+def run(device: torch.device) -> list[Row]:
+    """Usual: float32, channels first. Ours: bf16 where the device has it, on a quarter's grid."""
+    experiment = paper()
+    config = experiment.segmenter.model_copy(update={"backbone": COMPACT, "multi_scale": ()})
+    network, plain = (
+        build_deeplab(config, num_classes=1 + NUM_CLASSES).eval().to(device) for _ in range(2)
+    )
+    network.to(memory_format=torch.channels_last)
+    run_channels_first(plain.backbone)
+    image = photograph(np.random.default_rng(0))
+    inference = SegmentConfig()  # at six scales; config.yaml has the paper's one
+    pyramid = image_pyramid("i", image, scales=inference.scales, flip=inference.flip)
+    seconds = compare(
+        lambda: segment_pyramid(network, pyramid),
+        lambda: view_by_view(plain, pyramid),
+        repetitions=3,
+        device=device,
+    )
+    return [Row("segment", *seconds, "s/image", "1x", name_of(device))]
