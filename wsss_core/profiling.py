@@ -1,6 +1,6 @@
 """Traces of what a stage's time goes into, which https://ui.perfetto.dev shows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 SKIPPED, WARMED_UP, TRACED = 1, 2, 10
 
 
-def profiled(items: Iterable[Item], path: Path | None) -> Iterator[Item]:
+def profiled(items: Iterable[Item], path: Path | None) -> Generator[Item]:
     """Goes through items, and traces what is done for a few of them, by whoever makes or uses them.
 
     Args:
