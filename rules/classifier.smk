@@ -21,6 +21,7 @@ rule train_classifier:
     resources:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
+        log_every=EXPERIMENT.log_every,
         mem_mb=growing(16000),
         runtime=2880,
     params:
@@ -34,7 +35,7 @@ rule train_classifier:
         "python -m wsss_core.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
-        " --checkpoint-minutes {resources.checkpoint_minutes}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

@@ -50,6 +50,7 @@ rule train_affinity:
     resources:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
+        log_every=EXPERIMENT.log_every,
         mem_mb=growing(16000),
         runtime=1440,
     params:
@@ -63,7 +64,7 @@ rule train_affinity:
         "python -m wsss_core.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
-        " --checkpoint-minutes {resources.checkpoint_minutes}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

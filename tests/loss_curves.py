@@ -12,7 +12,6 @@ from pathlib import Path
 
 import lightning_fabric
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -123,8 +122,7 @@ CASES: dict[str, Callable[[], nn.Module]] = {
 def curve(case: str) -> engine.History | None:
     """Each loss and measure at each step; None in all processes but the first."""
     model = CASES[case]()
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "LOG_EVERY", 1)
+    with tempfile.TemporaryDirectory() as directory:
         try:
             return engine.train(
                 model,
@@ -136,6 +134,7 @@ def curve(case: str) -> engine.History | None:
                 threads=1,
                 work_dir=Path(directory) / "state",
                 checkpoint_minutes=10.0,
+                log_every=1,
                 key="",
                 desc=case,
             )

@@ -54,6 +54,7 @@ def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> engine.History
         threads=1,
         work_dir=work_dir / "state",
         checkpoint_minutes=10.0,
+        log_every=10,
         key="",
         desc="",
     )

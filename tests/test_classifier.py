@@ -450,6 +450,7 @@ def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
         threads=1,
         work_dir=tmp_path / "state",
         checkpoint_minutes=10.0,
+        log_every=10,
         key="",
         desc="sb",
         alarms=training.alarms,

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from wsss_core import engine
 from wsss_core.batches import Schedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.engine import train, write_history
@@ -93,6 +92,7 @@ def train_tiny(model, work_dir, *, samples=None, **changes):
         "threads": 1,
         "work_dir": work_dir,
         "checkpoint_minutes": 10.0,
+        "log_every": 10,
         "key": "a",
         "desc": "Tiny",
     }
@@ -114,9 +114,7 @@ def uninterrupted(tmp_path_factory):
 @pytest.fixture(scope="module")
 def every_step(tmp_path_factory):
     """The history of the same training with a row for each step."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "LOG_EVERY", 1)
-        return train_tiny(Net(), tmp_path_factory.mktemp("every_step") / "state")
+    return train_tiny(Net(), tmp_path_factory.mktemp("every_step") / "state", log_every=1)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -255,9 +253,9 @@ def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
     assert [row["epoch"] for row in history] == [10 / 3, 20 / 3, 9]
 
 
-def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "LOG_EVERY", 1)
-    rates = [row["lr"] for row in train_tiny(Net(), tmp_path / "state", schedule_epochs=90)]
+def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path):
+    history = train_tiny(Net(), tmp_path / "state", schedule_epochs=90, log_every=1)
+    rates = [row["lr"] for row in history]
     expected = [0.01 * (1 - step / (10 * STEPS)) ** 0.9 for step in range(STEPS)]
     assert rates == pytest.approx(expected)
 
@@ -290,9 +288,8 @@ class _Slopes(nn.Module):
         return {"backbone": [self.slow], "head": [self.fast]}
 
 
-def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monkeypatch):
+def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path):
     """Four steps of slope 3 - 1 = 2, at rates of 0.1 times 1, 3/4, 1/2 and 1/4: 2 * 0.25."""
-    monkeypatch.setattr(engine, "LOG_EVERY", 1)
     model = _Slopes()
     optim = OptimConfig(lr=0.1, head_lr_factor=10, momentum=0, weight_decay=0, poly_power=1)
     history = train_tiny(
@@ -300,6 +297,7 @@ def test_losses_are_weighted_and_the_learning_rate_falls_by_hand(tmp_path, monke
         tmp_path / "state",
         config=TrainingConfig(epochs=4, batch_size=100, optim=optim),  # more than there are
         loss_weights={"rising": 3.0, "falling": 1.0},
+        log_every=1,
     )
     assert model.slow.item() == pytest.approx(-0.5)
     assert model.fast.item() == pytest.approx(-5)

@@ -110,8 +110,7 @@ def build(method: str) -> CamTraining | SeamTraining:
 def losses(method: str) -> dict[str, list[float]]:
     """Each loss and measure at each step, on one thread of the CPU."""
     model = build(method)
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "LOG_EVERY", 1)
+    with tempfile.TemporaryDirectory() as directory:
         history = engine.train(
             model,
             _Squares(),
@@ -122,6 +121,7 @@ def losses(method: str) -> dict[str, list[float]]:
             threads=1,
             work_dir=Path(directory) / "state",
             checkpoint_minutes=10.0,
+            log_every=1,
             key="",
             desc=method,
         )

@@ -305,6 +305,7 @@ def test_network_learns_the_colours(dataset, labels, tmp_path: Path) -> None:
         threads=1,
         work_dir=tmp_path / "work",
         checkpoint_minutes=10.0,
+        log_every=10,
         key="",
         desc="Segmenter",
     )

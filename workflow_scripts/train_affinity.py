@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=10.0, help="the state is saved that often"
     )
+    parser.add_argument("--log-every", type=int, default=10, help="steps of a row of the history")
     parser.add_argument("--code", default="", help="digest of the code; part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file")
     parser.add_argument("--history", type=Path, required=True, help="loss curve (CSV)")
@@ -65,6 +66,7 @@ def main() -> None:
         threads=args.threads,
         work_dir=work_dir,
         checkpoint_minutes=args.checkpoint_minutes,
+        log_every=args.log_every,
         key=state_key(args.code, config.model_dump_json(), args.seed, *inputs),
         desc="train affinity",
         profile=args.profile,

@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=10.0, help="the state is saved that often"
     )
+    parser.add_argument("--log-every", type=int, default=10, help="steps of a row of the history")
     parser.add_argument("--code", default="", help="digest of the code, part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write")
     parser.add_argument("--history", type=Path, required=True, help="loss curve to write")
@@ -75,6 +76,7 @@ def main() -> None:
         threads=args.threads,
         work_dir=work_dir,
         checkpoint_minutes=args.checkpoint_minutes,
+        log_every=args.log_every,
         key=state_key(args.code, args.config, args.seed, samples.image_ids, *inputs),
         desc=f"train_classifier {args.method}",
         alarms=model.alarms,

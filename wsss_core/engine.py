@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
@@ -36,8 +37,6 @@ from wsss_core.stopping import Agreement, Interrupted, Pace, StopRequest
 from wsss_core.training_state import Row, TrainingState
 from wsss_core.waiting import Waiting
 from wsss_core.watch import TOTAL, Alarm, LossWatch, mean_losses
-
-LOG_EVERY = 10  # steps between rows of the history; when losses leave the device and are checked
 
 History = list[Row]
 
@@ -76,6 +75,7 @@ def train(  # noqa: PLR0913
     threads: int,
     work_dir: Path,
     checkpoint_minutes: float,
+    log_every: int,
     key: str,
     desc: str,
     alarms: Sequence[Alarm] = (),
@@ -98,13 +98,15 @@ def train(  # noqa: PLR0913
         work_dir: Keeps the state of an unfinished training.
         checkpoint_minutes: The state is saved that often, and when the training is asked to stop:
             a power cut costs no more work than that and a step.
+        log_every: Steps of a row of the history. When a GPU is asked for its losses, and they are
+            checked.
         key: A state saved under another key is ignored.
         desc: Name shown by the progress bar.
         alarms: Measures that are warned of.
         profile: Trace of some steps to write.
 
     Returns:
-        One row per `LOG_EVERY` steps: step, epoch, lr, loss, and the mean of each loss and measure.
+        One row per `log_every` steps: step, epoch, lr, loss, and the mean of each loss and measure.
 
     Raises:
         UserError: The batch has fewer samples than there are GPUs, or a loss or a gradient is
@@ -142,7 +144,8 @@ def train(  # noqa: PLR0913
     # the next, which may take minutes there, is under way.
     on_cpu = fabric.device.type == "cpu"
     give_up = state.save if on_cpu and fabric.is_global_zero else None
-    with StopRequest(give_up) as stop:
+    # Readers that are not told to end are waited for ten seconds when they are collected.
+    with closing(steps), StopRequest(give_up) as stop:
         for batch in bar:
             _scale_lr(optimizer, poly_lr(state.step, lr_steps, config.optim.poly_power))
             torch.manual_seed(_mix(seed, state.step))
@@ -155,7 +158,7 @@ def train(  # noqa: PLR0913
                 stepper.zero_grad(set_to_none=True)
                 state.step += 1
                 pace.step()
-                ends = state.step % LOG_EVERY == 0 or state.step == schedule.steps
+                ends = state.step % log_every == 0 or state.step == schedule.steps
                 is_due = fabric.is_global_zero and state.age() >= checkpoint_minutes
                 stops, saves = agreement.highest(stop.number, is_due)
                 if not (on_cpu or ends or stops or saves):

@@ -90,7 +90,7 @@ def test_weights_from_outside_are_an_input(tmp_path):
     assert "--method seam --seed 0 --init 'released weights.pth' --" in run.stdout
     assert re.search(r"train_affinity .* --init 'released weights.pth' --", run.stdout)
     assert re.search(r"--method sb --seed 0 --init \S*/seam/seed0/", run.stdout)
-    assert "--method cam --seed 0  --checkpoint-minutes 10 --gpus" in run.stdout
+    assert "--method cam --seed 0  --checkpoint-minutes 10 --log-every 10 --gpus" in run.stdout
 
 
 def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):

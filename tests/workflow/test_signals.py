@@ -147,7 +147,7 @@ def test_how_often_states_are_saved_is_no_part_of_the_result(uninterrupted, tmp_
     options = (TARGET, "--dry-run", "--printshellcmds", *files, *LONG)
     assert job_counts(snakemake(*options, directory=uninterrupted)) == {}
     again = snakemake(*options, "--forcerun", "train_classifier", directory=uninterrupted)
-    assert " --checkpoint-minutes 3 --gpus 0" in again.stdout
+    assert " --checkpoint-minutes 3 --log-every 10 --gpus 0" in again.stdout
 
 
 @pytest.mark.slow

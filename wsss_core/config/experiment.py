@@ -76,6 +76,7 @@ class Experiment(Strict):
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()
     checkpoint_minutes: int = Field(10, ge=1)
+    log_every: int = Field(10, ge=1)
     runs: tuple[RunConfig, ...] = Field(min_length=1)
     methods: dict[MethodName, MethodConfig]
     canny: CannyConfig = CannyConfig()
