@@ -337,7 +337,8 @@ def test_boundary_maps_stand_in_for_label_maps() -> None:
         training = _seam_training(smoothing, scale=1.0, dropout=0.0)
         results.append(training(batch | {"boundary": maps}))
     for name in ("boundary", "smoothness"):
-        assert torch.equal(results[0][name], results[1][name])
+        # Maps may lie in another order in memory, and be summed in another.
+        torch.testing.assert_close(results[0][name], results[1][name], rtol=1e-6, atol=0)
 
 
 def test_a_background_of_its_own_is_smoothed_too() -> None:
