@@ -147,6 +147,9 @@ def smoothness_loss(  # noqa: PLR0913
     """
     expect_shape("boundary", boundary, cam.shape)
     expect_shape("present", present, cam.shape[:2])
+    num_images, num_channels = present.shape
+    if cam.device.type == "cpu":  # a GPU would have to be waited for, to know which they are
+        cam, boundary, present = _only_present(cam, boundary, present)
     change = derive(cam, derivatives=derivatives, padding=padding)
     if edge_weight == "gradient":
         steps = derive(boundary, derivatives=derivatives, padding=padding)
@@ -162,10 +165,15 @@ def smoothness_loss(  # noqa: PLR0913
     )
     per_class = (order_weights[0] * first + order_weights[1] * second).mean((-2, -1))
     if mean_over == "all":
-        num_images, num_channels = present.shape
         num_classes = num_channels if background else num_channels + 1
         return (per_class * present).sum() / (num_images * num_classes)
     return (per_class * present).sum() / present.sum().clamp(min=1)
+
+
+def _only_present(cam: Tensor, boundary: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each present class of each image by itself, [N, 1, ...]: others cost time and memory only."""
+    is_present = present.bool()
+    return cam[is_present][:, None], boundary[is_present][:, None], present[is_present][:, None]
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

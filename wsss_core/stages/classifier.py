@@ -292,7 +292,9 @@ class SeamTraining(nn.Module):
         neighbouring pixels that the smoothness loss is about.
         """
         align_corners = self.net.backbone.align_corners
-        return F.interpolate(x.float(), size, mode="bilinear", align_corners=align_corners)
+        return F.interpolate(
+            x.float().contiguous(), size, mode="bilinear", align_corners=align_corners
+        )
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers, the branch's included."""
