@@ -1,5 +1,7 @@
 """cam_inference: SEAM's CAM with ResNet38d, at four scales and mirrored."""
 
+from unittest import mock
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from benchmarks.plain_networks import run_channels_first
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of
 from benchmarks.training_step import RESNET38D, seam_training
+from wsss_core.cam import normalize_cam
 from wsss_core.inference import ImagePyramid, image_pyramid
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.cams import merge_scales
@@ -65,11 +68,15 @@ def run(device: torch.device) -> list[Row]:
         return view_by_view(plain, pyramid, channels)
 
     seconds = compare(ours, usual, repetitions=2, device=device)
+    with mock.patch("wsss_core.inference.has_bf16", lambda _: False):
+        precise = normalize_cam(ours())
+    difference = (normalize_cam(ours()) - precise).abs().max().item()
     with FlopCounterMode(display=False) as counter:
         ours()
     share = counter.get_total_flops() / seconds[0] / matrix_flops(device)
     name = name_of(device)
     return [
         Row("cam_inference", *seconds, "s/image", "5x", name),
+        Row("cam_inference_difference", difference, None, "score", "<= 0.02", name),
         Row("cam_inference_flops", share, None, "of a matrix product's", ">= 0.75", name),
     ]

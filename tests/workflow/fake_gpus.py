@@ -1,13 +1,14 @@
 """Stands for wsss_core/devices.py in a copy of the project: GPUs that are mere names, and faults.
 
-The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many
-steps it trained. A file
-`faults/<script>` makes the next job of that script, and only that one, fail or train slowly.
+The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many steps
+it trained. A file `faults/<script>` makes the next job of that script, and only that one, fail,
+train slowly, or vanish, killed with its shell.
 """
 
 import atexit
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,15 @@ def device(gpus: int) -> torch.device:
     _note(script, gpus, pause=SLOW_STEP_SECONDS if kind == "slow" else 0)
     if kind == "fail":
         raise UserError(f"{script}: the fault that was asked for")
+    if kind == "vanish":
+        subprocess.run(["scancel", "--signal=KILL", os.environ["SLURM_JOB_ID"]], check=True)
+        time.sleep(60)
     return torch.device("cpu")
+
+
+def has_bf16(_: torch.device) -> bool:
+    """Nothing is computed in bf16."""
+    return False
 
 
 def _note(script: str, gpus: int, *, pause: float) -> None:

@@ -77,7 +77,7 @@ def run_with_faults(profile, *options, directory, project, environment, config, 
 
 @pytest.fixture(scope="module")
 def slurm_run(tmp_path_factory, cluster, project):
-    """A method to its end: an inference fails once, a training meets its time limit."""
+    """A method to its end: one job fails, one vanishes, a training meets its time limit."""
     return run_with_faults(
         "slurm",
         *("--slurm-init-seconds-before-status-checks", "4", "--set-resources"),
@@ -88,7 +88,7 @@ def slurm_run(tmp_path_factory, cluster, project):
         environment=cluster,
         config="runs: [{method: seam, seeds: [0], until: segmentation}]\n"
         "segmenter: {batch_size: 2, epochs: 2}",
-        faults={"infer_cam": "fail", "train_segmenter": "slow"},
+        faults={"infer_cam": "fail", "random_walk": "vanish", "train_segmenter": "slow"},
     )
 
 
@@ -148,6 +148,13 @@ def test_a_job_that_fails_once_is_sent_again(finished):
     assert finished.faults_left == []
     assert len(finished.of("infer_cam")) == 2 + 1  # shards, and the one that failed
     assert "Trying to restart job" in finished.told
+
+
+def test_a_job_that_vanishes_is_sent_again(slurm_run):
+    """Killed with its shell, as when a node breaks down: it says nothing, and leaves no output."""
+    assert len(slurm_run.of("random_walk")) == 2  # shards; the one that vanished noted nothing
+    masks = slurm_run.results / "seam/seed0/random_walk"
+    assert {path.name for path in masks.iterdir()} == {"scored-0", "scored-1"}
 
 
 @pytest.mark.parametrize(
