@@ -10,9 +10,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 import yaml
 from PIL import Image
 
@@ -25,11 +27,20 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import Dataset
 from wsss_core.errors import UserError
 from wsss_core.images import read_image, read_mask
+from wsss_core.inference import image_pyramid
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.pictures import Picture
 from wsss_core.scores import ScoreReader
-from wsss_core.stages.prediction import Failure, Prediction, predict, shrink
-from wsss_core.stages.segmentation import load_segmenter, segment
+from wsss_core.stages.prediction import (
+    MAX_VALUES,
+    Failure,
+    Prediction,
+    enlarged_argmax,
+    predict,
+    shrink,
+)
+from wsss_core.stages.segmentation import average_logits, best_class, load_segmenter, segment
+from wsss_core.stages.segmentation_crf import refine_prob
 from wsss_core.stages.segmenter import segmenter_metadata
 from wsss_core.weights import save_weights
 
@@ -125,18 +136,53 @@ def test_masks_are_upright(weights: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.mask, upright.mask)
 
 
-def test_large_pictures_are_segmented_smaller(weights: Path, tmp_path: Path) -> None:
+def test_large_pictures_are_segmented_smaller_and_their_edges_are_smooth(weights, tmp_path) -> None:
     _noise(120, 200).save(tmp_path / "x.png")
     network = load_segmenter(weights).network
     result = _predict(network, tmp_path / "x.png", longest_side=50)["x"]
     assert result.image.shape == (120, 200, 3)
-    assert result.mask.shape == (120, 200)
     assert result.prob.shape == (3, 8, 13)
-    Image.fromarray(shrink(read_image(tmp_path / "x.png"), 50)).save(tmp_path / "small.png")
-    small = _predict(network, tmp_path / "small.png")["small"]
-    np.testing.assert_array_equal(result.mask[::4, ::4], small.mask)
-    with_crf = _predict(network, tmp_path / "x.png", longest_side=50, crf=CrfConfig(iterations=1))
-    assert with_crf["x"].mask.shape == (120, 200)
+    small = image_pyramid("x", shrink(result.image, 50), scales=(1.0,), flip=False)
+    logits = average_logits(network, small)
+    enlarged = F.interpolate(logits[None], (120, 200), mode="bilinear", align_corners=False)[0]
+    np.testing.assert_array_equal(result.mask, enlarged.argmax(dim=0).numpy())
+    assert len(np.unique(result.mask)) > 1
+
+
+def test_the_crf_of_a_large_picture_is_of_the_small_one_and_enlarged(weights, tmp_path) -> None:
+    _noise(120, 200).save(tmp_path / "x.png")
+    crf = CrfConfig(iterations=1)
+    network = load_segmenter(weights).network
+    result = _predict(network, tmp_path / "x.png", longest_side=50, crf=crf)["x"]
+    classes, refined = refine_prob(shrink(result.image, 50), result.prob, config=crf)
+    assert refined.shape == (len(classes), 30, 50)
+    maps = [cv2.resize(r, (200, 120), interpolation=cv2.INTER_LINEAR) for r in refined]
+    np.testing.assert_array_equal(result.mask, classes[np.argmax(maps, axis=0)])
+
+
+@pytest.mark.parametrize("size", [(60, 91), (64, 64), (1, 7), (200, 3)])
+@pytest.mark.parametrize("max_values", [1, 1000, 5000])
+def test_strips_are_parts_of_the_whole(size, max_values) -> None:
+    torch.manual_seed(0)
+    scores = torch.randn(5, 16, 23)
+    whole = F.interpolate(scores[None], size, mode="bilinear", align_corners=False)[0].argmax(dim=0)
+    mask = enlarged_argmax(scores, size, max_values=max_values)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, whole.numpy())
+
+
+def test_memory_does_not_grow_with_the_picture(monkeypatch) -> None:
+    sizes = []
+    whole = best_class
+
+    def noted(scores, size):
+        sizes.append(len(scores) * size[0] * size[1])
+        return whole(scores, size)
+
+    monkeypatch.setitem(enlarged_argmax.__globals__, "best_class", noted)
+    assert enlarged_argmax(torch.zeros(200, 8, 8), (300, 2000)).shape == (300, 2000)
+    assert len(sizes) > 1
+    assert max(sizes) <= MAX_VALUES
 
 
 @pytest.mark.parametrize(
@@ -152,10 +198,9 @@ def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> 
     def run_out(_: object, pyramid) -> None:
         if pyramid.image_id == "b":
             raise torch.OutOfMemoryError
-        return segment_pyramid(_, pyramid)
+        return average_logits(_, pyramid)
 
-    segment_pyramid = predict.__globals__["segment_pyramid"]
-    monkeypatch.setitem(predict.__globals__, "segment_pyramid", run_out)
+    monkeypatch.setitem(predict.__globals__, "average_logits", run_out)
     network = load_segmenter(weights).network
     results = _predict(network, pictures / "b.png", pictures / "Größe 1.jpg")
     assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")

@@ -8,15 +8,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.inference import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.pictures import BadPictureError, Picture, read_picture
-from wsss_core.stages.segmentation import segment_pyramid
-from wsss_core.stages.segmentation_crf import refine_mask
+from wsss_core.stages.segmentation import average_logits, best_class
+from wsss_core.stages.segmentation_crf import refine_prob
 from wsss_core.transforms import resize
+
+MAX_VALUES = 2**25  # enlarged scores at a time; 128 MiB, more than 20 classes of 1024 x 1024 pixels
 
 
 class Prediction(NamedTuple):
@@ -53,8 +56,8 @@ def predict(
         network: In evaluation mode, on the device to compute on.
         pictures: Which ones.
         config: Scales, flip and CRF.
-        longest_side: Larger pictures are shrunk to this for the network and the CRF, and their
-            masks enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
+        longest_side: Larger pictures are shrunk to this for the network and the CRF, whose scores
+            are enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
     """
     items = _Pictures(pictures, config=config, longest_side=longest_side)
     for picture, loaded in zip(pictures, read_ahead(items), strict=True):
@@ -77,16 +80,55 @@ def shrink(image: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
     return resize(image, height, width, interpolation="linear")
 
 
+def enlarged_argmax(
+    scores: Tensor, size: tuple[int, int], *, max_values: int = MAX_VALUES
+) -> NDArray[np.uint8]:
+    """The class of each pixel after bilinear enlargement, without holding that of all pixels.
+
+    A telephone's picture has 50 million pixels, of which 200 classes would take 40 GB.
+
+    Args:
+        scores: float32 [C, h, w].
+        size: Height and width to enlarge to.
+        max_values: How many enlarged scores there may be at a time, though a row of them at least.
+
+    Returns:
+        uint8 of that size. In strips, sums are rounded otherwise than in the whole.
+    """
+    height, width = size
+    num_rows = max(1, max_values // (len(scores) * width))
+    if num_rows >= height:
+        return best_class(scores, size)
+    mask = np.empty(size, dtype=np.uint8)
+    for top in range(0, height, num_rows):
+        numbers = range(top, min(top + num_rows, height))
+        strip = _rows(scores, numbers, num_rows=height)
+        mask[numbers.start : numbers.stop] = best_class(strip, (len(numbers), width))
+    return mask
+
+
+def _rows(scores: Tensor, numbers: range, *, num_rows: int) -> Tensor:
+    """Some rows [C, n, w] of scores [C, h, w] that are enlarged to `num_rows` rows."""
+    last = scores.shape[1] - 1
+    rows = torch.arange(numbers.start, numbers.stop, device=scores.device)
+    centres = ((rows + 0.5) * (scores.shape[1] / num_rows) - 0.5).clamp(0, last)
+    above = centres.long()
+    below = (above + 1).clamp(max=last)
+    return torch.lerp(scores[:, above], scores[:, below], (centres - above)[:, None])
+
+
 def _segment(
     network: DeepLab, loaded: _Loaded, *, config: SegmentConfig, longest_side: int
 ) -> Prediction:
     image = loaded.image.numpy()
     height, width = loaded.pyramid.size  # a list: the loader makes lists of tuples
-    _, mask, prob = segment_pyramid(network, loaded.pyramid._replace(size=(height, width)))
-    if config.crf is not None:
-        mask = refine_mask(shrink(image, longest_side), prob, config=config.crf)
-    if mask.shape != image.shape[:2]:
-        mask = resize(mask, *image.shape[:2], interpolation="nearest")
+    logits = average_logits(network, loaded.pyramid._replace(size=(height, width)))
+    prob = logits.softmax(dim=0).cpu().numpy()
+    if config.crf is None:
+        mask = enlarged_argmax(logits, image.shape[:2])
+    else:
+        classes, refined = refine_prob(shrink(image, longest_side), prob, config=config.crf)
+        mask = classes[enlarged_argmax(torch.from_numpy(refined), image.shape[:2])]
     return Prediction(image, mask, prob)
 
 

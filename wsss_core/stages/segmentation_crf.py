@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,29 +21,56 @@ from wsss_core.scores import ScoreReader
 NEGLIGIBLE_PROB = 0.02
 
 
+class Refined(NamedTuple):
+    """What the CRF makes of an image's probabilities.
+
+    Attributes:
+        classes: [n], ascending; those that it told apart.
+        prob: float32 [n, H, W], sums to 1.
+    """
+
+    classes: NDArray[np.uint8]
+    prob: NDArray[np.float32]
+
+
 def refine_mask(
     image: NDArray[np.uint8], prob: NDArray[np.float32], *, config: CrfConfig
 ) -> NDArray[np.uint8]:
     """Refines one image's probabilities and takes the best class of each pixel.
 
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        prob: float32 [C, h, w], background first; enlarged to the image's size (bilinear).
-        config: The CRF.
+    Args: as of `refine_prob`.
 
     Returns:
         uint8 [H, W] class indices.
     """
-    candidates = candidate_classes(prob)
-    if len(candidates) == 1:
-        return np.full(image.shape[:2], candidates[0], dtype=np.uint8)
-    height, width = image.shape[:2]
-    enlarged = np.stack(
-        [cv2.resize(prob[k], (width, height), interpolation=cv2.INTER_LINEAR) for k in candidates]
-    )
-    refined = dense_crf(image, enlarged, **config.model_dump())
-    mask: NDArray[np.uint8] = candidates.astype(np.uint8)[refined.argmax(axis=0)]
+    classes, refined = refine_prob(image, prob, config=config)
+    mask: NDArray[np.uint8] = classes[refined.argmax(axis=0)]
     return mask
+
+
+def refine_prob(
+    image: NDArray[np.uint8], prob: NDArray[np.float32], *, config: CrfConfig
+) -> Refined:
+    """Refines one image's probabilities.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        prob: float32 [C, h, w], background first; enlarged to the image's size (bilinear).
+        config: The CRF.
+    """
+    candidates = candidate_classes(prob)
+    height, width = image.shape[:2]
+    if len(candidates) == 1:
+        refined = np.ones((1, height, width), dtype=np.float32)
+    else:
+        enlarged = np.stack(
+            [
+                cv2.resize(prob[k], (width, height), interpolation=cv2.INTER_LINEAR)
+                for k in candidates
+            ]
+        )
+        refined = dense_crf(image, enlarged, **config.model_dump())
+    return Refined(candidates.astype(np.uint8), refined)
 
 
 def candidate_classes(prob: NDArray[np.float32]) -> NDArray[np.intp]:
