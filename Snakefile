@@ -38,7 +38,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        scores_and_table() if SPLITS else masks_to_look_at(),
+        scores_and_table() if SPLITS else maps_or_shares(),
         rules.loss_curves.output,
         expand(rules.sheet.output, method=methods_run()),
         test_outputs(),

@@ -1,4 +1,4 @@
-"""Scores of each stage by the masks of the scored splits, and summary.csv."""
+"""Scores of each stage by the masks of the scored splits, and summary.csv; without, class shares."""
 
 
 rule evaluate_cam:
@@ -87,3 +87,33 @@ rule summarise:
         "Collecting all scores in {output}"
     shell:
         "python -m workflow_scripts.summarise --scores {input} --output {output} 2>&1 | tee -i {log}"
+
+
+if not SPLITS:
+
+    rule class_shares:
+        input:
+            unpack(results_of_run),
+            classes=f"{DATA}/classes.txt",
+        output:
+            f"{RUN}/classes.csv",
+        log:
+            f"{RUN}/logs/class_shares.log",
+        benchmark:
+            f"{RUN}/benchmarks/class_shares.tsv"
+        conda:
+            "../envs/wsss.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(60),
+        params:
+            dataset=data_dir,
+            options=class_shares_options,
+            code=stage_code("class_shares"),
+        message:
+            "Counting the classes in the masks of {wildcards.method}, seed {wildcards.seed}"
+        shell:
+            "python -m workflow_scripts.class_shares --dataset {params.dataset}"
+            " --method {wildcards.method} --seed {wildcards.seed} {params.options}"
+            " --output {output} 2>&1 | tee -i {log}"

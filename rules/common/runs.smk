@@ -47,15 +47,33 @@ def test_outputs():
     ]
 
 
-def masks_to_look_at():
-    """Where nothing is scored, what each run ends with: maps or masks of all images."""
-    pattern_of = {"cam": "cam/{part}-{shard}.npz", "random_walk": "random_walk/{part}-{shard}"}
-    pattern_of["segmentation"] = f"{final_stage()}/{{part}}-{{shard}}"
+def maps_or_shares():
+    """Where nothing is scored, what each run ends with: maps, or masks of all images, counted."""
     return [
         path
         for method, seed, until in runs()
-        for path in shards_of(f"{run_of(method, seed)}/{pattern_of[until]}", "extra")
+        for path in (
+            shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "extra")
+            if until == "cam"
+            else [f"{run_of(method, seed)}/classes.csv"]
+        )
     ]
+
+
+def results_of_run(wildcards):
+    """The masks that a run without scores ends with, the network that made them, and the sheet."""
+    method, seed = wildcards.method, int(wildcards.seed)
+    run, walk = run_of(method, seed), (method, seed, "random_walk")
+    stage = "random_walk" if walk in runs() else final_stage()
+    results = {"masks": shards_of(f"{run}/{stage}/{{part}}-{{shard}}", "extra")}
+    if stage != "random_walk":
+        results["weights"] = f"{run}/segmenter/weights.pt"
+    results["sheet"] = f"{RESULTS}/report/sheets/{method}.jpg"
+    return results
+
+
+def class_shares_options(wildcards, input):
+    return options(input, "masks", "weights", "sheet")
 
 
 def scores_and_table():

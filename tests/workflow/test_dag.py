@@ -274,6 +274,26 @@ def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
     assert jobs() == {"prepare_dataset": 1}
 
 
+def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
+    runs = "[{method: cam, seeds: [0], until: cam}, {method: seam, seeds: [1, 2]}"
+    runs += ", {method: seam, seeds: [0], until: random_walk}]"
+    option = ("--config", "evaluation={splits: []}", f"runs={runs}", "shards={extra: 2}")
+    run = dry_run("--printshellcmds", *option, directory=tmp_path)
+    counts = job_counts(run)
+    assert counts["class_shares"] == 3
+    assert counts["infer_cam"] == 2 * 4
+    assert not {"evaluate_cam", "evaluate_masks", "summarise", "report_table"} & {*counts}
+    here = "results/voc12/seam"
+    for seed, stage in ((0, "random_walk"), (1, "segmentation_crf"), (2, "segmentation_crf")):
+        weights = f" --weights {here}/seed{seed}/segmenter/weights.pt" if seed else ""
+        masks = " ".join(f"{here}/seed{seed}/{stage}/extra-{shard}" for shard in range(2))
+        assert (
+            f"class_shares --dataset results/voc12/data --method seam --seed {seed} --masks {masks}"
+            f"{weights} --sheet results/voc12/report/sheets/seam.jpg"
+            f" --output {here}/seed{seed}/classes.csv"
+        ) in run.stdout
+
+
 def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
     """They are another part, which only stages after all training see."""
     without = job_counts(dry_run(directory=tmp_path))

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.workflow.running import PROJECT, job_counts, snakemake
+from wsss_core.class_shares import ClassShares
 from wsss_core.config.dataset import DemoConfig
 from wsss_core.dataset import open_dataset
 from wsss_core.demo.generate import draw_dataset
@@ -80,7 +81,7 @@ def finished(tmp_path_factory):
 def test_what_the_page_names_is_there(finished):
     (block,) = re.findall(r"## 4\..*?\n\n((?:    .*\n)+)", PAGE)
     paths = [line.split()[0] for line in block.splitlines()]
-    assert len(paths) == 5
+    assert len(paths) == 6
     assert [path for path in paths if not (finished / path).exists()] == []
 
 
@@ -88,6 +89,25 @@ def test_nothing_is_scored(finished):
     assert not (finished / RESULTS / "summary.csv").exists()
     assert not (finished / RUN / "scores").exists()
     assert not list((finished / RESULTS / "report").glob("table*"))
+
+
+def test_the_run_ends_by_saying_what_is_in_the_masks_and_where(finished):
+    told = (finished / RUN / "logs/class_shares.log").read_text()
+    dataset = open_dataset(finished / RESULTS / "data")
+    shares = ClassShares(dataset.class_names)
+    masks = [finished / RUN / f"segmentation_crf/extra-0/{i}.png" for i in dataset.labels]
+    for path in masks:
+        shares.add(path.stem, read_mask(path))
+    assert f"sb, seed 0: {len(masks)} pictures\n{shares.table()}\n" in told
+    places = [line.split(None, 1)[1] for line in told.splitlines()[-4:]]
+    assert places == [
+        f"{RUN}/segmentation_crf/extra-0",
+        f"{RUN}/classes.csv",
+        f"{RUN}/segmenter/weights.pt",
+        f"{RESULTS}/report/sheets/sb.jpg",
+    ]
+    rows = (finished / RUN / "classes.csv").read_text().splitlines()
+    assert {row.split(",")[0] for row in rows[1:]} == set(dataset.labels)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Counts how much of its images each class covers in a run's masks, and says where its results lie.
+
+This is what can be said of masks where there are no true ones to score them by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from wsss_core.class_shares import ClassShares
+from wsss_core.dataset import open_dataset
+from wsss_core.errors import run_command
+from wsss_core.images import read_mask
+from wsss_core.mask_files import find_masks
+from wsss_core.progress import progress
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--masks", type=Path, nargs="+", required=True, help="directories of masks")
+    parser.add_argument("--weights", type=Path, help="the network that made them, only named")
+    parser.add_argument("--sheet", type=Path, help="picture of some of them, only named")
+    parser.add_argument("--output", type=Path, required=True, help="a row for each image, .csv")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Writes the shares in each image, and those in all of them to stdout."""
+    args = parse_arguments()
+    shares = ClassShares(open_dataset(args.dataset).class_names)
+    masks = find_masks(args.masks)
+    for image_id in progress(sorted(masks), desc="masks"):
+        shares.add(image_id, read_mask(masks[image_id]))
+    shares.write(args.output)
+    places = {
+        "masks": ", ".join(map(str, args.masks)),
+        "shares": args.output,
+        "weights": args.weights,
+        "sheet": args.sheet,
+    }
+    lines = [f"{args.method}, seed {args.seed}: {len(masks)} pictures", shares.table()]
+    lines += [f"{kind:8} {place}" for kind, place in places.items() if place]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    run_command(main)
