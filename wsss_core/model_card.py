@@ -1,11 +1,13 @@
 """What a weights file tells about its network beside classes and config: input, origin."""
 
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from wsss_core.models.backbone import Backbone
 
+DISTRIBUTION = "wsss-core"
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
@@ -32,9 +34,16 @@ def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
 
 
 def package_version() -> str:
-    """The version in pyproject.toml.
+    """The version in pyproject.toml, or of the installed package where there is no such file.
 
-    It is read, not imported: a constant would be part of the code whose change trains anew.
+    It is read, not imported: a constant would be part of the code whose change trains anew. The
+    file comes first: what pip noted of a package that it only links to stays as it was.
     """
-    version: str = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"]
-    return version
+    if PYPROJECT.is_file():
+        project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("project", {})
+        if project.get("name") == DISTRIBUTION:  # not one that stands beside other packages
+            return str(project["version"])
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"
