@@ -9,9 +9,9 @@ CONFIG = PROJECT / "tests/workflow/tiny.yaml"
 
 def tiny(*arguments, directory, project=PROJECT):
     """Runs the workflow of the tiny config."""
+    files = ("--configfile", CONFIG)  # first: it takes all words up to the next option
     limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
-    files = ("--configfile", CONFIG)
-    return snakemake(*limits, *files, *arguments, directory=directory, project=project)
+    return snakemake(*files, *limits, *arguments, directory=directory, project=project)
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from tests.small_disk import small_disk
 from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts
 
 WEIGHTS = "results/tiny/cam/seed0/classifier/weights.pt"
 CAMS = "results/tiny/cam/seed0/cam/scored-0.npz"
 SEEDS = "results/tiny/seam/seed0/crf_seeds/scored-0.npz"
-NOT_ROOT = "mounting a small disk takes root"
 
 pytestmark = pytest.mark.slow
 
@@ -25,16 +25,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def disk(tmp_path):
     """A disk of its own for results, which is mounted with other options by calling this."""
-    results = tmp_path / "results"
-    results.mkdir()
-    if os.geteuid() != 0 or subprocess.run(mount("size=64m", results), check=False).returncode:
-        pytest.skip(NOT_ROOT)
-    yield lambda options: subprocess.run(mount(f"remount,{options}", results), check=True)
-    subprocess.run(["umount", results], check=True)
-
-
-def mount(options, place):
-    return ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    with small_disk(tmp_path / "results", "size=64m") as remount:
+        yield remount
 
 
 def told(run):
@@ -114,7 +106,7 @@ def test_a_worker_that_is_killed_for_its_memory(finished, tmp_path):
     shutil.copytree(finished, copy, symlinks=True)
     (copy / SEEDS).unlink()
     with started(copy, SEEDS) as run:
-        kill_a_worker_of("workflow_scripts.crf_seeds")
+        kill_a_worker_of("workflow_scripts.crf_seeds", session=run.pid)
         assert run.wait() != 0
     lines = (copy / "log").read_text()
     assert "error: a process of this job was killed, most likely because memory ran out" in lines
@@ -123,11 +115,11 @@ def test_a_worker_that_is_killed_for_its_memory(finished, tmp_path):
     finish(copy, SEEDS)
 
 
-def kill_a_worker_of(program, seconds=60):
-    """Kills a process that such a program has spawned, as the kernel does."""
+def kill_a_worker_of(program, *, session, seconds=60):
+    """Kills a process that such a program of a session has spawned, as the kernel does."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        parents = pids("-f", f"-m {program}")
+        parents = pids("-s", str(session), "-f", "--", f"-m {program}")
         workers = [w for p in parents for w in pids("-P", p, "-f", "spawn_main")]
         if workers:
             os.kill(int(workers[0]), signal.SIGKILL)
@@ -138,6 +130,7 @@ def kill_a_worker_of(program, seconds=60):
 
 def pids(*pattern):
     found = subprocess.run(["pgrep", *pattern], capture_output=True, text=True, check=False)
+    assert not found.stderr, found.stderr
     return found.stdout.split()
 
 
