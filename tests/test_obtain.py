@@ -12,6 +12,7 @@ import pytest
 
 from tests import archive_server as answers
 from tests.archive_server import serving
+from tests.small_disk import small_disk
 from tests.tiny_archives import archive_of
 from wsss_core import disk, download
 from wsss_core.atomic import partial_path
@@ -136,6 +137,42 @@ def test_what_was_left_complete_or_too_long(server, directory, content):
     get(archive_of(CONTENT, server.offer("/x", CONTENT)), directory)
     assert names(directory) == ["voc_trainval.tar"]
     assert len(server.requests) == (content != CONTENT)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_asked_for(server, directory):
+    with small_disk(directory, "size=40k"):
+        message = failure(archive_of(CONTENT, server.offer("/x", CONTENT)), directory)
+        assert message == (
+            f"{directory}: 40,960 bytes are free; expected 50,000 for the rest of "
+            "voc_trainval.tar, or another archives.directory"
+        )
+        assert names(directory) == []
+    assert server.requests == []
+
+
+def test_a_disk_that_fills_up_on_the_way_and_is_enlarged(server, directory):
+    """By something else: that the archive alone has no room is told before."""
+    with small_disk(directory, "size=160k") as remount:
+        good = archive_of(OTHER, server.offer("/other", OTHER), name="sbd")
+        get(good, directory)
+
+        def last_pages(handler, content):
+            (directory / "of somebody else").write_bytes(bytes(15 * 4096))
+            answers.whole(handler, content)
+
+        archive = archive_of(CONTENT, server.offer("/x", CONTENT, last_pages, answers.whole))
+        assert failure(archive, directory) == (
+            f"{directory}: No space left on device; expected more space there, or on the disk of "
+            "another archives.directory; what was downloaded is kept, and the next run goes on"
+        )
+        kept = partial_path(directory / "voc_trainval.tar").read_bytes()
+        assert 0 < len(kept) < len(CONTENT)
+        assert CONTENT.startswith(kept)
+        assert (directory / "benchmark.tgz").read_bytes() == OTHER
+        remount("size=1m")
+        assert get(archive, directory).read_bytes() == CONTENT
+        assert server.requests[-1] == ("/x", f"bytes={len(kept)}-")
+        assert names(directory) == ["benchmark.tgz", "of somebody else", "voc_trainval.tar"]
 
 
 def test_damaged_archive_is_not_touched(server, directory):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.small_disk import small_disk
 from tests.tiny_archives import (
     SBD,
     SBD_NAMES,
@@ -238,6 +239,30 @@ def test_disk_that_fills_up(tmp_path, monkeypatch):
         )
     assert files(tmp_path / "out") == [".voc_trainval.lock"]
     unpack(archive, path, directory=tmp_path / "out")
+
+
+@pytest.mark.parametrize("pages", range(5, 14))
+def test_a_small_disk_that_is_enlarged(tmp_path, pages):
+    """Five pages are what is there already; nine more are needed, of each file and the stamp."""
+    directory = tmp_path / "out"
+    with small_disk(directory, f"size={4 * pages}k") as remount:
+        sbd = archive_of(sbd_bytes(), name="sbd")
+        root = unpack(sbd, write(tmp_path, sbd_bytes()), directory=directory)
+        before = {name: (root / name).read_bytes() for name in files(root)}
+        voc, path = archive_of(voc_bytes()), write(tmp_path, voc_bytes())
+        message = failure(voc, path, directory)
+        assert message.startswith(f"{directory}: No space left on device")
+        assert message.endswith("the archive is kept, and what was unpacked earlier")
+        assert {name: (root / name).read_bytes() for name in files(root)} == before
+        assert {name.split("/")[0] for name in files(directory)} == {
+            ".sbd.lock",
+            ".voc_trainval.lock",
+            "sbd",
+        }
+        assert is_unpacked(sbd, directory)
+        remount("size=1m")
+        unpack(voc, path, directory=directory)
+        assert is_unpacked(voc, directory)
 
 
 def test_directory_that_cannot_be_written(tmp_path):

@@ -8,6 +8,7 @@ import yaml
 
 from tests import archive_server as answers
 from tests.archive_server import serving
+from tests.small_disk import small_disk
 from tests.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
 from tests.voc_devkit import LABELS, TRAIN, VAL, write_lines, write_trainval
 from tests.workflow.running import copy_project, job_counts, snakemake
@@ -109,3 +110,39 @@ def test_from_the_archive_to_the_dataset(project, tmp_path):
     assert photograph.resolve().is_relative_to(here / "data/archives/voc_trainval" / VOC)
     again = snakemake(*arguments, "--dry-run", directory=here, project=project)
     assert job_counts(again) == {}
+
+
+@pytest.mark.slow
+def test_disks_that_fill_up_and_are_enlarged(project, tmp_path, server):
+    """First while the archive comes, then while it is unpacked; each time the next run goes on."""
+    here, archives = tmp_path / "here", tmp_path / "here/data/archives"
+
+    def failures():
+        failed = snakemake("--cores", "2", target, directory=here, project=project)
+        assert failed.returncode != 0
+        assert "Traceback" not in failed.stdout + failed.stderr
+        lines = failed.stdout.splitlines()
+        return [line for line in lines if line.startswith("error: ")]
+
+    def first_fill_the_disk(handler, content):
+        (archives / "of somebody else").write_bytes(bytes(len(content)))
+        answers.whole(handler, content)
+
+    server.plans["/voc.tar"] = [first_fill_the_disk, answers.cut_after(0), answers.whole]
+    target, pages = UNPACKED.format("voc_trainval"), -(-len(voc_bytes()) // 4096)
+    with small_disk(archives, f"size={4 * (pages + 2)}k") as remount:
+        full = "error: data/archives: No space left on device"
+        first, again = failures()  # the second attempt is the rule's own
+        assert first.startswith(full)
+        assert "bytes are free; expected" in again
+        kept = (archives / ".voc_trainval.partial.tar").stat().st_size
+        assert kept
+        (archives / "of somebody else").unlink()
+        assert failures()[-1].startswith(full)
+        assert ("/voc.tar", f"bytes={kept}-") in server.requests
+        assert (archives / "voc_trainval.tar").read_bytes() == voc_bytes()
+        remount("size=1m")
+        requests = len(server.requests)
+        done = snakemake("--cores", "2", target, directory=here, project=project)
+        assert job_counts(done) == {"unpack_archive": 1}
+        assert len(server.requests) == requests
