@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from wsss_core.affinity import seed_label
 from wsss_core.exports.irn_layout import irn_dict
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import cam_dict, seed_dicts
-from wsss_core.scores import ScoreRecord, ScoreWriter
+from wsss_core.metrics import best_class
+from wsss_core.scores import ScoreReader, ScoreRecord, ScoreWriter
 
 CLASSES = ("disc", "square")
+THRESHOLDS = (0.05, 0.5, 0.8)
 
 
 def load(path: Path) -> dict:
@@ -150,3 +154,84 @@ def test_seeds_are_those_of_the_score_files(score_files, tmp_path, tiny_dataset)
             assert list(content) == [0, 1, 2]
             stored = np.stack(list(content.values()))
             assert np.abs(np.sqrt(stored) - np.sqrt(scores)).max() <= 0.5 / 255 + 1e-6
+
+
+# --- what the published scripts make of the files, in words of our own ---
+
+
+def exported(shards: list[Path], option: str, dataset: Path, *layout: str) -> Path:
+    """Runs an export of score files; the directory that it has written."""
+    output = dataset.parent / "out"
+    arguments = (f"--{option}s", *shards, *layout, "--output", output)
+    run_script(f"export_{option}s", *arguments, dataset=dataset)
+    return output
+
+
+def stored(shards: list[Path], kind: str) -> dict[str, ScoreRecord]:
+    reader = ScoreReader(shards, kind=kind, class_names=CLASSES)
+    return {image_id: reader.read(image_id) for image_id in reader.image_ids}
+
+
+def thresholded(cam: ScoreRecord, threshold: float) -> np.ndarray:
+    """The mask that we score a CAM by."""
+    best, scores = best_class(*cam)
+    return np.where(scores > threshold, best, 0)
+
+
+@pytest.fixture
+def cams(score_files, tmp_path) -> list[Path]:
+    return [tmp_path / "cam-0.npz", tmp_path / "cam-1.npz"]
+
+
+def test_seam_scores_the_masks_that_we_do(cams, tiny_dataset):
+    """SEAM's evaluation.py --type npy --t; infer_aff.py fills its 21 maps in the same way."""
+    directory = exported(cams, "cam", tiny_dataset, "--layout", "seam")
+    for image_id, record in stored(cams, "cam").items():
+        content = load(directory / f"{image_id}.npy")
+        maps = np.zeros((21, *next(iter(content.values())).shape), dtype=np.float32)
+        for k, scores in content.items():
+            maps[k + 1] = scores
+        for threshold in THRESHOLDS:
+            maps[0] = threshold
+            assert np.array_equal(maps.argmax(axis=0), thresholded(record, threshold))
+
+
+def test_irn_scores_and_refines_the_masks_that_we_do(cams, tiny_dataset):
+    """IRN's step/eval_cam.py; cam_to_ir_label.py reads files in the same way."""
+    directory = exported(cams, "cam", tiny_dataset, "--layout", "irn")
+    for image_id, record in stored(cams, "cam").items():
+        content = load(directory / f"{image_id}.npy")
+        keys = np.pad(content["keys"] + 1, (1, 0))
+        background = ((1, 0), (0, 0), (0, 0))
+        for threshold in THRESHOLDS:
+            maps = np.pad(content["high_res"], background, constant_values=threshold)
+            assert np.array_equal(keys[maps.argmax(axis=0)], thresholded(record, threshold))
+
+
+def test_irn_walks_on_cells_that_cover_the_image(cams, tiny_dataset):
+    """IRN's step/make_sem_seg_labels.py enlarges the cells by 4 and cuts them to the image."""
+    directory = exported(cams, "cam", tiny_dataset, "--layout", "irn")
+    for image_id, record in stored(cams, "cam").items():
+        content = load(directory / f"{image_id}.npy")
+        height, width = record.scores.shape[1:]
+        walked = F.interpolate(content["cam"][:, None], scale_factor=4, mode="bilinear")
+        walked = walked[..., 0, :height, :width]
+        assert walked.shape == record.scores.shape
+        with_background = F.pad(walked / walked.max(), (0, 0, 0, 0, 1, 0), value=0.25)
+        keys = np.pad(content["keys"] + 1, (1, 0))
+        assert set(np.unique(keys[with_background.argmax(dim=0)])) <= {0, 1, 2}
+
+
+def test_affinity_scripts_learn_from_the_labels_that_we_do(score_files, tmp_path, tiny_dataset):
+    """VOC12AffDataset of psa and SEAM stacks both files of an image and takes them apart again."""
+    shards = [tmp_path / "seed-0.npz", tmp_path / "seed-1.npz"]
+    directory = exported(shards, "seed", tiny_dataset)
+    for image_id, record in stored(shards, "seed").items():
+        both = [load(directory / name / f"{image_id}.npy") for name in ("la_crf", "ha_crf")]
+        stack = np.array([scores for content in both for scores in content.values()])
+        low, high = (scores.argmax(axis=0) for scores in np.array_split(stack, 2))
+        label = np.where(low == 0, 255, low)
+        label[high == 0] = 0
+        ours = seed_label(torch.from_numpy(record.scores), class_ids=record.class_ids, cell=1)
+        assert np.array_equal(label, ours.numpy())
+        assert {0, 255} < {*np.unique(label).tolist()}
