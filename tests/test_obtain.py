@@ -175,6 +175,13 @@ def test_a_disk_that_fills_up_on_the_way_and_is_enlarged(server, directory):
         assert names(directory) == ["benchmark.tgz", "of somebody else", "voc_trainval.tar"]
 
 
+def test_a_disk_that_may_not_be_written(server, directory):
+    with small_disk(directory, "ro"):
+        message = failure(archive_of(CONTENT, server.offer("/x", CONTENT)), directory)
+        assert message.startswith(f"{directory}: Read-only file system at ")
+        assert message.endswith("; expected an archives.directory that can be written")
+
+
 def test_damaged_archive_is_not_touched(server, directory):
     directory.mkdir(parents=True)
     target = directory / "voc_trainval.tar"

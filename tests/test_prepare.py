@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.small_disk import small_disk
 from wsss_core.dataset import open_dataset
 from wsss_core.errors import UserError
 from wsss_core.folder import read_folder
@@ -377,6 +378,35 @@ def test_an_old_result_survives_bad_input(tiny_dataset, tmp_path):
     assert len(names(output / "images")) == 8
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("size={room}", "No space left on device; expected more room on this disk; the next run "),
+        ("ro", "Read-only file system; expected a directory that can be written"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_old_result_survives_a_bad_disk(tiny_dataset, tmp_path, options, expected, workers):
+    with small_disk(tmp_path / "disk", "size=1m") as remount:
+        output = tmp_path / "disk" / "data"
+        prepare_folder(tiny_dataset, output, scored_splits=SCORED)
+        before = {path.name: path.read_bytes() for path in output.rglob("*.*")}
+        used = shutil.disk_usage(tmp_path / "disk").used
+        for image in (tiny_dataset / "images").iterdir():  # linked before, and now to be written
+            Image.open(image).convert("L").save(image)
+        remount(options.format(room=used + 3 * 4096))
+        with pytest.raises(UserError) as error:
+            prepare_folder(tiny_dataset, output, scored_splits=SCORED, workers=workers)
+        assert str(error.value).startswith(f"{output}: {expected}")
+        assert names(output) == DECLARED
+        tables = [path for path in output.rglob("*.*") if not path.is_symlink()]
+        assert tables
+        assert all(path.read_bytes() == before[path.name] for path in tables)
+        remount("rw,size=1m")
+        prepare_folder(tiny_dataset, output, scored_splits=SCORED)
+        assert {path.suffix for path in (output / "images").iterdir()} == {".png"}
+
+
 def test_many_problems_are_counted_and_the_first_named(tiny_dataset, tmp_path):
     for i in range(5):
         (tiny_dataset / "images" / f"train_{i}.jpg").write_bytes(b"")
@@ -418,6 +448,18 @@ def test_script_reports_bad_input_in_one_line(tiny_dataset, tmp_path):
     assert len(lines) == 1
     assert lines[0].startswith("error: 1 bad image file: ")
     assert names(tmp_path / "r") == []
+
+
+def test_script_draws_nothing_on_a_full_disk(tmp_path):
+    with small_disk(tmp_path / "disk", "size=64k"):
+        done = run_script("--source", "demo", "--output", tmp_path / "disk/data", "--threads", 2)
+        assert done.returncode == 1
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("drawing")]
+        assert lines == [
+            f"error: {tmp_path}/disk/data_drawn: No space left on device; expected more room on "
+            "this disk; the next run goes on from what is finished"
+        ]
+        assert names(tmp_path / "disk") == []
 
 
 def test_script_needs_a_root_for_a_folder(tmp_path):

@@ -265,6 +265,13 @@ def test_a_small_disk_that_is_enlarged(tmp_path, pages):
         assert is_unpacked(voc, directory)
 
 
+def test_a_disk_that_may_not_be_written(tmp_path):
+    with small_disk(tmp_path / "out", "ro"):
+        message = failure(archive_of(voc_bytes()), write(tmp_path, voc_bytes()), tmp_path / "out")
+        assert message.startswith(f"{tmp_path / 'out'}: Read-only file system at ")
+        assert message.endswith("; expected an archives.directory that can be written")
+
+
 def test_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "out").touch()
     content = voc_bytes()

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from wsss_core.atomic import staging_dir
+from wsss_core.atomic import staging_dir, writing_errors
 from wsss_core.config.dataset import DatasetConfig, DemoConfig
 from wsss_core.demo.generate import draw_dataset
 from wsss_core.errors import run_command
@@ -58,7 +58,8 @@ def main() -> None:
     else:
         section = DatasetConfig.model_validate_json(args.config) if args.config else None
         config = section.demo if section else DemoConfig()
-        with staging_dir(args.output.with_name(f"{args.output.name}_drawn")) as drawn:
+        place = args.output.with_name(f"{args.output.name}_drawn")
+        with writing_errors(place), staging_dir(place) as drawn:
             draw_dataset(drawn, config, workers=args.threads)
             prepare(read_folder(drawn, scored_splits=scored), args, link=False)
 

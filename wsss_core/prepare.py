@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.atomic import move_into_place, staging_dir
+from wsss_core.atomic import move_into_place, staging_dir, writing_errors
 from wsss_core.dataset import IGNORE_INDEX
 from wsss_core.errors import UserError, name_some
 from wsss_core.placing import EXPECTED, Item, Prepared, prepare_item
@@ -34,7 +34,7 @@ def prepare_dataset(source: Source, output: Path, *, workers: int = 1, link: boo
     if output.resolve() == source.root.resolve():
         raise UserError(f"the output {output} is the source itself; expected another directory")
     check_classes_trained(source)
-    with staging_dir(output) as staging:
+    with writing_errors(output), staging_dir(output) as staging:
         prepared = prepare_files(source, staging, workers=workers, link=link)
         write_tables(source, prepared, staging)
         output.mkdir(parents=True, exist_ok=True)
