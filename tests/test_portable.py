@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from timm.layers import AvgPool2dSame, Conv2dSame
 from torch import Tensor, nn
 
+from tests.small_disk import small_disk
 from tests.tiny_backbone import tiny_backbone
 from wsss_core.cli.export import describe, main
 from wsss_core.config.backbone import BackboneConfig
@@ -193,3 +194,17 @@ def test_what_cannot_be_exported_is_one_line(weights, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=expected):
         main(["--weights", str(weights), "--format", "onnx", str(tmp_path / "out")])
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_full_disk_is_one_line(weights, tmp_path, format_name):
+    with small_disk(tmp_path / "disk", "size=16k"):
+        out = tmp_path / "disk" / "out"
+        with pytest.raises(UserError) as error:
+            main(["--weights", str(weights), "--format", format_name, str(out)])
+        assert str(error.value) == (
+            f"{out}/segmenter{FORMATS[format_name].suffix}: No space left on device; expected more "
+            "room on this disk; the next run goes on from what is finished"
+        )
+        assert list(out.iterdir()) == []

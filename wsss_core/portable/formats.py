@@ -56,10 +56,13 @@ def write_format(
 
     Raises:
         UserError: The exporter cannot handle something in the network.
+        OSError: The file cannot be written.
     """
     try:
         with _quiet(), torch.no_grad():
             FORMATS[name].write(segmenter, path, metadata)
+    except OSError:
+        raise
     except Exception as error:  # exporters fail in many ways, on networks that timm goes on adding
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UserError(f"this network cannot be exported as {name}: {reason}") from error
@@ -78,7 +81,9 @@ def _write_torchscript(
     image = torch.zeros(2, 3, side + 1, side + 2, dtype=torch.uint8)
     # Not checked here: `check_outputs` tries other sizes as well.
     traced = torch.jit.trace(segmenter, (image,), check_trace=False)  # type: ignore[no-untyped-call]
-    traced.save(str(path), _extra_files={METADATA_FILE: json.dumps(metadata)})
+    file = io.BytesIO()  # given a path, torch ends the whole process where the disk is full
+    torch.jit.save(traced, file, _extra_files={METADATA_FILE: json.dumps(metadata)})
+    path.write_bytes(file.getbuffer())
 
 
 def _load_torchscript(path: Path) -> Run:
@@ -90,7 +95,9 @@ def _write_torch_export(
     segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]
 ) -> None:
     program = _exported_program(segmenter)
-    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(metadata)})
+    file = io.BytesIO()  # as above
+    torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(metadata)})
+    path.write_bytes(file.getbuffer())
 
 
 def _load_torch_export(path: Path) -> Run:
