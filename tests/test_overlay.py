@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from wsss_core import overlay
 from wsss_core.overlay import outline, paint_mask
 
 
@@ -16,3 +17,12 @@ def test_mask_is_painted_by_class() -> None:
     assert picture[2, 2].tolist() == [107, 30, 30]  # 0.4 * 75 + 0.6 * colour
     assert picture[2, 6].tolist() == [255, 255, 255]
     assert outline(mask).sum() == 8 + 1
+
+
+def test_strips_do_not_show(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (50, 9, 3), dtype=np.uint8)
+    mask = rng.choice(np.array([0, 1, 7, 255], dtype=np.uint8), (50, 9))
+    whole = paint_mask(photo, mask)
+    monkeypatch.setattr(overlay, "STRIP", 7)
+    np.testing.assert_array_equal(paint_mask(photo, mask), whole)

@@ -10,6 +10,7 @@ from wsss_core.images import voc_palette
 
 FILL_OPACITY = 0.6  # of a class colour over the photograph
 PHOTO_LIGHT = 0.75  # photographs are darkened below what is drawn on them
+STRIP = 64  # rows that are painted at a time: as numbers, a large picture takes gigabytes
 
 
 def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -22,11 +23,22 @@ def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.
     Returns:
         uint8 [H, W, 3].
     """
+    is_opaque = (mask == IGNORE_INDEX) | outline(mask)
+    painted = np.empty_like(photo)
+    for top in range(0, len(photo), STRIP):
+        rows = slice(top, top + STRIP)
+        painted[rows] = _blend(photo[rows], mask[rows], is_opaque[rows])
+    return painted
+
+
+def _blend(
+    photo: NDArray[np.uint8], mask: NDArray[np.uint8], is_opaque: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
     colors = voc_palette()[mask].astype(np.float32)  # [H, W, 3]
     colors[mask == IGNORE_INDEX] = 255
     picture = PHOTO_LIGHT * photo.astype(np.float32)
     opacity = np.where(mask == 0, 0, FILL_OPACITY)
-    opacity[(mask == IGNORE_INDEX) | outline(mask)] = 1
+    opacity[is_opaque] = 1
     blended = picture + opacity[..., None] * (colors - picture)
     return blended.round().astype(np.uint8)
 
