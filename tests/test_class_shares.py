@@ -1,10 +1,13 @@
 """Shares of classes, by hand."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from wsss_core.class_shares import ClassShares
+from wsss_core.images import write_mask
 
 
 def test_shares_by_hand(tmp_path: Path) -> None:
@@ -25,3 +28,28 @@ def test_shares_by_hand(tmp_path: Path) -> None:
 
 def test_no_picture_is_an_empty_table() -> None:
     assert ClassShares(["cat"]).table() == "class       pictures  share of pixels"
+
+
+def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_dataset, tmp_path):
+    shards = [tmp_path / "extra-0", tmp_path / "extra-1"]
+    for shard, name, index in zip(shards, ("train 0", "träin"), (0, 2), strict=True):
+        shard.mkdir()
+        write_mask(shard / f"{name}.png", np.full((3, 4), index, dtype=np.uint8))
+    done = subprocess.run(
+        [sys.executable, "-m", "workflow_scripts.class_shares", "--dataset", tiny_dataset,
+         "--method", "sb", "--seed", "3", "--masks", *shards, "--sheet", "sheet.jpg",
+         "--output", tmp_path / "classes.csv"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "sb, seed 3: 2 pictures",
+        "class       pictures  share of pixels",
+        "background         1          50.00 %",
+        "square             1          50.00 %",
+        f"masks    {tmp_path}",
+        f"shares   {tmp_path / 'classes.csv'}",
+        "sheet    sheet.jpg",
+    ]
+    assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
+        "image,background,disc,square\ntrain 0,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"
+    )

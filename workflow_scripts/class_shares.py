@@ -39,7 +39,7 @@ def main() -> None:
         shares.add(image_id, read_mask(masks[image_id]))
     shares.write(args.output)
     places = {
-        "masks": ", ".join(map(str, args.masks)),
+        "masks": ", ".join(dict.fromkeys(str(path.parent) for path in args.masks)),
         "shares": args.output,
         "weights": args.weights,
         "sheet": args.sheet,

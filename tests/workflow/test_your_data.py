@@ -101,7 +101,7 @@ def test_the_run_ends_by_saying_what_is_in_the_masks_and_where(finished):
     assert f"sb, seed 0: {len(masks)} pictures\n{shares.table()}\n" in told
     places = [line.split(None, 1)[1] for line in told.splitlines()[-4:]]
     assert places == [
-        f"{RUN}/segmentation_crf/extra-0",
+        f"{RUN}/segmentation_crf",
         f"{RUN}/classes.csv",
         f"{RUN}/segmenter/weights.pt",
         f"{RESULTS}/report/sheets/sb.jpg",
