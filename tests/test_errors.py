@@ -1,3 +1,5 @@
+import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -124,3 +126,29 @@ def test_a_process_that_was_killed_is_told_in_one_line(tmp_path, program):
     assert run.returncode == 1
     assert run.stderr.startswith("error: a process of this job was killed"), run.stderr
     assert run.stderr.count("\n") == 1
+
+
+IMPORTED_WITHOUT_COLLECTION = """
+import gc, sys
+sys.argv[0] = "-m"
+import workflow_scripts
+assert not gc.isenabled()
+from wsss_core.errors import run_command
+run_command(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1000))
+"""
+
+
+def test_what_a_program_imports_is_left_out_of_garbage_collection():
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORTED_WITHOUT_COLLECTION],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert run.stdout == "True True\n", run.stderr
+
+
+def test_who_only_imports_programs_keeps_garbage_collection():
+    assert importlib.import_module("workflow_scripts").__doc__
+    assert gc.isenabled()

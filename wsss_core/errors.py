@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,9 @@ def run_command(main: Callable[[], None]) -> None:
             its traceback.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    if not gc.isenabled():  # while the program was imported: none of that ever becomes garbage
+        gc.freeze()
+        gc.enable()
     try:
         main()
     except UserError as error:

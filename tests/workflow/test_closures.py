@@ -12,7 +12,7 @@ import yaml
 from tests.workflow.running import PROJECT
 from wsss_core.provenance import closure
 
-SCRIPTS = sorted(PROJECT.glob("workflow_scripts/*.py"))
+SCRIPTS = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
 FROZEN = PROJECT / "tests/workflow/closures.yaml"
 
 
