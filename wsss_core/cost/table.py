@@ -36,7 +36,7 @@ MACHINES = (
     Machine("4x 2080 Ti", devices=4, flops=6e12, cores=16),
     # In bf16: 312 TFLOP/s at most, of which a third is usual for convolutions.
     Machine("1x A100", devices=1, flops=100e12, cores=16),
-    # Measured (docs/performance.md): CAM inference reaches a matrix product's FLOP/s in bf16.
+    # Measured on the slower of two machines: CAM inference reaches a product of matrices in bf16.
     Machine("2 CPU cores", devices=1, flops=0.38e12, cores=2),
 )
 HEADER = ("stage", "method", "images", "PFLOP", "GB", *(machine.name for machine in MACHINES))
