@@ -7,9 +7,9 @@ from tests.workflow.running import PROJECT, snakemake
 CONFIG = PROJECT / "tests/workflow/tiny.yaml"
 
 
-def tiny(*arguments, directory, project=PROJECT):
-    """Runs the workflow of the tiny config."""
-    files = ("--configfile", CONFIG)  # first: it takes all words up to the next option
+def tiny(*arguments, directory, project=PROJECT, changes=()):
+    """Runs the workflow of the tiny config, with files of changes laid over it."""
+    files = ("--configfile", CONFIG, *changes)  # first: it takes all words up to the next option
     limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
     return snakemake(*files, *limits, *arguments, directory=directory, project=project)
 

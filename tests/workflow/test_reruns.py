@@ -131,9 +131,10 @@ DATA_FILES = {
 # --- tests ---
 
 
-def jobs_wanted(*arguments, directory, project):
+def jobs_wanted(*options, directory, project, changes=()):
     """Jobs of a dry run, as (stage, method), a method of all being that of no single one."""
-    run = tiny(*arguments, "--dry-run", "--printshellcmds", directory=directory, project=project)
+    options = ("--dry-run", "--printshellcmds", *options)
+    run = tiny(*options, directory=directory, project=project, changes=changes)
     assert run.returncode == 0, run.stdout + run.stderr
     commands = re.findall(r"python -m workflow_scripts\.(\w+) (.*)", run.stdout)
     method = re.compile(r"--output results/tiny/(?:report/sheets/)?(cam|seam|seam_extra|sb)\b")
@@ -182,7 +183,7 @@ def test_code_reruns_the_stages_that_run_it(finished, copy, module):
 @pytest.mark.parametrize("changes", CONFIG)
 def test_config_reruns_the_stages_that_read_it(finished, copy, changes):
     (finished / "changes.yaml").write_text(changes)
-    wanted = jobs_wanted("changes.yaml", directory=finished, project=copy)
+    wanted = jobs_wanted(directory=finished, project=copy, changes=["changes.yaml"])
     shared = {("canny", "all")} if changes.startswith("canny: ") else set()
     assert wanted == jobs_after(CONFIG[changes]) | shared
 
@@ -211,7 +212,7 @@ def test_data_rerun_the_stages_that_read_it(finished, copy, what):
 
 def test_one_more_seed_runs_it_alone(finished, copy):
     (finished / "changes.yaml").write_text("runs: [{method: cam, seeds: [0, 1], until: cam}]")
-    wanted = jobs_wanted("changes.yaml", directory=finished, project=copy)
+    wanted = jobs_wanted(directory=finished, project=copy, changes=["changes.yaml"])
     shared = {("loss_curves", "all"), ("summarise", "all"), ("report_table", "all")}
     new = {("train_classifier", "cam"), ("infer_cam", "cam"), ("evaluate", "cam")}
     assert wanted == new | shared
