@@ -37,8 +37,8 @@ def resized_maps(path: Path) -> NDArray[np.float32]:
 def run(device: torch.device) -> list[Row]:
     """Usual: stored maps, resized in the loader. Ours: the label map, and boundaries of the crop.
 
-    `boundary` is the loader's work; `boundary_in_step` is what ours has left for the step, for a
-    crop of a batch of eight.
+    `boundary` is the loader's work; `boundary_with_step` adds what ours has left for the step, for
+    a crop of a batch of eight.
     """
     rng = np.random.default_rng(0)
     ids = mask(rng, two_classes(rng))

@@ -70,8 +70,8 @@ def write_dataset(root: Path, number: int) -> Dataset:
         table.write(",".join(["image", *names]) + "\n")
         for image_id in ids:
             classes = two_classes(rng)
-            table.write(",".join([image_id, *(str(int(k + 1 in classes)) for k in range(20))]))
-            table.write("\n")
+            label = (str(int(k in classes)) for k in range(1, NUM_CLASSES + 1))
+            table.write(",".join([image_id, *label]) + "\n")
             picture = Image.fromarray(photograph(rng))
             picture.save(root / "images" / f"{image_id}.jpg", quality=90)
             write_mask(root / "masks" / f"{image_id}.png", mask(rng, classes))

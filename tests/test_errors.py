@@ -112,17 +112,21 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("program", [KILLED_IN_POOL, KILLED_READER])
-def test_a_process_that_was_killed_is_told_in_one_line(tmp_path, program):
-    script = tmp_path / "program.py"
-    script.write_text(program)
-    run = subprocess.run(
-        [sys.executable, script],
+def run_python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
     )
+
+
+@pytest.mark.parametrize("program", [KILLED_IN_POOL, KILLED_READER])
+def test_a_process_that_was_killed_is_told_in_one_line(tmp_path, program):
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    run = run_python(script)
     assert run.returncode == 1
     assert run.stderr.startswith("error: a process of this job was killed"), run.stderr
     assert run.stderr.count("\n") == 1
@@ -139,13 +143,7 @@ run_command(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1000))
 
 
 def test_what_a_program_imports_is_left_out_of_garbage_collection():
-    run = subprocess.run(
-        [sys.executable, "-c", IMPORTED_WITHOUT_COLLECTION],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-    )
+    run = run_python("-c", IMPORTED_WITHOUT_COLLECTION)
     assert run.stdout == "True True\n", run.stderr
 
 

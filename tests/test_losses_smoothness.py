@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from wsss_core.losses import smoothness
 from wsss_core.losses.smoothness import (
     boundary_loss,
     derive,
@@ -253,3 +254,26 @@ def test_gradients_of_the_derivatives(padding):
     x = rand(1, 2, 3, 4).requires_grad_()
     assert gradcheck(partial(sobel, padding=padding), (x,))
     assert gradcheck(partial(laplacian, padding=padding), (x,))
+
+
+@pytest.mark.parametrize("mean_over", ["all", "present"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"derivatives": "differences", "edge_weight": "gradient"},
+        {"derivatives": "sobel", "edge_weight": "value", "padding": "zeros"},
+    ],
+)
+def test_gpus_compute_absent_classes_too_and_find_the_same(monkeypatch, mean_over, form):
+    """The way of a GPU on the CPU, with its gradient, which absent classes have none of."""
+    present = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    results = []
+    for _ in range(2):
+        cam = rand(2, 3, 6, 7).requires_grad_()
+        loss = smoothness_loss(
+            cam, rand(2, 3, 6, 7, seed=1), present=present, mean_over=mean_over, **form
+        )
+        results.append((loss, *torch.autograd.grad(loss, cam)))
+        monkeypatch.setattr(smoothness, "_only_present", lambda *tensors: tensors)
+    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-15)
+    assert results[0][1][0, 1].abs().max() == 0 < results[0][1][0, 0].abs().max()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -124,7 +124,7 @@ def _affinity(experiment: Experiment, method: str) -> Iterator[StageCost]:
     grid = -(-IMAGE[0] // net.stride) * -(-IMAGE[1] // net.stride)
     shifts = 1 + 2 * len(pair_offsets(config.radius))
     walk = 2 * 2**experiment.random_walk.log2_steps * shifts * grid * (1 + PRESENT)
-    yield StageCost(**vars(inference) | {"flops": inference.flops + ALL * walk})
+    yield replace(inference, flops=inference.flops + ALL * walk)
 
 
 def _segmenter(experiment: Experiment, method: str) -> Iterator[StageCost]:
