@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.test_engine import Net, train_tiny
 from wsss_core import stopping
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 
 
 def compute_for_ever(step: int) -> None:

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.errors import UserError
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
+from wsss_core.runtime.errors import UserError
 
 
 class Pyramid(nn.Module):

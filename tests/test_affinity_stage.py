@@ -14,9 +14,9 @@ from torch import nn
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import open_dataset
-from wsss_core.errors import UserError
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
+from wsss_core.runtime.errors import UserError
 from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,

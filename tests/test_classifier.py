@@ -19,13 +19,13 @@ from wsss_core.config.methods import MethodConfig, SmoothingConfig
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
 from wsss_core.dataset import Dataset
 from wsss_core.engine import train
-from wsss_core.errors import UserError, run_command
 from wsss_core.images import write_mask
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
 from wsss_core.processes import Part, losses_of_batch
+from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.classifier import (
     CamTraining,
     ClassifierSamples,

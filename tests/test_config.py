@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import Experiment, extra_supervision, load_experiment
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 PROJECT = Path(__file__).parent.parent
 PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())

@@ -19,7 +19,7 @@ from torch import nn
 from wsss_core.batches import Schedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.engine import train, write_history
-from wsss_core.errors import UserError, run_command
+from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stopping import Interrupted
 from wsss_core.training_state import state_key
 from wsss_core.watch import Alarm

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from wsss_core.dataset import open_dataset
-from wsss_core.errors import UserError
 from wsss_core.figures.loss_curves import (
     Curves,
     draw_loss_curves,
@@ -26,6 +25,7 @@ from wsss_core.figures.loss_curves import (
 )
 from wsss_core.figures.sheet import choose_images, paint_heat, write_sheet
 from wsss_core.figures.table import build_page, write_table
+from wsss_core.runtime.errors import UserError
 from wsss_core.scores import ScoreReader, ScoreWriter
 
 # --- table ---

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from wsss_core import gpu_lease
-from wsss_core.errors import UserError
 from wsss_core.gpu_lease import lease, visible_gpus
+from wsss_core.runtime.errors import UserError
 
 PROJECT = Path(__file__).parent.parent
 FOUR = ["0", "1", "2", "3"]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsss_core.dataset import open_dataset
-from wsss_core.devices import device
 from wsss_core.inference import image_pyramids, mixed_precision, resample
+from wsss_core.runtime.devices import device
 from wsss_core.transforms import image_tensor, resize
 
 

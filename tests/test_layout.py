@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from wsss_core.errors import UserError
 from wsss_core.imports.layout import check_tensors, differences, tensor_shapes
+from wsss_core.runtime.errors import UserError
 
 
 def test_no_difference():

@@ -1,7 +1,7 @@
 import pytest
 
-from wsss_core.errors import UserError
 from wsss_core.mask_files import find_masks
+from wsss_core.runtime.errors import UserError
 
 
 def test_masks_of_all_shards_by_their_images(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.mxnet_writer import params_bytes, write_params
-from wsss_core.errors import UserError
 from wsss_core.imports.mxnet_params import read_params
+from wsss_core.runtime.errors import UserError
 
 ARRAYS = {
     "arg:conv1a_weight": np.arange(2 * 3 * 3 * 3, dtype=np.float32).reshape(2, 3, 3, 3),

@@ -15,9 +15,9 @@ from tests.archive_server import serving
 from tests.small_disk import small_disk
 from tests.tiny_archives import archive_of
 from wsss_core import disk, download
-from wsss_core.atomic import partial_path
-from wsss_core.errors import UserError
 from wsss_core.obtain import obtain
+from wsss_core.runtime.atomic import partial_path
+from wsss_core.runtime.errors import UserError
 
 CONTENT = os.urandom(50_000)
 OTHER = os.urandom(50_000)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from wsss_core.errors import UserError
 from wsss_core.pictures import BadPictureError, Picture, find_pictures, read_picture
+from wsss_core.runtime.errors import UserError
 
 
 def _touch(folder: Path, *names: str) -> None:

@@ -25,11 +25,11 @@ from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import Dataset
-from wsss_core.errors import UserError
 from wsss_core.images import read_image, read_mask
 from wsss_core.inference import image_pyramid
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.pictures import Picture
+from wsss_core.runtime.errors import UserError
 from wsss_core.scores import ScoreReader
 from wsss_core.stages.prediction import (
     MAX_VALUES,

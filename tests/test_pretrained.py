@@ -10,9 +10,9 @@ from tests import released_weights as released
 from tests.mxnet_writer import write_params
 from tests.released_weights import NARROW
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.errors import UserError
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.models.backbone import _use_caffe_strides, build_backbone
+from wsss_core.runtime.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 

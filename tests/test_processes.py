@@ -15,8 +15,8 @@ from torch import nn
 
 from tests.loss_curves import CASES, STEPS, curve
 from wsss_core.batches import Schedule, load_batches
-from wsss_core.errors import UserError
 from wsss_core.processes import MeanOf, Part, losses_of_batch, train_as_one
+from wsss_core.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 PROJECT = Path(__file__).parent.parent

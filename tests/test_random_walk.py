@@ -12,10 +12,10 @@ from torch import nn
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
-from wsss_core.errors import UserError
 from wsss_core.images import read_mask
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
+from wsss_core.runtime.errors import UserError
 from wsss_core.scores import ScoreRecord, ScoreWriter
 from wsss_core.stages.affinity import affinity_metadata
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 from wsss_core.scores import Kind, ScoreReader, ScoreWriter, encode, score_levels
 
 CLASSES = ("cat", "cow", "dog")

@@ -18,12 +18,12 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.config.training import ColorJitter, OptimConfig
 from wsss_core.dataset import Dataset
 from wsss_core.engine import train
-from wsss_core.errors import UserError
 from wsss_core.images import write_mask
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.optim import build_optimizer
+from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
     SegmenterTraining,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss_core.errors import UserError
 from wsss_core.prepare import mask_indices
+from wsss_core.runtime.errors import UserError
 from wsss_core.source import Source, choose_classes, labelled_ids
 
 CLASSES = ("ant", "bee", "cow", "dog")

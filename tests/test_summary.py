@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 from wsss_core.stages.summary import (
     MISSING,
     class_columns,

@@ -20,7 +20,7 @@ from tests.tiny_archives import (
     voc_bytes,
 )
 from wsss_core import unpack as module
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 from wsss_core.unpack import is_unpacked, unpack
 
 

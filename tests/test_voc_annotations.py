@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.voc_devkit import CLASSES, annotation
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 from wsss_core.voc.annotations import AnnotationError, image_label, read_annotations
 
 OBJECTS = st.lists(st.sampled_from(CLASSES), max_size=8)

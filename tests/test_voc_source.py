@@ -20,10 +20,10 @@ from tests.voc_devkit import (
     write_trainval,
 )
 from wsss_core.dataset import open_dataset, part_ids
-from wsss_core.errors import UserError
 from wsss_core.folder import read_folder
 from wsss_core.images import read_mask, write_mask
 from wsss_core.prepare import prepare_dataset
+from wsss_core.runtime.errors import UserError
 from wsss_core.source import choose_classes
 from wsss_core.voc.source import read_voc
 

@@ -14,7 +14,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from tests.test_engine import Diverging, Net, train_tiny
 from wsss_core import engine
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 
 
 def two_processes(_gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:

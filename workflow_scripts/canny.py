@@ -6,13 +6,13 @@ from pathlib import Path
 
 import cv2
 
-from wsss_core.atomic import atomic_dir
 from wsss_core.canny import canny_edges
 from wsss_core.config.canny import CannyConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset, open_dataset
-from wsss_core.errors import run_command
-from wsss_core.process_map import process_map
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import atomic_dir
+from wsss_core.runtime.errors import run_command
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     with atomic_dir(args.output) as directory:
         write = partial(write_edges, dataset=dataset, config=config, directory=directory)
         for _ in progress(
-            process_map(write, ids, processes=args.threads), total=len(ids), desc="canny"
+            parallel_map(write, ids, processes=args.threads), total=len(ids), desc="canny"
         ):
             pass
 

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from wsss_core.archive_table import read_archives
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import run_command
 from wsss_core.obtain import obtain
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import run_command
 from wsss_core.unpack import is_unpacked
 
 

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from wsss_core.atomic import atomic_dir
 from wsss_core.dataset import open_dataset
-from wsss_core.errors import run_command
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import SEED_FOLDERS, seed_dicts
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import atomic_dir
+from wsss_core.runtime.errors import run_command
+from wsss_core.runtime.progress import progress
 from wsss_core.scores import ScoreReader
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wsss_core.errors import run_command
 from wsss_core.figures.loss_curves import read_curves, write_loss_curves
+from wsss_core.runtime.errors import run_command
 
 
 def labelled_path(text: str) -> tuple[str, Path]:

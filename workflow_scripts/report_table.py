@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wsss_core.errors import run_command
 from wsss_core.figures.table import write_table
+from wsss_core.runtime.errors import run_command
 from wsss_core.stages.summary import read_scores
 
 

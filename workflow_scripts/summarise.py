@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 from wsss_core.stages.summary import format_table, merge_scores, write_summary
 
 

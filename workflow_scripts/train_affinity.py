@@ -9,8 +9,8 @@ import torch
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import open_dataset
 from wsss_core.engine import train, write_history
-from wsss_core.errors import UserError, run_command
 from wsss_core.model_card import model_card
+from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.scores import ScoreReader
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,

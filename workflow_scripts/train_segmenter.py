@@ -9,8 +9,8 @@ import torch
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.engine import train, write_history
-from wsss_core.errors import UserError, run_command
 from wsss_core.model_card import model_card
+from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
     SegmenterTraining,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.atomic import atomic_file
+from wsss_core.runtime.atomic import atomic_file
 
 
 class ClassShares:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsss_core.atomic import FULL
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import FULL
+from wsss_core.runtime.errors import UserError
 
 POLL_INTERVAL = 0.5  # seconds between two looks at a lock that another run holds
 

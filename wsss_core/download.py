@@ -12,7 +12,7 @@ import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
-from wsss_core.progress import progress
+from wsss_core.runtime.progress import progress
 
 CONNECT_TIMEOUT = 15.0  # seconds
 STALL_TIMEOUT = 60.0  # seconds without a single byte

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core.errors import UserError, run_command
+from wsss_core.runtime.errors import UserError, run_command
 
 POLL_SECONDS = 0.5
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from wsss_core.errors import UserError, name_some
+from wsss_core.runtime.errors import UserError, name_some
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Unicode's controls and line ends: lists of ids could not be read again.

@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.dataset import Dataset
-from wsss_core.devices import has_bf16
+from wsss_core.runtime.devices import has_bf16
+from wsss_core.runtime.worker_signals import start_worker
 from wsss_core.transforms import image_tensor, resize
-from wsss_core.workers import start_worker
 
 Item = TypeVar("Item")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 
 def find_masks(directories: Sequence[Path]) -> dict[str, Path]:

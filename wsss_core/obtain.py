@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from wsss_core.archive_table import Archive
-from wsss_core.atomic import partial_path
 from wsss_core.disk import disk_errors, exclusive, require_space
 from wsss_core.download import SourceError, download, size_of
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import partial_path
+from wsss_core.runtime.errors import UserError
 
 SHIPPED = "download"  # stands for the addresses in the table
 

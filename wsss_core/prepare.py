@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.atomic import move_into_place, staging_dir, writing_errors
 from wsss_core.dataset import IGNORE_INDEX
-from wsss_core.errors import UserError, name_some
 from wsss_core.placing import EXPECTED, Item, Prepared, prepare_item
-from wsss_core.process_map import process_map
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import move_into_place, staging_dir, writing_errors
+from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
 from wsss_core.source import Source, check_classes_trained
 
 
@@ -64,7 +64,7 @@ def prepare_files(source: Source, output: Path, *, workers: int, link: bool) -> 
     prepare = partial(prepare_item, output=output, new_index=mask_indices(source), link=link)
     # Starting processes takes longer than a handful of images.
     outcomes = (
-        process_map(prepare, items, processes=workers) if workers > 1 else map(prepare, items)
+        parallel_map(prepare, items, processes=workers) if workers > 1 else map(prepare, items)
     )
     prepared = list(progress(outcomes, total=len(items), desc="checking images"))
     raise_problems([outcome.problem for outcome in prepared if outcome.problem])

@@ -29,8 +29,8 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
 
 Kind = Literal["cam", "seed", "prob"]
 

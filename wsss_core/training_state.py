@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from wsss_core.atomic import atomic_file
+from wsss_core.runtime.atomic import atomic_file
 
 Row = dict[str, float]
 

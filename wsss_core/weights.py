@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
 
 FORMAT = "wsss-weights-1"
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import UserError, run_command
 from wsss_core.method_code import LEFT_OUT
 from wsss_core.provenance import PROJECT, code_digest, file_digests
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError, run_command
 
 DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from wsss_core.config.experiment import load_experiment
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 PRESET = Path(workflow.basedir, "configs", "presets", f"{config.get('preset')}.yaml")
 

@@ -1,4 +1,4 @@
-"""Stands for wsss_core/devices.py in a copy of the project: GPUs that are mere names, and faults.
+"""Stands for wsss_core/runtime/devices.py in a copy of the project: GPUs that are mere names.
 
 The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many steps
 it trained. A file `faults/<script>` makes the next job of that script, and only that one, fail,
@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 SLOW_STEP_SECONDS = 7.0
 

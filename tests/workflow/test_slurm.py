@@ -35,7 +35,7 @@ def cluster(tmp_path_factory):
 def project(tmp_path_factory):
     """A copy of the project for which GPUs need not be there."""
     root = copy_project(tmp_path_factory.mktemp("project") / "root")
-    shutil.copy(PROJECT / "tests/workflow/fake_gpus.py", root / "wsss_core/devices.py")
+    shutil.copy(PROJECT / "tests/workflow/fake_gpus.py", root / "wsss_core/runtime/devices.py")
     return root
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from wsss_core.errors import UserError, run_command
+from wsss_core.runtime.errors import UserError, run_command
 
 COMMANDS = {
     "predict": "segment pictures",

@@ -27,7 +27,7 @@ from wsss_core.config.methods import MethodConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 IMAGENET = "imagenet"
 # results/<dataset>/<method> lies beside these

@@ -11,7 +11,7 @@ import yaml
 
 from wsss_core.config.experiment import load_experiment
 from wsss_core.cost.table import cost_table
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 
 
 def main() -> None:

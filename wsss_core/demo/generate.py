@@ -15,8 +15,8 @@ from wsss_core.config.dataset import DemoConfig
 from wsss_core.demo.scene import draw_scene
 from wsss_core.demo.shapes import CLASSES
 from wsss_core.images import write_mask
-from wsss_core.process_map import process_map
-from wsss_core.progress import progress
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
 
 Job = tuple[str, int]  # split, number of the image in it
 Label = NDArray[np.uint8]
@@ -35,7 +35,7 @@ def draw_dataset(output: Path, config: DemoConfig, *, workers: int = 1) -> None:
     jobs = [("train", i) for i in range(config.num_train)]
     jobs += [("val", i) for i in range(config.num_val)]
     draw = partial(draw_item, output=output, config=config)
-    drawn = process_map(draw, jobs, processes=workers) if workers > 1 else map(draw, jobs)
+    drawn = parallel_map(draw, jobs, processes=workers) if workers > 1 else map(draw, jobs)
     labels = progress(drawn, total=len(jobs), desc="drawing the demo dataset")
     with (output / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from wsss_core.atomic import atomic_dir
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.errors import UserError, name_some
 from wsss_core.exports.mmseg_config import mmseg_config
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import atomic_dir
+from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.runtime.progress import progress
 
 IMAGES = "JPEGImages"
 TRUE = "SegmentationClass"

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
 
 CLOCK_COLUMNS = ("step", "epoch", "lr")
 TOTAL = "loss"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsss_core.atomic import atomic_file
+from wsss_core.runtime.atomic import atomic_file
 from wsss_core.stages.evaluation import STAGES
 from wsss_core.stages.summary import (
     MISSING,

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from wsss_core.errors import UserError
 from wsss_core.imports.layout import Tensors
+from wsss_core.runtime.errors import UserError
 from wsss_core.weights import load_plain
 
 

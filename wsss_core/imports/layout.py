@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from wsss_core.errors import UserError, name_some
+from wsss_core.runtime.errors import UserError, name_some
 
 Tensors = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 FILE_MAGIC = 0x112
 MAGIC_V1, MAGIC_V2 = 0xF993FAC8, 0xF993FAC9

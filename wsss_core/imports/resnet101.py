@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from wsss_core.errors import UserError
 from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.runtime.errors import UserError
 
 HEAD = ("fc.weight", "fc.bias")  # the layer of the classes
 CAFFE_STEM = "layer1.conv1.conv.weight"

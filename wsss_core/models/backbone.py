@@ -12,9 +12,9 @@ from timm.models.resnet import Bottleneck
 from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.errors import UserError
 from wsss_core.models.folding import fold_batch_norms, is_exact, unroll_dilation
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.runtime.errors import UserError
 
 PACKAGED_LITE0 = "package:efficientnet-lite0"
 # How the packaged EfficientNet-Lite0 was trained: (x * 255 - 127) / 128.

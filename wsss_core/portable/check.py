@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsss_core.errors import UserError
 from wsss_core.inference import resample
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.portable.formats import Run
+from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmentation import PROB_STRIDE
 
 # Other kernels sum in another order; that changed a probability by 2e-5 at most in what was tried.

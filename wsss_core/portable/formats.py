@@ -20,8 +20,8 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from wsss_core.errors import UserError
 from wsss_core.portable.network import PortableSegmenter
+from wsss_core.runtime.errors import UserError
 
 METADATA_FILE = "metadata.json"
 OUTPUTS = ("prob", "mask")

@@ -21,7 +21,6 @@ from wsss_core.affinity import (
 from wsss_core.batches import Batch
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.errors import UserError, name_some
 from wsss_core.imports.affinity_net import to_affinity_net
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.layout import tensor_shapes
@@ -29,6 +28,7 @@ from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.processes import Losses, MeanOf
+from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.scores import ScoreReader
 from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 

@@ -20,7 +20,6 @@ from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.errors import UserError, name_some
 from wsss_core.images import read_mask
 from wsss_core.imports.boundary_head import to_boundary_head
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
@@ -40,6 +39,7 @@ from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.processes import Losses, MeanOf
+from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.transforms import (
     Geometry,
     apply_geometry,

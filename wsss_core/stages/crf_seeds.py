@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.crf import dense_crf
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.process_map import process_map
+from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.scores import ScoreReader, ScoreRecord
 
 
@@ -73,7 +73,7 @@ def crf_seeds(
         (image id, record of kind 'seed'), in the order of `image_ids`.
     """
     work = partial(_refine_stored, dataset, cams, config)
-    yield from zip(image_ids, process_map(work, image_ids, processes=processes), strict=True)
+    yield from zip(image_ids, parallel_map(work, image_ids, processes=processes), strict=True)
 
 
 def _refine_stored(

@@ -13,13 +13,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.atomic import atomic_file
 from wsss_core.dataset import Dataset
-from wsss_core.errors import UserError
 from wsss_core.images import read_mask
 from wsss_core.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
-from wsss_core.process_map import process_map
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
 from wsss_core.scores import ScoreReader
 
 KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
@@ -181,7 +181,7 @@ def _map_chunks(
     with progress(None, total=len(image_ids), desc=f"scoring {desc}") as bar:
         results: Iterable[Counts]
         if min(processes, len(chunks)) > 1:
-            results = process_map(work, chunks, processes=min(processes, len(chunks)))
+            results = parallel_map(work, chunks, processes=min(processes, len(chunks)))
         else:  # a few images are scored sooner than a process is started
             results = map(work, chunks)
         for chunk, result in zip(chunks, results, strict=True):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wsss_core.config.crf import CrfConfig
 from wsss_core.crf import dense_crf
 from wsss_core.dataset import Dataset
-from wsss_core.process_map import process_map
+from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.scores import ScoreReader
 
 # A class that nowhere reaches this probability is left out: the CRF's time grows with the number
@@ -98,7 +98,7 @@ def segmentation_crf(
         (image id, mask uint8 [H, W]), in the order of the scores.
     """
     work = partial(_refine_stored, dataset, probs, config)
-    masks = process_map(work, probs.image_ids, processes=processes)
+    masks = parallel_map(work, probs.image_ids, processes=processes)
     yield from zip(probs.image_ids, masks, strict=True)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsss_core.atomic import atomic_file
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
 from wsss_core.stages.evaluation import EXTRA_COLUMN, KEY_COLUMNS, STAGES
 
 SPLITS = ("train", "val")  # come first, in this order; any others follow by name

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from wsss_core.errors import UserError, name_some
-from wsss_core.progress import progress
+from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.runtime.progress import progress
 
 
 class AnnotationError(Exception):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wsss_core.errors import UserError
+from wsss_core.runtime.errors import UserError
 
 ANNOTATIONS = "Annotations"
 IMAGES = "JPEGImages"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wsss_core.dataset import TRAIN_SPLIT
-from wsss_core.errors import UserError
 from wsss_core.id_lists import read_splits
+from wsss_core.runtime.errors import UserError
 from wsss_core.source import Source, check_found, check_held_out, find_images, labelled_ids
 from wsss_core.voc.annotations import read_annotations
 from wsss_core.voc.devkit import (

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wsss_core.atomic import atomic_file
 from wsss_core.dataset import TEST_SPLIT, Dataset
-from wsss_core.errors import UserError, name_some
 from wsss_core.images import voc_palette
-from wsss_core.process_map import process_map
-from wsss_core.progress import progress
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
 from wsss_core.voc.lists import class_names
 
 # comp5 is for what learns from VOC alone; ImageNet's weights make it comp6, any other data.
@@ -63,7 +63,7 @@ def write_submission(
     check_names(image_ids, paths)
     items = [(paths[image_id], dataset.image_path(image_id)) for image_id in image_ids]
     check = partial(check_member, num_indices=1 + len(dataset.class_names))
-    checked = process_map(check, items, processes=processes)
+    checked = parallel_map(check, items, processes=processes)
     members = list(progress(checked, total=len(items), desc="checking masks"))
     if problems := [member.problem for member in members if member.problem]:
         plural = "s" if len(problems) > 1 else ""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.devices import device, has_bf16
+from wsss_core.runtime.devices import device, has_bf16
 
 
 def test_no_gpu_is_said_loudly(capsys):

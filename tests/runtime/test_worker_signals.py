@@ -10,15 +10,15 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from wsss_core.workers import start_worker
+from wsss_core.runtime.worker_signals import start_worker
 
 REPOSITORY = Path(__file__).parents[1]
 SIGNALLED_READER = """
 import os, signal, time
-from wsss_core import workers
+from wsss_core.runtime import worker_signals
 
-workers.LINGER = 1
-workers.start_worker()
+worker_signals.LINGER = 1
+worker_signals.start_worker()
 os.kill(os.getpid(), signal.SIGINT)
 print("survived SIGINT", flush=True)
 asked = time.monotonic()

@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from wsss_core.profiling import SKIPPED, TRACED, WARMED_UP, profiled
+from wsss_core.runtime.profiling import SKIPPED, TRACED, WARMED_UP, profiled
 
 
 def test_without_a_path_nothing_is_traced():

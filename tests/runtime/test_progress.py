@@ -1,7 +1,7 @@
 import sys
 
-from wsss_core import progress as module
-from wsss_core.progress import progress
+from wsss_core.runtime import progress as module
+from wsss_core.runtime.progress import progress
 
 
 def test_log_gets_one_last_line(capsys):

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from wsss_core.errors import UserError
-from wsss_core.process_map import ITEMS_AHEAD, process_map
+from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.parallel_map import ITEMS_AHEAD, parallel_map
 
 
 def _add(offset: int, item: int) -> int:
@@ -23,7 +23,7 @@ def test_results_keep_the_order_and_items_are_taken_as_needed() -> None:
             taken.append(item)
             yield item
 
-    results = process_map(partial(_add, 1), items(), processes=2)
+    results = parallel_map(partial(_add, 1), items(), processes=2)
     assert next(results) == 1
     assert len(taken) <= 2 * ITEMS_AHEAD
     assert list(results) == list(range(2, 41))
@@ -31,4 +31,4 @@ def test_results_keep_the_order_and_items_are_taken_as_needed() -> None:
 
 def test_an_error_of_one_item_reaches_the_caller() -> None:
     with pytest.raises(UserError, match="image 99: unreadable"):
-        list(process_map(partial(_add, 1), [1, 99, 2], processes=1))
+        list(parallel_map(partial(_add, 1), [1, 99, 2], processes=1))

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 ITEMS_AHEAD = 4
 
 
-def process_map(
+def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, processes: int
 ) -> Iterator[Result]:
     """Applies a function to each item, in separate processes.

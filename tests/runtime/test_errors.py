@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from wsss_core.errors import UserError, name_some, run_command, validation_message
+from wsss_core.runtime.errors import UserError, name_some, run_command, validation_message
 
 
 class Inner(BaseModel):
@@ -69,7 +69,7 @@ def test_other_errors_keep_their_traceback():
 def test_sigterm_runs_cleanup():
     program = """
 import os, signal
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 def main():
     try:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -85,12 +85,12 @@ run_command(main)
 
 KILLED_IN_POOL = """
 import os, signal
-from wsss_core.errors import run_command
-from wsss_core.process_map import process_map
+from wsss_core.runtime.errors import run_command
+from wsss_core.runtime.parallel_map import parallel_map
 def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 def main():
-    for _ in process_map(die, [0], processes=1):
+    for _ in parallel_map(die, [0], processes=1):
         pass
 if __name__ == "__main__":
     run_command(main)
@@ -98,7 +98,7 @@ if __name__ == "__main__":
 KILLED_READER = """
 import os, signal
 from torch.utils.data import DataLoader, Dataset
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 class Deadly(Dataset):
     def __len__(self):
         return 4
@@ -137,7 +137,7 @@ import gc, sys
 sys.argv[0] = "-m"
 import workflow_scripts
 assert not gc.isenabled()
-from wsss_core.errors import run_command
+from wsss_core.runtime.errors import run_command
 run_command(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1000))
 """
 

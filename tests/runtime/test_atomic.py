@@ -4,8 +4,14 @@ import os
 import pytest
 import torch
 
-from wsss_core.atomic import atomic_dir, atomic_file, move_into_place, partial_path, staging_dir
-from wsss_core.errors import UserError
+from wsss_core.runtime.atomic import (
+    atomic_dir,
+    atomic_file,
+    move_into_place,
+    partial_path,
+    staging_dir,
+)
+from wsss_core.runtime.errors import UserError
 
 
 def names(directory):
