@@ -7,14 +7,14 @@ from torch import Tensor
 
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of
-from wsss_core.affinity import (
+from wsss_core.losses.affinity import affinity_loss
+from wsss_core.ops.affinity import (
     Offset,
     affinity_targets,
     pair_offsets,
     pairwise_affinity,
     source_region,
 )
-from wsss_core.losses.affinity import affinity_loss
 
 BATCH_SIZE, CHANNELS, CELLS, RADIUS = 8, 448, 56, 5  # psa, train_aff.py
 

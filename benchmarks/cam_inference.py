@@ -14,9 +14,9 @@ from benchmarks.plain_networks import run_channels_first
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of
 from benchmarks.training_step import RESNET38D, seam_training
-from wsss_core.cam import normalize_cam
 from wsss_core.inference import ImagePyramid, image_pyramid
 from wsss_core.models.seam import SeamNet
+from wsss_core.ops.cam import normalize_cam
 from wsss_core.stages.cams import merge_scales
 
 MATRIX = 4096  # side of the matrices whose product is the machine's limit

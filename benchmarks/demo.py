@@ -18,8 +18,8 @@ from benchmarks.rows import Row
 from benchmarks.timing import name_of
 from wsss_core.config.experiment import load_experiment
 from wsss_core.dataset import open_dataset
-from wsss_core.metrics import ThresholdSweep
 from wsss_core.models.classifier import load_classifier
+from wsss_core.ops.metrics import ThresholdSweep
 from wsss_core.stages.cams import infer_cams
 
 

@@ -19,13 +19,13 @@ from tests.test_golden import build
 from tests.tiny_backbone import tiny_backbone
 from tests.two_processes import two_processes
 from wsss_core import engine
-from wsss_core.boundary import semantic_boundary
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.deeplab import Aspp, DeepLab
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.affinity import LOSS_WEIGHTS, AffinityTraining
 from wsss_core.stages.classifier import CamTraining, SeamTraining
 from wsss_core.stages.segmenter import SegmenterTraining

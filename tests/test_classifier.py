@@ -11,7 +11,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.tiny_backbone import tiny_backbone
-from wsss_core.boundary import semantic_boundary
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig
@@ -24,6 +23,7 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
+from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.processes import Part, losses_of_batch
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.classifier import (

@@ -11,11 +11,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from wsss_core.affinity import seed_label
 from wsss_core.exports.irn_layout import irn_dict
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import cam_dict, seed_dicts
-from wsss_core.metrics import best_class
+from wsss_core.ops.affinity import seed_label
+from wsss_core.ops.metrics import best_class
 from wsss_core.scores import ScoreReader, ScoreRecord, ScoreWriter
 
 CLASSES = ("disc", "square")

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from tests.tiny_backbone import tiny_backbone
 from wsss_core import engine
-from wsss_core.boundary import semantic_boundary
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
+from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.classifier import CamTraining, SeamTraining
 
 # Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, on one or two threads,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.affinity import PairTargets, affinity_targets, pair_offsets, pairwise_affinity
 from wsss_core.losses.affinity import affinity_loss
+from wsss_core.ops.affinity import PairTargets, affinity_targets, pair_offsets, pairwise_affinity
 
 
 def test_by_hand():

@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.tiny_backbone import tiny_backbone
-from wsss_core.cam import EPS
 from wsss_core.config.classifier import SeamConfig
 from wsss_core.models import seam
 from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score
+from wsss_core.ops.cam import EPS
 
 
 @pytest.fixture

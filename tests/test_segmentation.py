@@ -21,11 +21,11 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.crf import dense_crf
 from wsss_core.dataset import Dataset
 from wsss_core.images import read_mask, write_mask
 from wsss_core.inference import ImagePyramid
 from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.errors import UserError
 from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.segmentation import (

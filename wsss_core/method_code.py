@@ -12,8 +12,8 @@ from wsss_core.config.methods import MethodConfig
 
 SEAM = (Path("wsss_core/losses/seam.py"), Path("wsss_core/models/seam.py"))
 SMOOTHING_BRANCH = (
-    Path("wsss_core/boundary.py"),
-    Path("wsss_core/canny.py"),
+    Path("wsss_core/ops/boundary.py"),
+    Path("wsss_core/ops/canny.py"),
     Path("wsss_core/losses/smoothness.py"),
     Path("wsss_core/models/boundary_head.py"),
 )

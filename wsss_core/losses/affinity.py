@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from wsss_core.affinity import PairTargets
 from wsss_core.losses.shapes import expect_shape
+from wsss_core.ops.affinity import PairTargets
 
 
 class AffinityLosses(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wsss_core.cam import keep_strongest
 from wsss_core.losses.shapes import expect_shape
+from wsss_core.ops.cam import keep_strongest
 
 EcrBackground = Literal["everywhere", "where_strongest"]
 

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsss_core.cam import EPS, add_background, keep_strongest
 from wsss_core.config.classifier import SeamConfig
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cam_net import CamNet
+from wsss_core.ops.cam import EPS, add_background, keep_strongest
 
 # Affinities of an image that are held at a time: 64 MB in float32. A grid of up to 64 x 64 cells is
 # one block, so the crops of every training are.

@@ -11,13 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from wsss_core.affinity import (
-    affinity_targets,
-    fitting_radius,
-    pair_offsets,
-    pairwise_affinity,
-    seed_label,
-)
 from wsss_core.batches import Batch
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.dataset import TRAIN_SPLIT, Dataset
@@ -27,6 +20,13 @@ from wsss_core.imports.layout import tensor_shapes
 from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.ops.affinity import (
+    affinity_targets,
+    fitting_radius,
+    pair_offsets,
+    pairwise_affinity,
+    seed_label,
+)
 from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.scores import ScoreReader

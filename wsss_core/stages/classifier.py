@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wsss_core.batches import Batch
-from wsss_core.boundary import IGNORE, semantic_boundary
-from wsss_core.cam import add_background, foreground_score, normalize_cam
-from wsss_core.canny import cast_canny_edges
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
@@ -38,6 +35,9 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.seam import SeamNet, SeamOutput
+from wsss_core.ops.boundary import IGNORE, semantic_boundary
+from wsss_core.ops.cam import add_background, foreground_score, normalize_cam
+from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.transforms import (

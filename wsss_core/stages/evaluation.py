@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wsss_core.dataset import Dataset
 from wsss_core.images import read_mask
-from wsss_core.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
+from wsss_core.ops.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.parallel_map import parallel_map

@@ -11,18 +11,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsss_core.affinity import (
+from wsss_core.config.affinity import AffinityConfig
+from wsss_core.config.random_walk import RandomWalkConfig
+from wsss_core.dataset import Dataset
+from wsss_core.inference import first_argmax, image_pyramids, mixed_precision
+from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.ops.affinity import (
     fitting_radius,
     pair_offsets,
     pairwise_affinity,
     random_walk,
     restrict_sources,
 )
-from wsss_core.config.affinity import AffinityConfig
-from wsss_core.config.random_walk import RandomWalkConfig
-from wsss_core.dataset import Dataset
-from wsss_core.inference import first_argmax, image_pyramids, mixed_precision
-from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.scores import ScoreReader, ScoreRecord
 from wsss_core.weights import load_network_weights
 

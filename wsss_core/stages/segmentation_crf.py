@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.config.crf import CrfConfig
-from wsss_core.crf import dense_crf
 from wsss_core.dataset import Dataset
+from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.scores import ScoreReader
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_core.config.crf import CrfConfig
-from wsss_core.crf import dense_crf
+from wsss_core.ops.crf import dense_crf
 
 PARAMETERS = CrfConfig().model_dump()
 

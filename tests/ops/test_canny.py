@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from workflow_scripts import canny
-from wsss_core.canny import canny_edges, cast_canny_edges
+from wsss_core.ops.canny import canny_edges, cast_canny_edges
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])

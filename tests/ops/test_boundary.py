@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wsss_core.boundary import semantic_boundary
+from wsss_core.ops.boundary import semantic_boundary
 
 
 def boundary_plainly(mask: np.ndarray, num_classes: int, radius: int) -> np.ndarray:

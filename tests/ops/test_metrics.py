@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsss_core.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
+from wsss_core.ops.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
 
 NUM_CLASSES = 4
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsss_core.affinity import (
+from wsss_core.ops.affinity import (
     affinity_targets,
     fitting_radius,
     pair_offsets,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsss_core.cam import (
+from wsss_core.ops.cam import (
     EPS,
     add_background,
     foreground_score,
