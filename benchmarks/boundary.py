@@ -12,9 +12,9 @@ from torch import Tensor
 from benchmarks.pictures import HEIGHT, NUM_CLASSES, WIDTH, mask, two_classes
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of, scaled
-from wsss_core.images import read_mask, write_mask
+from wsss_core.data.images import read_mask, write_mask
+from wsss_core.data.transforms import Geometry, apply_geometry
 from wsss_core.ops.boundary import IGNORE, semantic_boundary
-from wsss_core.transforms import Geometry, apply_geometry
 
 CROP_SIZE = 448
 RESIZED = (576, 768)  # the longer side is drawn from 448 to 768

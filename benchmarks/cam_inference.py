@@ -14,7 +14,7 @@ from benchmarks.plain_networks import run_channels_first
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of
 from benchmarks.training_step import RESNET38D, seam_training
-from wsss_core.inference import ImagePyramid, image_pyramid
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.cam import normalize_cam
 from wsss_core.stages.cams import merge_scales
@@ -68,7 +68,7 @@ def run(device: torch.device) -> list[Row]:
         return view_by_view(plain, pyramid, channels)
 
     seconds = compare(ours, usual, repetitions=2, device=device)
-    with mock.patch("wsss_core.inference.has_bf16", lambda _: False):
+    with mock.patch("wsss_core.data.image_pyramid.has_bf16", lambda _: False):
         precise = normalize_cam(ours())
     difference = (normalize_cam(ours()) - precise).abs().max().item()
     with FlopCounterMode(display=False) as counter:

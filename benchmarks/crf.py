@@ -10,8 +10,8 @@ from benchmarks.experiment import paper
 from benchmarks.pictures import NUM_CLASSES, photograph, score_maps, two_classes, write_dataset
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.ops.crf import dense_crf
-from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.crf_seeds import crf_seeds
 
 NUMBER = 24

@@ -17,7 +17,7 @@ from benchmarks.experiment import ROOT, merged
 from benchmarks.rows import Row
 from benchmarks.timing import name_of
 from wsss_core.config.experiment import load_experiment
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
 from wsss_core.models.classifier import load_classifier
 from wsss_core.ops.metrics import ThresholdSweep
 from wsss_core.stages.cams import infer_cams
@@ -70,7 +70,9 @@ def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
     config = load_experiment(merged("configs/demo.yaml")).cam
     cams, miou = [], []
     for precise in (False, True):
-        with mock.patch("wsss_core.inference.has_bf16", lambda _, precise=precise: not precise):
+        with mock.patch(
+            "wsss_core.data.image_pyramid.has_bf16", lambda _, precise=precise: not precise
+        ):
             cams.append(list(infer_cams(net, dataset, dataset.split("val"), config=config)))
         sweep = ThresholdSweep(1 + len(dataset.class_names))
         for image_id, class_ids, cam in cams[-1]:

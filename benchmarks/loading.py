@@ -16,8 +16,8 @@ from benchmarks.pictures import write_dataset
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
 from wsss_core.batches import Batch
-from wsss_core.dataset import Dataset
-from wsss_core.images import write_mask
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import write_mask
 from wsss_core.ops.canny import canny_edges
 from wsss_core.stages.classifier import ClassifierSamples
 

@@ -11,7 +11,7 @@ from benchmarks.experiment import paper
 from benchmarks.pictures import photograph, score_maps, two_classes
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
-from wsss_core.scores import ScoreReader, ScoreRecord, ScoreWriter
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
 from wsss_core.stages.crf_seeds import crf_seed
 
 NUMBER = 8

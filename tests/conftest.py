@@ -10,7 +10,7 @@ from hypothesis import settings
 from PIL import Image
 
 from tests.released_weights import NARROW
-from wsss_core.images import write_mask
+from wsss_core.data.images import write_mask
 from wsss_core.models.resnet38d import ResNet38d
 
 # `make test` draws the same examples each time, so that a change and not chance makes it fail;

@@ -6,9 +6,9 @@ import torch
 from tests import released_weights as released
 from tests.released_weights import NARROW
 from wsss_core.config.affinity import AffinityConfig
+from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.affinity import start_affinity_net
-from wsss_core.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 

@@ -13,18 +13,18 @@ from PIL import Image
 from torch import nn
 
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
+from wsss_core.data.weights import load_weights
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,
     AffinitySamples,
     AffinityTraining,
     seeds_digest,
 )
-from wsss_core.weights import load_weights
 
 REPOSITORY = Path(__file__).parents[1]
 CLASSES = ("cat", "dog")

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from tests.tiny_backbone import tiny_backbone
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.classifier import SeamConfig
-from wsss_core.dataset import open_dataset
-from wsss_core.inference import ImagePyramid
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.image_pyramid import ImagePyramid
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.cams import infer_cams, merge_scales

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss_core.class_shares import ClassShares
-from wsss_core.images import write_mask
+from wsss_core.data.images import write_mask
 
 
 def test_shares_by_hand(tmp_path: Path) -> None:

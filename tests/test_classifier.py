@@ -16,9 +16,10 @@ from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig
 from wsss_core.config.methods import MethodConfig, SmoothingConfig
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
-from wsss_core.dataset import Dataset
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import write_mask
+from wsss_core.data.weights import save_weights
 from wsss_core.engine import train
-from wsss_core.images import write_mask
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.resnet38d import ResNet38d
@@ -32,7 +33,6 @@ from wsss_core.stages.classifier import (
     SeamTraining,
     build_classifier_training,
 )
-from wsss_core.weights import save_weights
 
 FILL = (124, 116, 104)
 COLORS = np.array([[20, 30, 200], [220, 30, 30], [30, 220, 30]], dtype=np.uint8)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from wsss_core.config.crf_seeds import CrfSeedsConfig
-from wsss_core.dataset import open_dataset
-from wsss_core.scores import ScoreReader, ScoreRecord, ScoreWriter
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
 from wsss_core.stages.crf_seeds import crf_seed, crf_seeds, seed_ids
 
 REPOSITORY = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsss_core.config.dataset import DemoConfig
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
 from wsss_core.demo.generate import draw_dataset
 from wsss_core.demo.painting import coverage
 from wsss_core.demo.scene import draw_scene, scene_mask

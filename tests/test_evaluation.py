@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsss_core.dataset import Dataset, open_dataset
-from wsss_core.images import write_mask
-from wsss_core.mask_files import find_masks
+from wsss_core.data.dataset import Dataset, open_dataset
+from wsss_core.data.images import write_mask
+from wsss_core.data.mask_files import find_masks
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.ops.metrics import confusion_matrix, mean_iou
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.evaluation import (
     SplitScore,
     evaluate_cams,

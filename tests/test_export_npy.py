@@ -11,12 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
 from wsss_core.exports.irn_layout import irn_dict
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import cam_dict, seed_dicts
 from wsss_core.ops.affinity import seed_label
 from wsss_core.ops.metrics import best_class
-from wsss_core.scores import ScoreReader, ScoreRecord, ScoreWriter
 
 CLASSES = ("disc", "square")
 THRESHOLDS = (0.05, 0.5, 0.8)

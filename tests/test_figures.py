@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.figures.loss_curves import (
     Curves,
     draw_loss_curves,
@@ -26,7 +27,6 @@ from wsss_core.figures.loss_curves import (
 from wsss_core.figures.sheet import choose_images, paint_heat, write_sheet
 from wsss_core.figures.table import build_page, write_table
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader, ScoreWriter
 
 # --- table ---
 

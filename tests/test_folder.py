@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import TRAIN_IDS
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
 from wsss_core.folder import read_folder, read_labels
 from wsss_core.id_lists import read_id
 from wsss_core.prepare import prepare_dataset

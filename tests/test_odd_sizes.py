@@ -8,12 +8,12 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import SeamConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.inference import ImagePyramid
+from wsss_core.data.image_pyramid import ImagePyramid
+from wsss_core.data.score_maps import ScoreRecord
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.backbone import build_backbone
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.models.seam import SeamNet
-from wsss_core.scores import ScoreRecord
 from wsss_core.stages.cams import merge_scales
 from wsss_core.stages.random_walk import pseudo_label
 from wsss_core.stages.segmentation import segment_pyramid

@@ -18,7 +18,8 @@ from tests.tiny_backbone import tiny_backbone
 from wsss_core.cli.export import describe, main
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.inference import image_pyramid
+from wsss_core.data.image_pyramid import image_pyramid
+from wsss_core.data.weights import save_weights
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.folding import FoldedConv2d
 from wsss_core.portable.check import check_outputs, reference
@@ -28,7 +29,6 @@ from wsss_core.portable.plain import make_plain
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmentation import segment_pyramid
 from wsss_core.stages.segmenter import segmenter_metadata
-from wsss_core.weights import save_weights
 
 CLASSES = ("red thing", "grün")
 

@@ -24,13 +24,14 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.dataset import Dataset
-from wsss_core.images import read_image, read_mask
-from wsss_core.inference import image_pyramid
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.image_pyramid import image_pyramid
+from wsss_core.data.images import read_image, read_mask
+from wsss_core.data.score_maps import ScoreReader
+from wsss_core.data.weights import save_weights
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.pictures import Picture
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader
 from wsss_core.stages.prediction import (
     MAX_VALUES,
     Failure,
@@ -42,7 +43,6 @@ from wsss_core.stages.prediction import (
 from wsss_core.stages.segmentation import average_logits, best_class, load_segmenter, segment
 from wsss_core.stages.segmentation_crf import refine_prob
 from wsss_core.stages.segmenter import segmenter_metadata
-from wsss_core.weights import save_weights
 
 CLASSES = ("red thing", "grün")
 PROJECT = Path(__file__).parent.parent

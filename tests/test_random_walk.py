@@ -12,14 +12,14 @@ from torch import nn
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
-from wsss_core.images import read_mask
+from wsss_core.data.images import read_mask
+from wsss_core.data.score_maps import ScoreRecord, ScoreWriter
+from wsss_core.data.weights import save_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreRecord, ScoreWriter
 from wsss_core.stages.affinity import affinity_metadata
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
-from wsss_core.weights import save_weights
 
 REPOSITORY = Path(__file__).parents[1]
 CLASSES = ("cat", "dog", "cow")

@@ -21,13 +21,15 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.dataset import Dataset
-from wsss_core.images import read_mask, write_mask
-from wsss_core.inference import ImagePyramid
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.image_pyramid import ImagePyramid
+from wsss_core.data.images import read_mask, write_mask
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
+from wsss_core.data.transforms import image_tensor, resize
+from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.segmentation import (
     PROB_STRIDE,
     average_logits,
@@ -37,8 +39,6 @@ from wsss_core.stages.segmentation import (
 )
 from wsss_core.stages.segmentation_crf import candidate_classes, refine_mask, segmentation_crf
 from wsss_core.stages.segmenter import segmenter_metadata
-from wsss_core.transforms import image_tensor, resize
-from wsss_core.weights import load_weights, save_weights
 
 CRF = CrfConfig(iterations=3)
 CLASSES = ("red", "green")

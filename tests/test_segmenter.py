@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.config.training import ColorJitter, OptimConfig
-from wsss_core.dataset import Dataset
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import write_mask
 from wsss_core.engine import train
-from wsss_core.images import write_mask
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d

@@ -8,10 +8,10 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.data.weights import save_weights
 from wsss_core.models.classifier import build_classifier
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmenter import start_segmenter
-from wsss_core.weights import save_weights
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "output_stride": 16}
 

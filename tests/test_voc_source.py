@@ -19,9 +19,9 @@ from tests.voc_devkit import (
     write_tiny_voc,
     write_trainval,
 )
-from wsss_core.dataset import open_dataset, part_ids
+from wsss_core.data.dataset import open_dataset, part_ids
+from wsss_core.data.images import read_mask, write_mask
 from wsss_core.folder import read_folder
-from wsss_core.images import read_mask, write_mask
 from wsss_core.prepare import prepare_dataset
 from wsss_core.runtime.errors import UserError
 from wsss_core.source import choose_classes

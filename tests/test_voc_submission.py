@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.voc_devkit import SBD_TRAIN, TEST, write_tiny_voc
-from wsss_core.dataset import Dataset, open_dataset
-from wsss_core.images import write_mask
+from wsss_core.data.dataset import Dataset, open_dataset
+from wsss_core.data.images import write_mask
 from wsss_core.prepare import prepare_dataset
 from wsss_core.runtime.errors import UserError
 from wsss_core.source import choose_classes

@@ -14,8 +14,8 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
+from wsss_core.data.images import write_mask
 from wsss_core.id_lists import read_ids
-from wsss_core.images import write_mask
 from wsss_core.voc.lists import TRAIN_AUG, class_names
 
 CLASSES = class_names()

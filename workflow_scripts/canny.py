@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from wsss_core.config.canny import CannyConfig
-from wsss_core.dataset import TRAIN_SPLIT, Dataset, open_dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset, open_dataset
 from wsss_core.ops.canny import canny_edges
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from wsss_core.config.crf_seeds import CrfSeedsConfig
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader, ScoreWriter
 from wsss_core.stages.crf_seeds import crf_seeds, seed_ids
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wsss_core.dataset import open_dataset
-from wsss_core.mask_files import find_masks
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.mask_files import find_masks
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.errors import run_command
-from wsss_core.scores import ScoreReader
 from wsss_core.stages.evaluation import (
     STAGES,
     available_processes,

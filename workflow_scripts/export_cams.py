@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.exports.irn_layout import irn_dict
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import cam_dict
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader, ScoreRecord
 
 LAYOUTS: dict[str, Callable[[ScoreRecord], Mapping[Any, Any]]] = {
     "seam": cam_dict,

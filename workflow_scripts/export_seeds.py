@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.exports.old_npy import write_dict
 from wsss_core.exports.seam_layout import SEED_FOLDERS, seed_dicts
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from wsss_core.config.cam import CamConfig
-from wsss_core.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.models.classifier import load_classifier
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreWriter
 from wsss_core.stages.cams import infer_cams
 
 

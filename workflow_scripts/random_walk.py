@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 
 from wsss_core.config.random_walk import RandomWalkConfig
-from wsss_core.dataset import open_dataset
-from wsss_core.images import write_mask
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.images import write_mask
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_labels
 
 

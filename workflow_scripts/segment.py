@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from wsss_core.config.segment import SegmentConfig
-from wsss_core.dataset import open_dataset, part_ids, shard_ids
-from wsss_core.images import write_mask
+from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.data.images import write_mask
+from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreWriter
 from wsss_core.stages.segmentation import load_segmenter, segment
 
 

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from wsss_core.config.crf import CrfConfig
-from wsss_core.dataset import open_dataset
-from wsss_core.images import write_mask
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.images import write_mask
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader
 from wsss_core.stages.segmentation_crf import segmentation_crf
 
 

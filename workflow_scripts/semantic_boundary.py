@@ -7,8 +7,8 @@ boundary maps themselves are made from them in training, after augmentation.
 import argparse
 from pathlib import Path
 
-from wsss_core.dataset import TRAIN_SPLIT, open_dataset
-from wsss_core.images import read_mask, write_mask
+from wsss_core.data.dataset import TRAIN_SPLIT, open_dataset
+from wsss_core.data.images import read_mask, write_mask
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress

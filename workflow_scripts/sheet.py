@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.mask_files import find_masks
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.figures.sheet import choose_images, write_sheet
-from wsss_core.mask_files import find_masks
 from wsss_core.runtime.errors import run_command
-from wsss_core.scores import ScoreReader
 
 PROTOCOL = "CAM and pseudo label are limited to the image's true classes"
 

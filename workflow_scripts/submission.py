@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
 from wsss_core.runtime.errors import run_command
 from wsss_core.voc.submission import write_submission
 

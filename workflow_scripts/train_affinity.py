@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.score_maps import ScoreReader
+from wsss_core.data.weights import save_weights
 from wsss_core.engine import train, write_history
 from wsss_core.model_card import model_card
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.scores import ScoreReader
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,
     AffinitySamples,
@@ -21,7 +22,6 @@ from wsss_core.stages.affinity import (
     start_affinity_net,
 )
 from wsss_core.training_state import state_key
-from wsss_core.weights import save_weights
 
 
 def main() -> None:

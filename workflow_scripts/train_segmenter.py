@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.dataset import TRAIN_SPLIT, open_dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, open_dataset
+from wsss_core.data.weights import save_weights
 from wsss_core.engine import train, write_history
 from wsss_core.model_card import model_card
 from wsss_core.runtime.errors import UserError, run_command
@@ -21,7 +22,6 @@ from wsss_core.stages.segmenter import (
     start_segmenter,
 )
 from wsss_core.training_state import state_key
-from wsss_core.weights import save_weights
 
 
 def main() -> None:

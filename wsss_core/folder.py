@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core.dataset import IGNORE_INDEX, TRAIN_SPLIT
+from wsss_core.data.dataset import IGNORE_INDEX, TRAIN_SPLIT
 from wsss_core.id_lists import file_id, read_id, read_splits, read_text, repeated_names
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.source import (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from wsss_core.images import read_image
+from wsss_core.data.images import read_image
 from wsss_core.runtime.errors import UserError, name_some
 
 # Of what Pillow reads, the formats that pictures come in: folders also hold PDFs and films.

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.images import read_mask, voc_palette, write_mask
+from wsss_core.data.images import read_mask, voc_palette, write_mask
+from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file, remove
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreWriter
 
 JPEG_QUALITY = 90
 

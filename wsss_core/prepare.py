@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.dataset import IGNORE_INDEX
+from wsss_core.data.dataset import IGNORE_INDEX
 from wsss_core.placing import EXPECTED, Item, Prepared, prepare_item
 from wsss_core.runtime.atomic import move_into_place, staging_dir, writing_errors
 from wsss_core.runtime.errors import UserError, name_some

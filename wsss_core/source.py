@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsss_core.dataset import TEST_SPLIT, TRAIN_SPLIT
+from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
 from wsss_core.id_lists import IMAGE_SUFFIXES, file_id
 from wsss_core.runtime.errors import UserError, name_some
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.conftest import TRAIN_IDS, VAL_IDS, write_tiny_dataset
 from tests.workflow.test_odd_images import read_config, run_stages
-from wsss_core.images import read_mask, write_mask
+from wsss_core.data.images import read_mask, write_mask
 
 
 def write_dataset(root, num_classes):

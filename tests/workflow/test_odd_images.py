@@ -14,9 +14,9 @@ from tests.conftest import TRAIN_IDS, VAL_IDS, write_tiny_dataset
 from tests.workflow.running import PROJECT
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.experiment import Experiment
-from wsss_core.dataset import open_dataset
-from wsss_core.images import read_mask, write_mask
-from wsss_core.scores import ScoreReader
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.images import read_mask, write_mask
+from wsss_core.data.score_maps import ScoreReader
 
 SIZES = [(1, 1), (1, 700), (700, 2)]  # height, width
 SPLITS = {"train": TRAIN_IDS, "val": VAL_IDS}

@@ -11,9 +11,9 @@ import yaml
 from tests.workflow.running import PROJECT, job_counts, snakemake
 from wsss_core.class_shares import ClassShares
 from wsss_core.config.dataset import DemoConfig
-from wsss_core.dataset import open_dataset
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.images import read_mask
 from wsss_core.demo.generate import draw_dataset
-from wsss_core.images import read_mask
 
 PAGE = (PROJECT / "docs/your-data.md").read_text()
 SMALL = PROJECT / "tests/workflow/tiny.yaml"  # in place of configs/voc-animals.yaml

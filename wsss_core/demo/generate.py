@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsss_core.config.dataset import DemoConfig
+from wsss_core.data.images import write_mask
 from wsss_core.demo.scene import draw_scene
 from wsss_core.demo.shapes import CLASSES
-from wsss_core.images import write_mask
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from wsss_core.scores import ScoreRecord
+from wsss_core.data.score_maps import ScoreRecord
 
 STRIDE = 4  # pixels per cell of IRN's random walk
 EPS = 1e-5  # as there

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsss_core.dataset import TRAIN_SPLIT
-from wsss_core.images import voc_palette
+from wsss_core.data.dataset import TRAIN_SPLIT
+from wsss_core.data.images import voc_palette
 
 # {{ fileDirname }} is filled in by mmengine: the folder can be moved.
 HEAD = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.scores import ScoreRecord
+from wsss_core.data.score_maps import ScoreRecord
 
 # Seeds under the low and the high exponent of the background, by the scripts' own names:
 # train_aff.py takes them as --la_crf_dir and --ha_crf_dir.

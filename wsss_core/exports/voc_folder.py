@@ -20,7 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.exports.mmseg_config import mmseg_config
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import UserError, name_some

@@ -19,12 +19,12 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from wsss_core.dataset import Dataset
-from wsss_core.images import read_mask, voc_palette
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import read_mask, voc_palette
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import ScoreReader, ScoreRecord
 
 COLUMN_WIDTH = 2.5  # inches
 MIN_ASPECT, MAX_ASPECT = 0.5, 1.1  # of a row, height to width; other images get margins

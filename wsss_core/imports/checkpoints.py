@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from wsss_core.data.weights import load_plain
 from wsss_core.imports.layout import Tensors
 from wsss_core.runtime.errors import UserError
-from wsss_core.weights import load_plain
 
 
 def read_checkpoint(path: Path) -> Tensors:

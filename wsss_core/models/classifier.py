@@ -5,10 +5,10 @@ from pathlib import Path
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.data.weights import load_network_weights
 from wsss_core.models.backbone import Loader, build_backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
-from wsss_core.weights import load_network_weights
 
 
 def build_classifier(

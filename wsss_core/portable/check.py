@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsss_core.inference import resample
+from wsss_core.data.image_pyramid import resample
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.portable.formats import Run
 from wsss_core.runtime.errors import UserError

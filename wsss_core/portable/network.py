@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsss_core.inference import linear_weights, resample
+from wsss_core.data.image_pyramid import linear_weights, resample
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.portable.plain import make_plain

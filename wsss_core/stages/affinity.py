@@ -13,7 +13,9 @@ from torch import nn
 
 from wsss_core.batches import Batch
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.score_maps import ScoreReader
+from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 from wsss_core.imports.affinity_net import to_affinity_net
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.layout import tensor_shapes
@@ -29,8 +31,6 @@ from wsss_core.ops.affinity import (
 )
 from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
-from wsss_core.scores import ScoreReader
-from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 
 LOSS_WEIGHTS = {"background": 0.25, "foreground": 0.25, "negative": 0.5}  # psa, train_aff.py
 

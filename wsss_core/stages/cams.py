@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsss_core.config.cam import CamConfig
-from wsss_core.dataset import Dataset
-from wsss_core.inference import ImagePyramid, image_pyramids, mixed_precision, resample
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision, resample
 from wsss_core.models.cam_net import CamNet
 from wsss_core.ops.cam import normalize_cam
 

@@ -16,8 +16,15 @@ from wsss_core.batches import Batch
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
-from wsss_core.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.images import read_mask
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.images import read_mask
+from wsss_core.data.transforms import (
+    Geometry,
+    apply_geometry,
+    color_jitter,
+    draw_geometry,
+    image_tensor,
+)
 from wsss_core.imports.boundary_head import to_boundary_head
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
 from wsss_core.imports.classifier import CLASSIFIER, to_classifier
@@ -40,13 +47,6 @@ from wsss_core.ops.cam import add_background, foreground_score, normalize_cam
 from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
-from wsss_core.transforms import (
-    Geometry,
-    apply_geometry,
-    color_jitter,
-    draw_geometry,
-    image_tensor,
-)
 from wsss_core.watch import Alarm
 
 # Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config

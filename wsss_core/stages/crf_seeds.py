@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.config.crf_seeds import CrfSeedsConfig
-from wsss_core.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.parallel_map import parallel_map
-from wsss_core.scores import ScoreReader, ScoreRecord
 
 
 def seed_ids(dataset: Dataset, cams: ScoreReader) -> list[str]:

@@ -13,14 +13,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.dataset import Dataset
-from wsss_core.images import read_mask
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import read_mask
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.ops.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
-from wsss_core.scores import ScoreReader
 
 KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
 # The last column, after those of the classes, of rows that have learnt from more than labels. Other

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.config.segment import SegmentConfig
-from wsss_core.inference import ImagePyramid, image_pyramid, read_ahead
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
+from wsss_core.data.transforms import resize
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.pictures import BadPictureError, Picture, read_picture
 from wsss_core.stages.segmentation import average_logits, best_class
 from wsss_core.stages.segmentation_crf import refine_prob
-from wsss_core.transforms import resize
 
 MAX_VALUES = 2**25  # enlarged scores at a time; 128 MiB, more than 20 classes of 1024 x 1024 pixels
 

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
-from wsss_core.dataset import Dataset
-from wsss_core.inference import first_argmax, image_pyramids, mixed_precision
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.image_pyramid import first_argmax, image_pyramids, mixed_precision
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord
+from wsss_core.data.weights import load_network_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.ops.affinity import (
     fitting_radius,
@@ -23,8 +25,6 @@ from wsss_core.ops.affinity import (
     random_walk,
     restrict_sources,
 )
-from wsss_core.scores import ScoreReader, ScoreRecord
-from wsss_core.weights import load_network_weights
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.dataset import Dataset
-from wsss_core.inference import (
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.image_pyramid import (
     ImagePyramid,
     first_argmax,
     image_pyramids,
     mixed_precision,
     resample,
 )
+from wsss_core.data.weights import load_network_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.weights import load_network_weights
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
 # network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and

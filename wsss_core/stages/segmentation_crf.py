@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.config.crf import CrfConfig
-from wsss_core.dataset import Dataset
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.score_maps import ScoreReader
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.parallel_map import parallel_map
-from wsss_core.scores import ScoreReader
 
 # A class that nowhere reaches this probability is left out: the CRF's time grows with the number
 # of labels, and the pairwise terms only spread labels that win somewhere.

@@ -14,8 +14,9 @@ from torch import nn
 from wsss_core.batches import Batch
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.dataset import IGNORE_INDEX, Dataset
-from wsss_core.images import read_mask
+from wsss_core.data.dataset import IGNORE_INDEX, Dataset
+from wsss_core.data.images import read_mask
+from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 from wsss_core.imports.checkpoints import check_sha256, read_checkpoint, read_metadata
 from wsss_core.imports.deeplabv3 import (
     backbone_tensors,
@@ -29,7 +30,6 @@ from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
 from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
-from wsss_core.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 
 
 def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsss_core.dataset import TEST_SPLIT, TRAIN_SPLIT
+from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
 from wsss_core.id_lists import read_ids
 from wsss_core.voc.devkit import SPLITS
 

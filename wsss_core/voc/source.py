@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from wsss_core.dataset import TRAIN_SPLIT
+from wsss_core.data.dataset import TRAIN_SPLIT
 from wsss_core.id_lists import read_splits
 from wsss_core.runtime.errors import UserError
 from wsss_core.source import Source, check_found, check_held_out, find_images, labelled_ids

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wsss_core.dataset import TEST_SPLIT, Dataset
-from wsss_core.images import voc_palette
+from wsss_core.data.dataset import TEST_SPLIT, Dataset
+from wsss_core.data.images import voc_palette
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.runtime.parallel_map import parallel_map

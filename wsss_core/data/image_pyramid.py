@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from wsss_core.dataset import Dataset
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.transforms import image_tensor, resize
 from wsss_core.runtime.devices import has_bf16
 from wsss_core.runtime.worker_signals import start_worker
-from wsss_core.transforms import image_tensor, resize
 
 Item = TypeVar("Item")
 

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsss_core.dataset import open_dataset
-from wsss_core.inference import image_pyramids, mixed_precision, resample
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.image_pyramid import image_pyramids, mixed_precision, resample
+from wsss_core.data.transforms import image_tensor, resize
 from wsss_core.runtime.devices import device
-from wsss_core.transforms import image_tensor, resize
 
 
 def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):

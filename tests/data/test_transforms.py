@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsss_core.config.training import ColorJitter
-from wsss_core.transforms import (
+from wsss_core.data.transforms import (
     Geometry,
     apply_geometry,
     color_jitter,

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.images import read_image, read_mask
+from wsss_core.data.images import read_image, read_mask
 
 IGNORE_INDEX = 255
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from wsss_core.images import read_image, read_mask, voc_palette, write_mask
+from wsss_core.data.images import read_image, read_mask, voc_palette, write_mask
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss_core.dataset import open_dataset, part_ids, shard_ids
+from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 
 
 def test_open_dataset(tiny_dataset):

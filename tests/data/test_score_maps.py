@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from wsss_core.data.score_maps import Kind, ScoreReader, ScoreWriter, encode, score_levels
 from wsss_core.runtime.errors import UserError
-from wsss_core.scores import Kind, ScoreReader, ScoreWriter, encode, score_levels
 
 CLASSES = ("cat", "cow", "dog")
 HEIGHT, WIDTH = 5, 7

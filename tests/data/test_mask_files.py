@@ -1,6 +1,6 @@
 import pytest
 
-from wsss_core.mask_files import find_masks
+from wsss_core.data.mask_files import find_masks
 from wsss_core.runtime.errors import UserError
 
 

@@ -5,8 +5,8 @@ import pickle
 import pytest
 import torch
 
+from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.runtime.errors import UserError
-from wsss_core.weights import load_weights, save_weights
 
 METADATA = {"config": {"scales": [0.5, 1.0], "name": "x", "flip": True}, "class_names": ["a", "b"]}
 
