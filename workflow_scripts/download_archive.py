@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from wsss_core.archive_table import read_archives
-from wsss_core.obtain import obtain
+from wsss_core.download.archive import obtain
+from wsss_core.download.archive_table import read_archives
+from wsss_core.download.unpack import is_unpacked
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import run_command
-from wsss_core.unpack import is_unpacked
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from wsss_core.archive_table import read_archives
+from wsss_core.download.archive_table import read_archives
 from wsss_core.config.dataset import ARCHIVE
 from wsss_core.voc.devkit import devkit_places, sbd_places
 

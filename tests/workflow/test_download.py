@@ -6,10 +6,10 @@ import tarfile
 import pytest
 import yaml
 
-from tests import archive_server as answers
-from tests.archive_server import serving
+from tests.download import archive_server as answers
+from tests.download.archive_server import serving
+from tests.download.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
 from tests.small_disk import small_disk
-from tests.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
 from tests.voc_devkit import LABELS, TRAIN, VAL, write_lines, write_trainval
 from tests.workflow.running import copy_project, job_counts, snakemake
 
@@ -32,7 +32,7 @@ def project(tmp_path, server):
         archive_of(sbd_bytes(), server.offer("/sbd.tgz", sbd_bytes()), name="sbd"),
     ]
     rows = {row.name: row.model_dump(mode="json", exclude={"name"}) for row in archives}
-    (root / "wsss_core/voc/archives.yaml").write_text(yaml.safe_dump(rows))
+    (root / "wsss_core/download/archives.yaml").write_text(yaml.safe_dump(rows))
     return root
 
 
@@ -93,7 +93,7 @@ def test_from_the_archive_to_the_dataset(project, tmp_path):
         tar.add(tmp_path / "VOCdevkit", "VOCdevkit")
     for split, ids in (("train_aug", TRAIN), ("train", TRAIN), ("val", VAL)):
         write_lines(here / "lists" / f"{split}.txt", ids)
-    table = project / "wsss_core/voc/archives.yaml"
+    table = project / "wsss_core/download/archives.yaml"
     row = archive_of((tmp_path / "mine.tar").read_bytes())
     row = row.model_copy(update={"members": dict.fromkeys(row.members)})
     rows = yaml.safe_load(table.read_text())

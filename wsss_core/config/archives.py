@@ -26,7 +26,7 @@ Sources = Annotated[
 
 
 class ArchivesConfig(Strict):
-    """Archives by their name in wsss_core/voc/archives.yaml.
+    """Archives by their name in wsss_core/download/archives.yaml.
 
     Each has sources, of which files are looked at first and addresses then tried in turn:
     'download' (the addresses in that table), a path, an address, or a list of these.

@@ -5,7 +5,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from wsss_core.archive_table import Archive
+from wsss_core.download.archive_table import Archive
 
 VOC, SBD = "VOCdevkit/VOC2012", "benchmark_RELEASE/dataset"
 VOC_MEMBERS = {

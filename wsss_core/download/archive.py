@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from wsss_core.archive_table import Archive
-from wsss_core.disk import disk_errors, exclusive, require_space
-from wsss_core.download import SourceError, download, size_of
+from wsss_core.download.archive_table import Archive
+from wsss_core.download.disk import disk_errors, exclusive, require_space
+from wsss_core.download.http import SourceError, download, size_of
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 

@@ -10,12 +10,12 @@ from collections import namedtuple
 
 import pytest
 
-from tests import archive_server as answers
-from tests.archive_server import serving
+from tests.download import archive_server as answers
+from tests.download.archive_server import serving
+from tests.download.tiny_archives import archive_of
 from tests.small_disk import small_disk
-from tests.tiny_archives import archive_of
-from wsss_core import disk, download
-from wsss_core.obtain import obtain
+from wsss_core.download import disk, http
+from wsss_core.download.archive import obtain
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 
@@ -25,7 +25,7 @@ OTHER = os.urandom(50_000)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(download, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
 
 
@@ -249,8 +249,8 @@ def test_killed_run_locks_nobody_out(server, directory):
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from wsss_core.archive_table import Archive
-        from wsss_core.obtain import obtain
+        from wsss_core.download.archive_table import Archive
+        from wsss_core.download.archive import obtain
         archive = Archive.model_validate_json(sys.argv[1])
         obtain(archive, sources=["download"], directory=Path(sys.argv[2]))
     """)
@@ -281,18 +281,18 @@ def test_too_little_space_is_told_before_anything_is_asked_for(server, directory
 
 def test_disk_that_fills_up_meanwhile(server, directory, monkeypatch):
     archive = archive_of(CONTENT, server.offer("/x", CONTENT))
-    write = download._write
+    write = http._write
 
     def fill_up(file, data):
         write(file, data[:5000])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(download, "_write", fill_up)
+    monkeypatch.setattr(http, "_write", fill_up)
     assert failure(archive, directory) == (
         f"{directory}: No space left on device; expected more space there, or on the disk of "
         "another archives.directory; what was downloaded is kept, and the next run goes on"
     )
-    monkeypatch.setattr(download, "_write", write)
+    monkeypatch.setattr(http, "_write", write)
     get(archive, directory)
     assert server.requests == [("/x", None), ("/x", "bytes=5000-")]
 

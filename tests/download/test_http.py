@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-from tests import archive_server as answers
-from tests.archive_server import serving
-from wsss_core import download as module
-from wsss_core.download import SourceError, download
+from tests.download import archive_server as answers
+from tests.download.archive_server import serving
+from wsss_core.download import http as module
+from wsss_core.download.http import SourceError, download
 
 CONTENT = os.urandom(300_000)
 PATH = "/a/x.tar"

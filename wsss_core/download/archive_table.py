@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wsss_core.config.base import Strict
 
-TABLE = Path(__file__).parent / "voc" / "archives.yaml"
+TABLE = Path(__file__).with_name("archives.yaml")
 
 
 class Archive(Strict):

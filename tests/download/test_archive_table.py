@@ -5,8 +5,8 @@ import hashlib
 import pytest
 from pydantic import ValidationError
 
-from wsss_core.archive_table import read_archives
 from wsss_core.config.archives import ArchivesConfig
+from wsss_core.download.archive_table import read_archives
 
 
 def test_config_has_a_key_for_each_archive():

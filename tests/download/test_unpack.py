@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_disk import small_disk
-from tests.tiny_archives import (
+from tests.download.tiny_archives import (
     SBD,
     SBD_NAMES,
     VOC,
@@ -19,9 +18,10 @@ from tests.tiny_archives import (
     sbd_bytes,
     voc_bytes,
 )
-from wsss_core import unpack as module
+from tests.small_disk import small_disk
+from wsss_core.download import unpack as module
+from wsss_core.download.unpack import is_unpacked, unpack
 from wsss_core.runtime.errors import UserError
-from wsss_core.unpack import is_unpacked, unpack
 
 
 def files(directory):
