@@ -7,9 +7,9 @@ from typing import Any
 
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
-from wsss_core.exports.irn_layout import irn_dict
-from wsss_core.exports.old_npy import write_dict
-from wsss_core.exports.seam_layout import cam_dict
+from wsss_core.layouts.irn import irn_dict
+from wsss_core.layouts.npy import write_dict
+from wsss_core.layouts.seam import cam_dict
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress

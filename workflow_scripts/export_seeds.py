@@ -5,8 +5,8 @@ from pathlib import Path
 
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader
-from wsss_core.exports.old_npy import write_dict
-from wsss_core.exports.seam_layout import SEED_FOLDERS, seed_dicts
+from wsss_core.layouts.npy import write_dict
+from wsss_core.layouts.seam import SEED_FOLDERS, seed_dicts
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from wsss_core.data.dataset import open_dataset
-from wsss_core.exports.voc_folder import write_voc_folder
+from wsss_core.layouts.voc import write_voc_folder
 from wsss_core.runtime.errors import run_command
 
 

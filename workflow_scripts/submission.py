@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from wsss_core.data.dataset import open_dataset
+from wsss_core.layouts.voc_submission import write_submission
 from wsss_core.runtime.errors import run_command
-from wsss_core.voc.submission import write_submission
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
-from wsss_core.exports.irn_layout import irn_dict
-from wsss_core.exports.old_npy import write_dict
-from wsss_core.exports.seam_layout import cam_dict, seed_dicts
+from wsss_core.layouts.irn import irn_dict
+from wsss_core.layouts.npy import write_dict
+from wsss_core.layouts.seam import cam_dict, seed_dicts
 from wsss_core.ops.affinity import seed_label
 from wsss_core.ops.metrics import best_class
 

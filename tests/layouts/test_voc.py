@@ -13,8 +13,8 @@ from PIL import Image
 from tests.conftest import TRAIN_IDS, VAL_IDS
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import write_mask
-from wsss_core.exports.mmseg_config import mmseg_config
-from wsss_core.exports.voc_folder import write_voc_folder
+from wsss_core.layouts.mmseg_config import mmseg_config
+from wsss_core.layouts.voc import write_voc_folder
 from wsss_core.runtime.errors import UserError
 
 IDS = TRAIN_IDS + VAL_IDS

@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.exports.mmseg_config import mmseg_config
+from wsss_core.layouts.mmseg_config import mmseg_config
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.runtime.progress import progress
