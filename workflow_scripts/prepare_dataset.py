@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from wsss_core.config.dataset import DatasetConfig, DemoConfig
-from wsss_core.demo.generate import draw_dataset
-from wsss_core.folder import read_folder
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.demo.generate import draw_dataset
+from wsss_core.prepare.folder import read_folder
+from wsss_core.prepare.source import Source, check_all_scored, choose_classes
+from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.atomic import staging_dir, writing_errors
 from wsss_core.runtime.errors import run_command
-from wsss_core.source import Source, check_all_scored, choose_classes
-from wsss_core.voc.source import read_voc
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 
 def parse_arguments() -> argparse.Namespace:

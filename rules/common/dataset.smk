@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wsss_core.download.archive_table import read_archives
 from wsss_core.config.dataset import ARCHIVE
-from wsss_core.voc.devkit import devkit_places, sbd_places
+from wsss_core.prepare.voc.devkit import devkit_places, sbd_places
 
 ARCHIVES = read_archives()
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.voc_devkit import SBD_TRAIN, TEST, write_tiny_voc
+from tests.prepare.voc.devkit import SBD_TRAIN, TEST, write_tiny_voc
 from wsss_core.data.dataset import Dataset, open_dataset
 from wsss_core.data.images import write_mask
 from wsss_core.layouts.voc_submission import write_submission
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.source import choose_classes
+from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.errors import UserError
-from wsss_core.source import choose_classes
-from wsss_core.voc.source import read_voc
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.voc_devkit import annotation, write_tiny_voc
+from tests.prepare.voc.devkit import annotation, write_tiny_voc
 from tests.workflow.running import PROJECT, job_counts, snakemake
 
 DEVKIT = "data/archives/voc_trainval/VOCdevkit/VOC2012"

@@ -18,11 +18,11 @@ from PIL import Image
 
 from wsss_core.data.dataset import TEST_SPLIT, Dataset
 from wsss_core.data.images import voc_palette
+from wsss_core.prepare.voc.lists import class_names
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
-from wsss_core.voc.lists import class_names
 
 # comp5 is for what learns from VOC alone; ImageNet's weights make it comp6, any other data.
 DIRECTORY = f"results/VOC2012/Segmentation/comp6_{TEST_SPLIT}_cls"

@@ -13,10 +13,10 @@ from PIL import Image
 from tests.small_disk import small_disk
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_image, read_mask, write_mask
-from wsss_core.folder import read_folder
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.folder import read_folder
+from wsss_core.prepare.source import check_all_scored, choose_classes
 from wsss_core.runtime.errors import UserError
-from wsss_core.source import check_all_scored, choose_classes
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 DECLARED = [
     "classes.txt",

@@ -1,6 +1,7 @@
 """PASCAL VOC 2012 and SBD in their official layout, with pictures of noise.
 
-`python -m tests.voc_devkit DIRECTORY` writes one of VOC's size, to measure what takes how long.
+`python -m tests.prepare.voc.devkit DIRECTORY` writes one of VOC's size, to
+measure what takes how long.
 """
 
 import argparse
@@ -15,8 +16,8 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from wsss_core.data.images import write_mask
-from wsss_core.id_lists import read_ids
-from wsss_core.voc.lists import TRAIN_AUG, class_names
+from wsss_core.prepare.id_lists import read_ids
+from wsss_core.prepare.voc.lists import TRAIN_AUG, class_names
 
 CLASSES = class_names()
 TRAIN = [f"2007_{i:06}" for i in range(1, 11)]  # image i has classes i and i + 10

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.voc_devkit import (
+from tests.prepare.voc.devkit import (
     CLASSES,
     LABELS,
     SBD_TRAIN,
@@ -21,11 +21,11 @@ from tests.voc_devkit import (
 )
 from wsss_core.data.dataset import open_dataset, part_ids
 from wsss_core.data.images import read_mask, write_mask
-from wsss_core.folder import read_folder
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.folder import read_folder
+from wsss_core.prepare.source import choose_classes
+from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.errors import UserError
-from wsss_core.source import choose_classes
-from wsss_core.voc.source import read_voc
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 SCORED = ["train", "val"]
 TRAIN_AUG = sorted({*TRAIN, *SBD_TRAIN, *SBD_VAL} - {*VAL})

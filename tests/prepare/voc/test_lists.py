@@ -3,9 +3,9 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.voc_devkit import SBD_TRAIN, SBD_VAL, TEST, TRAIN, VAL, write_tiny_voc
-from wsss_core.id_lists import read_ids
-from wsss_core.voc.lists import CLASSES, TRAIN_AUG, augmented_training_ids, official_splits
+from tests.prepare.voc.devkit import SBD_TRAIN, SBD_VAL, TEST, TRAIN, VAL, write_tiny_voc
+from wsss_core.prepare.id_lists import read_ids
+from wsss_core.prepare.voc.lists import CLASSES, TRAIN_AUG, augmented_training_ids, official_splits
 
 IDS = st.lists(st.sampled_from([f"2007_{i:06}" for i in range(12)]), unique=True)
 

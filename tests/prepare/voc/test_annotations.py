@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.voc_devkit import CLASSES, annotation
+from tests.prepare.voc.devkit import CLASSES, annotation
+from wsss_core.prepare.voc.annotations import AnnotationError, image_label, read_annotations
 from wsss_core.runtime.errors import UserError
-from wsss_core.voc.annotations import AnnotationError, image_label, read_annotations
 
 OBJECTS = st.lists(st.sampled_from(CLASSES), max_size=8)
 

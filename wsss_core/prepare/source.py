@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
-from wsss_core.id_lists import IMAGE_SUFFIXES, file_id
+from wsss_core.prepare.id_lists import IMAGE_SUFFIXES, file_id
 from wsss_core.runtime.errors import UserError, name_some
 
 HELD_OUT_SPLITS = ("val", TEST_SPLIT)  # `train`, in contrast, is usually a part of train_aug

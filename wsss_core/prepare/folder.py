@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core.data.dataset import IGNORE_INDEX, TRAIN_SPLIT
-from wsss_core.id_lists import file_id, read_id, read_splits, read_text, repeated_names
-from wsss_core.runtime.errors import UserError, name_some
-from wsss_core.source import (
+from wsss_core.prepare.id_lists import file_id, read_id, read_splits, read_text, repeated_names
+from wsss_core.prepare.source import (
     Source,
     check_found,
     check_held_out,
     find_images,
     labelled_ids,
 )
+from wsss_core.runtime.errors import UserError, name_some
 
 Rows = dict[int, list[str]]  # cells by line
 Values = dict[int, tuple[int, ...]]  # 0 or 1 per class by line

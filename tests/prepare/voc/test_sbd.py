@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from tests.voc_devkit import mask_of, write_mat
-from wsss_core.voc.sbd import read_sbd_mask
+from tests.prepare.voc.devkit import mask_of, write_mat
+from wsss_core.prepare.voc.sbd import read_sbd_mask
 
 MASK = mask_of(["cat", "person"])
 

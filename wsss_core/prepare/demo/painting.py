@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.demo.shapes import Outline
-from wsss_core.demo.textures import Texture, draw_texture
+from wsss_core.prepare.demo.shapes import Outline
+from wsss_core.prepare.demo.textures import Texture, draw_texture
 
 SUPERSAMPLING = 4  # samples per pixel side: edges get 16 levels of coverage
 SUBPIXEL_BITS = 4  # OpenCV takes corners in 1/16 of a sample

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wsss_core.data.dataset import TRAIN_SPLIT
-from wsss_core.id_lists import read_splits
-from wsss_core.runtime.errors import UserError
-from wsss_core.source import Source, check_found, check_held_out, find_images, labelled_ids
-from wsss_core.voc.annotations import read_annotations
-from wsss_core.voc.devkit import (
+from wsss_core.prepare.id_lists import read_splits
+from wsss_core.prepare.source import Source, check_found, check_held_out, find_images, labelled_ids
+from wsss_core.prepare.voc.annotations import read_annotations
+from wsss_core.prepare.voc.devkit import (
     ANNOTATIONS,
     IMAGES,
     MASKS,
@@ -19,7 +18,8 @@ from wsss_core.voc.devkit import (
     find_test,
     find_trainval,
 )
-from wsss_core.voc.lists import class_names, official_splits
+from wsss_core.prepare.voc.lists import class_names, official_splits
+from wsss_core.runtime.errors import UserError
 
 
 def read_voc(

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
-from wsss_core.id_lists import read_ids
-from wsss_core.voc.devkit import SPLITS
+from wsss_core.prepare.id_lists import read_ids
+from wsss_core.prepare.voc.devkit import SPLITS
 
 CLASSES = Path(__file__).with_name("classes.txt")
 TRAIN_AUG = Path(__file__).with_name("train_aug.txt")

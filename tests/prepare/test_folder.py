@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import TRAIN_IDS
 from wsss_core.data.dataset import open_dataset
-from wsss_core.folder import read_folder, read_labels
-from wsss_core.id_lists import read_id
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.folder import read_folder, read_labels
+from wsss_core.prepare.id_lists import read_id
 from wsss_core.runtime.errors import UserError
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 DECOMPOSED = unicodedata.normalize("NFD", "Kühe, Süd")
 NAMES = ["my cat (2)", DECOMPOSED, "犬", "it's $5 & more", "Screenshot 10.00.00\u202fAM", "a.b"]

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from wsss_core.config.dataset import DemoConfig
 from wsss_core.data.dataset import open_dataset
-from wsss_core.demo.generate import draw_dataset
-from wsss_core.demo.painting import coverage
-from wsss_core.demo.scene import draw_scene, scene_mask
-from wsss_core.demo.shapes import CLASSES, CLUTTER, pose
-from wsss_core.demo.textures import PATTERNS, draw_texture
-from wsss_core.folder import read_folder
-from wsss_core.prepare import prepare_dataset
+from wsss_core.prepare.demo.generate import draw_dataset
+from wsss_core.prepare.demo.painting import coverage
+from wsss_core.prepare.demo.scene import draw_scene, scene_mask
+from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
+from wsss_core.prepare.demo.textures import PATTERNS, draw_texture
+from wsss_core.prepare.folder import read_folder
+from wsss_core.stages.prepare_dataset import prepare_dataset
 
 
 def digest(root):

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.dataset import IGNORE_INDEX
-from wsss_core.placing import EXPECTED, Item, Prepared, prepare_item
+from wsss_core.prepare.place_image import EXPECTED, Item, Prepared, prepare_item
+from wsss_core.prepare.source import Source, check_classes_trained
 from wsss_core.runtime.atomic import move_into_place, staging_dir, writing_errors
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
-from wsss_core.source import Source, check_classes_trained
 
 
 def prepare_dataset(source: Source, output: Path, *, workers: int = 1, link: bool = True) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.dataset import IGNORE_INDEX
-from wsss_core.demo.painting import Canvas, paint
-from wsss_core.demo.shapes import CLASSES, CLUTTER, pose
-from wsss_core.demo.textures import draw_texture
+from wsss_core.prepare.demo.painting import Canvas, paint
+from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
+from wsss_core.prepare.demo.textures import draw_texture
 
 MIN_VISIBLE_SHARE = 0.3  # of an object; what is left of a more hidden one becomes void
 MIN_VISIBLE_AREA = 0.005  # of the image
