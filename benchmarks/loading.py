@@ -15,11 +15,11 @@ from benchmarks.experiment import paper
 from benchmarks.pictures import write_dataset
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
-from wsss_core.batches import Batch
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
 from wsss_core.ops.canny import canny_edges
 from wsss_core.stages.classifier import ClassifierSamples
+from wsss_core.training.batches import Batch
 
 NUMBER = 16
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

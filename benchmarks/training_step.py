@@ -13,9 +13,9 @@ from benchmarks.pictures import NUM_CLASSES
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig
-from wsss_core.optim import build_optimizer
-from wsss_core.processes import MeanOf
 from wsss_core.stages.classifier import SeamTraining, build_classifier_training
+from wsss_core.training.distributed import MeanOf
+from wsss_core.training.optim import build_optimizer
 
 RESNET38D = BackboneConfig(name="resnet38d", output_stride=8)
 COMPACT = BackboneConfig(name="tf_efficientnet_lite0", output_stride=8)
@@ -53,7 +53,7 @@ def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str,
 
 
 class TrainingStep:
-    """Losses, gradients and the optimiser's step, as `engine.train` does them.
+    """Losses, gradients and the optimiser's step, as `loop.train` does them.
 
     Args:
         model: On the CPU.

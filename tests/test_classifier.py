@@ -19,13 +19,11 @@ from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
 from wsss_core.data.weights import save_weights
-from wsss_core.engine import train
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.processes import Part, losses_of_batch
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.classifier import (
     CamTraining,
@@ -33,6 +31,8 @@ from wsss_core.stages.classifier import (
     SeamTraining,
     build_classifier_training,
 )
+from wsss_core.training.distributed import Part, losses_of_batch
+from wsss_core.training.loop import train
 
 FILL = (124, 116, 104)
 COLORS = np.array([[20, 30, 200], [220, 30, 30], [30, 220, 30]], dtype=np.uint8)

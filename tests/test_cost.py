@@ -17,9 +17,9 @@ from wsss_core.cost.stages import StageCost, stage_costs
 from wsss_core.cost.table import Machine, cost_table
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
-from wsss_core.processes import MeanOf
 from wsss_core.stages.affinity import AffinityTraining
 from wsss_core.stages.segmenter import SegmenterTraining
+from wsss_core.training.distributed import MeanOf
 
 PROJECT = Path(__file__).parent.parent
 META = torch.device("meta")

@@ -19,7 +19,6 @@ import yaml
 from torch import Tensor
 
 from tests.tiny_backbone import tiny_backbone
-from wsss_core import engine
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.boundary_head import BoundaryHead
@@ -27,6 +26,7 @@ from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.classifier import CamTraining, SeamTraining
+from wsss_core.training import loop
 
 # Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, on one or two threads,
 # losses were up to 2.4e-6 apart, while a step more or another seed moves them by 1e-3 and more.
@@ -111,7 +111,7 @@ def losses(method: str) -> dict[str, list[float]]:
     """Each loss and measure at each step, on one thread of the CPU."""
     model = build(method)
     with tempfile.TemporaryDirectory() as directory:
-        history = engine.train(
+        history = loop.train(
             model,
             _Squares(),
             config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),

@@ -18,11 +18,9 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.config.training import ColorJitter, OptimConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
-from wsss_core.engine import train
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
-from wsss_core.optim import build_optimizer
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
@@ -32,6 +30,8 @@ from wsss_core.stages.segmenter import (
     pseudo_labels_digest,
     segmenter_metadata,
 )
+from wsss_core.training.loop import train
+from wsss_core.training.optim import build_optimizer
 
 FILL = (124, 116, 104)
 CLASSES = ("red", "green")

@@ -10,8 +10,6 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.weights import save_weights
-from wsss_core.engine import train, write_history
-from wsss_core.model_card import model_card
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.affinity import (
     LOSS_WEIGHTS,
@@ -21,7 +19,9 @@ from wsss_core.stages.affinity import (
     seeds_digest,
     start_affinity_net,
 )
-from wsss_core.training_state import state_key
+from wsss_core.training.checkpoint import state_key
+from wsss_core.training.loop import train, write_history
+from wsss_core.training.model_card import model_card
 
 
 def main() -> None:

@@ -9,8 +9,6 @@ import torch
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.data.weights import save_weights
-from wsss_core.engine import train, write_history
-from wsss_core.model_card import model_card
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.stages.segmenter import (
     SegmenterSamples,
@@ -21,7 +19,9 @@ from wsss_core.stages.segmenter import (
     segmenter_metadata,
     start_segmenter,
 )
-from wsss_core.training_state import state_key
+from wsss_core.training.checkpoint import state_key
+from wsss_core.training.loop import train, write_history
+from wsss_core.training.model_card import model_card
 
 
 def main() -> None:

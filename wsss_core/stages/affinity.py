@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from wsss_core.batches import Batch
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.score_maps import ScoreReader
@@ -29,14 +28,15 @@ from wsss_core.ops.affinity import (
     pairwise_affinity,
     seed_label,
 )
-from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.training.batches import Batch
+from wsss_core.training.distributed import Losses, MeanOf
 
 LOSS_WEIGHTS = {"background": 0.25, "foreground": 0.25, "negative": 0.5}  # psa, train_aff.py
 
 
 class AffinitySamples:
-    """Augmented crops of images with the label of each cell, as `engine.train` reads them."""
+    """Augmented crops of images with the label of each cell, as `loop.train` reads them."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ def start_affinity_net(config: AffinityConfig, *, init: Path | None) -> Affinity
 
 
 class AffinityTraining(nn.Module):
-    """AffinityNet with its losses, as `engine.train` calls it."""
+    """AffinityNet with its losses, as `loop.train` calls it."""
 
     def __init__(self, net: AffinityNet) -> None:
         super().__init__()

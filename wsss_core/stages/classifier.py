@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wsss_core.batches import Batch
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
@@ -45,9 +44,10 @@ from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.boundary import IGNORE, semantic_boundary
 from wsss_core.ops.cam import add_background, foreground_score, normalize_cam
 from wsss_core.ops.canny import cast_canny_edges
-from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
-from wsss_core.watch import Alarm
+from wsss_core.training.batches import Batch
+from wsss_core.training.distributed import Losses, MeanOf
+from wsss_core.training.loss_monitor import Alarm
 
 # Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config
 # key, since a key of a method trains it anew.

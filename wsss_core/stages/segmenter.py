@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wsss_core.batches import Batch
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import IGNORE_INDEX, Dataset
@@ -28,8 +27,9 @@ from wsss_core.imports.layout import Tensors, below, check_tensors, tensor_shape
 from wsss_core.imports.pretrained import load_pretrained, load_tensors
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
-from wsss_core.processes import Losses, MeanOf
 from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.training.batches import Batch
+from wsss_core.training.distributed import Losses, MeanOf
 
 
 def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) -> dict[str, Path]:
@@ -69,7 +69,7 @@ def pseudo_labels_digest(pseudo_labels: Mapping[str, Path]) -> str:
 
 
 class SegmenterSamples:
-    """Crops of training images with their pseudo labels (`engine.Samples`)."""
+    """Crops of training images with their pseudo labels (`loop.Samples`)."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ def _load(module: nn.Module, tensors: Tensors, *, what: str) -> None:
 
 
 class SegmenterTraining(nn.Module):
-    """The network with its losses (`engine.TrainableModel`).
+    """The network with its losses (`loop.TrainableModel`).
 
     With several scales each has a loss, and so has what the network makes of all of them; they are
     summed, as in the DeepLab-v2 code that the paper names.

@@ -1,6 +1,6 @@
 """A training whose 14th step gets a SIGTERM and takes far too long, in one call that sees none.
 
-For test_engine.py, as `python -m tests.slow_step <work_dir>`.
+For test_engine.py, as `python -m tests.training.slow_step <work_dir>`.
 """
 
 import ctypes
@@ -9,9 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.test_engine import Net, train_tiny
-from wsss_core import stopping
+from tests.training.test_loop import Net, train_tiny
 from wsss_core.runtime.errors import run_command
+from wsss_core.training import signals
 
 
 def compute_for_ever(step: int) -> None:
@@ -23,5 +23,5 @@ def compute_for_ever(step: int) -> None:
 
 
 if __name__ == "__main__":
-    stopping.GRACE = 1.0
+    signals.GRACE = 1.0
     run_command(lambda: train_tiny(Net(compute_for_ever), Path(sys.argv[1])))

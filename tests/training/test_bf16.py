@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.loss_curves import resnet38d
 from tests.tiny_backbone import tiny_backbone
-from wsss_core import engine
+from tests.training.loss_curves import resnet38d
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
@@ -18,6 +17,7 @@ from wsss_core.models.backbone import build_backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.classifier import CamTraining, SeamTraining
+from wsss_core.training import loop
 
 NUM_CLASSES, SIZE, BATCH_SIZE = 3, 64, 4
 FAST = OptimConfig(name="adamw", lr=3e-4)  # learns something in 200 steps
@@ -43,8 +43,8 @@ class _Stripes:
         }
 
 
-def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> engine.History:
-    return engine.train(
+def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> loop.History:
+    return loop.train(
         model,
         _Stripes(steps * BATCH_SIZE),
         config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=FAST),
@@ -123,7 +123,7 @@ def seam() -> SeamTraining:
 @pytest.mark.slow
 def test_seam_learns_in_bf16_as_in_float32(tmp_path, monkeypatch):
     """The loss after 200 steps differs less than between seeds, and than by what was learnt."""
-    curves: dict[str, list[engine.History]] = {"float32": [], "bf16": []}
+    curves: dict[str, list[loop.History]] = {"float32": [], "bf16": []}
     for name, histories in curves.items():
         if name == "bf16":
             with_units(monkeypatch)

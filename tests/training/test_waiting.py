@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from wsss_core import waiting
-from wsss_core.waiting import Waiting
+from wsss_core.training import waiting
+from wsss_core.training.waiting import Waiting
 
 
 @pytest.fixture

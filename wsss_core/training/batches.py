@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from wsss_core.processes import Part
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.worker_signals import start_worker
+from wsss_core.training.distributed import Part
 
 Batch = dict[str, Tensor]
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.loss_curves import CASES, STEPS, curve
-from wsss_core.batches import Schedule, load_batches
-from wsss_core.processes import MeanOf, Part, losses_of_batch, train_as_one
+from tests.training.loss_curves import CASES, STEPS, curve
 from wsss_core.runtime.errors import UserError
+from wsss_core.training.batches import Schedule, load_batches
+from wsss_core.training.distributed import MeanOf, Part, losses_of_batch, train_as_one
 
 CPU = torch.device("cpu")
 PROJECT = Path(__file__).parent.parent
@@ -113,7 +113,7 @@ def test_dropout_keeps_or_drops_whole_channels_and_keeps_the_mean():
 
 @pytest.fixture(scope="module")
 def curves_of_two_processes():
-    command = [sys.executable, "-m", "tests.loss_curves"]
+    command = [sys.executable, "-m", "tests.training.loss_curves"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

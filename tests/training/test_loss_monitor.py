@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from wsss_core.watch import Alarm, Fault, first_fault
+from wsss_core.training.loss_monitor import Alarm, Fault, first_fault
 
 NAMES = ["loss", "er", "ecr", "the gradient"]
 

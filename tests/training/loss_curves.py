@@ -1,6 +1,7 @@
 """Loss curves of every training on tiny networks, by one process or by two.
 
-Those of two processes are what `python -m tests.loss_curves` writes, as JSON, in the first of them.
+Those of two processes are what `python -m tests.training.loss_curves` writes, as JSON, in the first
+of them.
 """
 
 import functools
@@ -17,8 +18,7 @@ from torch import Tensor, nn
 
 from tests.test_golden import build
 from tests.tiny_backbone import tiny_backbone
-from tests.two_processes import two_processes
-from wsss_core import engine
+from tests.training.two_processes import two_processes
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
@@ -29,6 +29,7 @@ from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.affinity import LOSS_WEIGHTS, AffinityTraining
 from wsss_core.stages.classifier import CamTraining, SeamTraining
 from wsss_core.stages.segmenter import SegmenterTraining
+from wsss_core.training import loop
 
 STEPS, BATCH_SIZE, NUM_CLASSES, SIZE = 5, 5, 3, 48
 WIDTH = 1 / 8  # of ResNet38d; torch 2.14 trains narrower ones wrongly in batches of one
@@ -119,12 +120,12 @@ CASES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def curve(case: str) -> engine.History | None:
+def curve(case: str) -> loop.History | None:
     """Each loss and measure at each step; None in all processes but the first."""
     model = CASES[case]()
     with tempfile.TemporaryDirectory() as directory:
         try:
-            return engine.train(
+            return loop.train(
                 model,
                 UnevenCells() if case == "affinity" else Uneven(),
                 config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),
@@ -149,7 +150,7 @@ def one_pair(gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
 
 
 if __name__ == "__main__":
-    engine._fabric = one_pair
+    loop._fabric = one_pair
     curves = {case: curve(case) for case in CASES}
     if all(curves.values()):
         json.dump(curves, sys.stdout)

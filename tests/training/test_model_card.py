@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.tiny_backbone import tiny_backbone
-from wsss_core import model_card as model_card_module
 from wsss_core.data.weights import load_weights, save_weights
-from wsss_core.model_card import model_card, package_version
+from wsss_core.training import model_card as model_card_module
+from wsss_core.training.model_card import model_card, package_version
 
 
 def test_the_card_travels_in_the_file(tmp_path: Path) -> None:

@@ -23,20 +23,20 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from wsss_core.batches import Batch, Samples, Schedule, load_batches
 from wsss_core.config.training import TrainingConfig
 from wsss_core.models.backbone import Backbone
-from wsss_core.optim import build_optimizer, poly_lr
-from wsss_core.processes import Losses, losses_of_batch, train_as_one
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.devices import device, has_bf16
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.stopping import Agreement, Interrupted, Pace, StopRequest
-from wsss_core.training_state import Row, TrainingState
-from wsss_core.waiting import Waiting
-from wsss_core.watch import TOTAL, Alarm, LossWatch, mean_losses
+from wsss_core.training.batches import Batch, Samples, Schedule, load_batches
+from wsss_core.training.checkpoint import Row, TrainingState
+from wsss_core.training.distributed import Losses, losses_of_batch, train_as_one
+from wsss_core.training.loss_monitor import TOTAL, Alarm, LossWatch, mean_losses
+from wsss_core.training.optim import build_optimizer, poly_lr
+from wsss_core.training.signals import Agreement, Interrupted, Pace, StopRequest
+from wsss_core.training.waiting import Waiting
 
 History = list[Row]
 

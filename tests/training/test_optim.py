@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from wsss_core.config.training import OptimConfig
-from wsss_core.optim import build_optimizer, poly_lr
+from wsss_core.training.optim import build_optimizer, poly_lr
 
 
 def test_poly_by_hand():

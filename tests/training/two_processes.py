@@ -1,7 +1,7 @@
 """Trainings on two processes, whose second one alone meets something.
 
-For test_engine.py, as `python -m tests.two_processes <case> <work_dir>`: each process is started
-alike.
+For test_loop.py, as `python -m tests.training.two_processes <case> <work_dir>`: each process is
+started alike.
 """
 
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 import lightning_fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
-from tests.test_engine import Diverging, Net, train_tiny
-from wsss_core import engine
+from tests.training.test_loop import Diverging, Net, train_tiny
 from wsss_core.runtime.errors import run_command
+from wsss_core.training import loop
 
 
 def two_processes(_gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
@@ -50,6 +50,6 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    engine._fabric = two_processes
+    loop._fabric = two_processes
     build, minutes = CASES[sys.argv[1]]
     run_command(lambda: train_tiny(build(), Path(sys.argv[2]), checkpoint_minutes=minutes))

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from wsss_core.batches import Schedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
-from wsss_core.engine import train, write_history
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.stopping import Interrupted
-from wsss_core.training_state import state_key
-from wsss_core.watch import Alarm
+from wsss_core.training.batches import Schedule
+from wsss_core.training.checkpoint import state_key
+from wsss_core.training.loop import train, write_history
+from wsss_core.training.loss_monitor import Alarm
+from wsss_core.training.signals import Interrupted
 
 CONFIG = TrainingConfig(epochs=9, batch_size=4, optim=OptimConfig(name="adamw", lr=0.01))
 STEPS = 27  # 9 epochs of 3 steps; the 13th sample of an epoch is left over
@@ -193,7 +193,7 @@ def test_a_state_is_saved_every_so_many_minutes(tmp_path, monkeypatch):
 
 def test_a_step_that_does_not_end_in_time_is_given_up(tmp_path, uninterrupted):
     """It is repeated by the next run, which then ends like an uninterrupted one."""
-    command = [sys.executable, "-m", "tests.slow_step", tmp_path / "state"]
+    command = [sys.executable, "-m", "tests.training.slow_step", tmp_path / "state"]
     project = Path(__file__).parent.parent
     run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60)
     assert run.returncode == 128 + signal.SIGTERM, run.stderr
@@ -381,7 +381,7 @@ def test_a_diverged_training_ends_with_one_line(tmp_path, capsys):
 
 
 def two_processes(case, work_dir):
-    command = [sys.executable, "-m", "tests.two_processes", case, work_dir]
+    command = [sys.executable, "-m", "tests.training.two_processes", case, work_dir]
     project = Path(__file__).parent.parent
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300)
 
