@@ -9,7 +9,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-from tests.released_weights import NARROW
+from tests.pretrained.released_weights import NARROW
 from wsss_core.data.images import write_mask
 from wsss_core.models.resnet38d import ResNet38d
 

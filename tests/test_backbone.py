@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.models.backbone import PACKAGED_LITE0, Backbone, _simplify, build_backbone
+from wsss_core.pretrained.imagenet import load_pretrained
 from wsss_core.runtime.errors import UserError
 
 SMALL = BackboneConfig(name="test_byobnet", output_stride=8)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.released_weights import sbnet_head
+from tests.pretrained.released_weights import sbnet_head
 from wsss_core.models.boundary_head import BoundaryHead, ResidualChannelAttention
 
 SIZE = (12, 10)

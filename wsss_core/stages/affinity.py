@@ -15,10 +15,6 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
-from wsss_core.imports.affinity_net import to_affinity_net
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
-from wsss_core.imports.layout import tensor_shapes
-from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.ops.affinity import (
@@ -28,6 +24,10 @@ from wsss_core.ops.affinity import (
     pairwise_affinity,
     seed_label,
 )
+from wsss_core.pretrained.affinity_net import to_affinity_net
+from wsss_core.pretrained.files import check_sha256, read_checkpoint
+from wsss_core.pretrained.imagenet import load_pretrained
+from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf

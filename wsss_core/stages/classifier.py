@@ -24,11 +24,6 @@ from wsss_core.data.transforms import (
     draw_geometry,
     image_tensor,
 )
-from wsss_core.imports.boundary_head import to_boundary_head
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
-from wsss_core.imports.classifier import CLASSIFIER, to_classifier
-from wsss_core.imports.layout import tensor_shapes
-from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import (
     adaptive_min_loss,
@@ -44,6 +39,11 @@ from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.boundary import IGNORE, semantic_boundary
 from wsss_core.ops.cam import add_background, foreground_score, normalize_cam
 from wsss_core.ops.canny import cast_canny_edges
+from wsss_core.pretrained.boundary_head import to_boundary_head
+from wsss_core.pretrained.classifier import CLASSIFIER, to_classifier
+from wsss_core.pretrained.files import check_sha256, read_checkpoint
+from wsss_core.pretrained.imagenet import load_pretrained
+from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf

@@ -16,17 +16,17 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import IGNORE_INDEX, Dataset
 from wsss_core.data.images import read_mask
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint, read_metadata
-from wsss_core.imports.deeplabv3 import (
+from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
+from wsss_core.pretrained.deeplabv3 import (
     backbone_tensors,
     download_coco,
     head_tensors,
     is_torchvision,
 )
-from wsss_core.imports.layout import Tensors, below, check_tensors, tensor_shapes
-from wsss_core.imports.pretrained import load_pretrained, load_tensors
-from wsss_core.losses.segmentation import segmentation_loss
-from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
+from wsss_core.pretrained.files import check_sha256, read_checkpoint, read_metadata
+from wsss_core.pretrained.imagenet import load_pretrained, load_tensors
+from wsss_core.pretrained.tensor_names import Tensors, below, check_tensors, tensor_shapes
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.imports import resnet38d, resnet101
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
-from wsss_core.imports.layout import COUNTER, Tensors, tensor_shapes
-from wsss_core.imports.mxnet_params import read_params
 from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
+from wsss_core.pretrained import resnet38d, resnet101
+from wsss_core.pretrained.files import check_sha256, read_checkpoint
+from wsss_core.pretrained.mxnet_params import read_params
+from wsss_core.pretrained.tensor_names import COUNTER, Tensors, tensor_shapes
 from wsss_core.runtime.errors import UserError
 
 IMAGENET_CLASSES = 1000

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from wsss_core.data.weights import load_plain
-from wsss_core.imports.layout import Tensors
+from wsss_core.pretrained.tensor_names import Tensors
 from wsss_core.runtime.errors import UserError
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 from wsss_core.runtime.errors import UserError
 
 HEAD = ("fc.weight", "fc.bias")  # the layer of the classes

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.mxnet_writer import params_bytes, write_params
-from wsss_core.imports.mxnet_params import read_params
+from tests.pretrained.mxnet_writer import params_bytes, write_params
+from wsss_core.pretrained.mxnet_params import read_params
 from wsss_core.runtime.errors import UserError
 
 ARRAYS = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
 # The layer of the 1000 classes, which CAMs have no use for.
 MXNET_HEAD = ("linear1000_weight", "linear1000_bias")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from wsss_core.imports.boundary_head import PREFIXES as BOUNDARY_HEAD_PREFIXES
-from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.pretrained.boundary_head import PREFIXES as BOUNDARY_HEAD_PREFIXES
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
 NAMES = {  # how our names begin, and theirs
     "backbone.network.": "",

@@ -5,7 +5,7 @@ This is supervision beyond image-level labels: the config says so, and the score
 
 from torchvision.models.segmentation import DeepLabV3_ResNet101_Weights
 
-from wsss_core.imports.layout import Shapes, Tensors, below, check_tensors
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, below, check_tensors
 
 BACKBONE, HEAD = "backbone.", "classifier."
 CLASSES = ("4.weight", "4.bias")  # the head's last layer, of COCO's classes

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests import released_weights as released
-from tests.released_weights import NARROW
+from tests.pretrained import released_weights as released
+from tests.pretrained.released_weights import NARROW
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError

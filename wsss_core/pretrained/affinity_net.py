@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
 NAMES = {  # how our names begin, and psa's
     "backbone.network.": "",

@@ -8,15 +8,15 @@ import sys
 import pytest
 import torch
 
-from tests import released_weights as released
 from tests.conftest import write_tiny_dataset
-from tests.released_weights import NARROW
+from tests.pretrained import released_weights as released
+from tests.pretrained.released_weights import NARROW
 from workflow_scripts import train_classifier
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.data.weights import save_weights
-from wsss_core.imports.classifier import to_classifier
-from wsss_core.imports.layout import tensor_shapes
 from wsss_core.models.classifier import load_classifier
+from wsss_core.pretrained.classifier import to_classifier
+from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.classifier import build_classifier_training
 

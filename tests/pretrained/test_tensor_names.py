@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.imports.layout import check_tensors, differences, tensor_shapes
+from wsss_core.pretrained.tensor_names import check_tensors, differences, tensor_shapes
 from wsss_core.runtime.errors import UserError
 
 

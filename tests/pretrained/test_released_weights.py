@@ -6,16 +6,16 @@ import pytest
 import timm
 import torch
 
-from tests import released_weights as released
+from tests.pretrained import released_weights as released
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.classifier import ClassifierTraining
-from wsss_core.imports import resnet38d, resnet101
-from wsss_core.imports.affinity_net import to_affinity_net
-from wsss_core.imports.classifier import to_classifier
-from wsss_core.imports.layout import tensor_shapes
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.pretrained import resnet38d, resnet101
+from wsss_core.pretrained.affinity_net import to_affinity_net
+from wsss_core.pretrained.classifier import to_classifier
+from wsss_core.pretrained.tensor_names import tensor_shapes
 
 BACKBONE = {"name": "resnet38d"}
 

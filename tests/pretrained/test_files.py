@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsss_core.data.weights import save_weights
-from wsss_core.imports.checkpoints import check_sha256, read_checkpoint
+from wsss_core.pretrained.files import check_sha256, read_checkpoint
 from wsss_core.runtime.errors import UserError
 
 TENSORS = {"conv.weight": torch.arange(24.0).view(2, 3, 2, 2), "bn.bias": torch.zeros(3)}

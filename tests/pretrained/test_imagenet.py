@@ -6,12 +6,12 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from tests import released_weights as released
-from tests.mxnet_writer import write_params
-from tests.released_weights import NARROW
+from tests.pretrained import released_weights as released
+from tests.pretrained.mxnet_writer import write_params
+from tests.pretrained.released_weights import NARROW
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.imports.pretrained import load_pretrained
 from wsss_core.models.backbone import _use_caffe_strides, build_backbone
+from wsss_core.pretrained.imagenet import load_pretrained
 from wsss_core.runtime.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")

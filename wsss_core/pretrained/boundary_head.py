@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from wsss_core.imports.layout import Shapes, Tensors, check_tensors
+from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
 PREFIXES = ("edge_layer.", "fuse_canny_edge.")  # how the names of its tensors begin
 NAMES = {  # how our names begin, and theirs; beside those for each stage that the head reads
