@@ -8,7 +8,7 @@ from typing import Any
 from wsss_core.models.backbone import Backbone
 
 DISTRIBUTION = "wsss-core"
-PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
