@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wsss_core.export.check import check_outputs
+from wsss_core.export.formats import FORMATS, load_format, smallest_side, write_format
+from wsss_core.export.network import PortableSegmenter
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.portable.check import check_outputs
-from wsss_core.portable.formats import FORMATS, load_format, smallest_side, write_format
-from wsss_core.portable.network import PortableSegmenter
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.stages.segmentation import load_segmenter

@@ -20,12 +20,12 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.image_pyramid import image_pyramid
 from wsss_core.data.weights import save_weights
+from wsss_core.export.check import check_outputs, reference
+from wsss_core.export.formats import FORMATS, load_format, smallest_side, write_format
+from wsss_core.export.network import PortableSegmenter
+from wsss_core.export.plain_ops import make_plain
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.folding import FoldedConv2d
-from wsss_core.portable.check import check_outputs, reference
-from wsss_core.portable.formats import FORMATS, load_format, smallest_side, write_format
-from wsss_core.portable.network import PortableSegmenter
-from wsss_core.portable.plain import make_plain
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmentation import segment_pyramid
 from wsss_core.stages.segmenter import segmenter_metadata

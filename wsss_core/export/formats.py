@@ -20,7 +20,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from wsss_core.portable.network import PortableSegmenter
+from wsss_core.export.network import PortableSegmenter
 from wsss_core.runtime.errors import UserError
 
 METADATA_FILE = "metadata.json"
