@@ -25,11 +25,11 @@ from wsss_core.class_shares import ClassShares
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.pictures import Picture, find_pictures
-from wsss_core.prediction_folder import PredictionFolder
+from wsss_core.predict.folder import PredictionFolder
+from wsss_core.predict.pictures import Picture, find_pictures
+from wsss_core.predict.predict import Failure, predict
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.progress import progress
-from wsss_core.stages.prediction import Failure, predict
 from wsss_core.stages.segmentation import load_segmenter
 
 CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml

@@ -30,9 +30,8 @@ from wsss_core.data.images import read_image, read_mask
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.weights import save_weights
 from wsss_core.models.deeplab import build_deeplab
-from wsss_core.pictures import Picture
-from wsss_core.runtime.errors import UserError
-from wsss_core.stages.prediction import (
+from wsss_core.predict.pictures import Picture
+from wsss_core.predict.predict import (
     MAX_VALUES,
     Failure,
     Prediction,
@@ -40,6 +39,7 @@ from wsss_core.stages.prediction import (
     predict,
     shrink,
 )
+from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segmentation import average_logits, best_class, load_segmenter, segment
 from wsss_core.stages.segmentation_crf import refine_prob
 from wsss_core.stages.segmenter import segmenter_metadata

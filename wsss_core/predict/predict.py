@@ -15,7 +15,7 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.transforms import resize
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.pictures import BadPictureError, Picture, read_picture
+from wsss_core.predict.pictures import BadPictureError, Picture, read_picture
 from wsss_core.stages.segmentation import average_logits, best_class
 from wsss_core.stages.segmentation_crf import refine_prob
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from wsss_core.pictures import BadPictureError, Picture, find_pictures, read_picture
+from wsss_core.predict.pictures import BadPictureError, Picture, find_pictures, read_picture
 from wsss_core.runtime.errors import UserError
 
 
