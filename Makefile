@@ -44,7 +44,7 @@ check: $(READY)
 	$(BIN)/snakemake --dry-run --quiet
 
 why: $(READY)
-	@$(BIN)/python -m wsss_core.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(BIN)/python -m wsss_core.workflow.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)

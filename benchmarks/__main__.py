@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from wsss_core.job_environment import JOB_ENVIRONMENT, prepare_environment
+from wsss_core.workflow.job_environment import JOB_ENVIRONMENT, prepare_environment
 
 RESULTS = Path("results/bench.csv")
 # Those that a GPU computes, where there is one; the others are the CPU's work everywhere.

@@ -32,7 +32,7 @@ rule train_classifier:
     message:
         "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
@@ -70,7 +70,7 @@ rule infer_cam:
     message:
         "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.infer_cam --dataset {params.dataset}"
         " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from wsss_core.job_environment import prepare_environment
-from wsss_core.why import keep_current_code
+from wsss_core.workflow.job_environment import prepare_environment
+from wsss_core.workflow.why import keep_current_code
 
 
 def prepend_path(variable, directory):

@@ -61,7 +61,7 @@ rule train_affinity:
     message:
         "Training the AffinityNet of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
@@ -95,7 +95,7 @@ rule random_walk:
     message:
         "Pseudo labels of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.random_walk --dataset {params.dataset}"
         " --weights {input.weights} --cams {input.cams} --gpus {resources.gpu}"
         " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"

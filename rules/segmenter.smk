@@ -32,7 +32,7 @@ rule train_segmenter:
     message:
         "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
@@ -70,7 +70,7 @@ rule segment:
     message:
         "Segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
-        "python -m wsss_core.gpu_lease {resources.gpu}"
+        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.segment --dataset {params.dataset}"
         " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"

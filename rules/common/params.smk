@@ -2,8 +2,8 @@
 
 import json
 
-from wsss_core.method_code import modules_not_run
-from wsss_core.provenance import code_digest
+from wsss_core.workflow.method_code import modules_not_run
+from wsss_core.workflow.code_digest import code_digest
 
 
 def section_json(key, exclude=None):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.workflow.running import PROJECT
-from wsss_core.provenance import closure
+from wsss_core.workflow.code_digest import closure
 
 SCRIPTS = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
 FROZEN = PROJECT / "tests/workflow/closures.yaml"

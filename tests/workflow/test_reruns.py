@@ -90,7 +90,7 @@ CODE = {
     "stages/evaluation.py": all_methods("evaluate"),
     "ops/metrics.py": all_methods("evaluate"),
     "figures/sheet.py": all_methods("sheet"),
-    "gpu_lease.py": {},
+    "workflow/gpu_lease.py": {},
     "cli/predict.py": {},
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.conftest import CONFIG
 from tests.workflow.running import PROJECT, copy_project
-from wsss_core.why import Job, explain, read_jobs
+from wsss_core.workflow.why import Job, explain, read_jobs
 
 WEIGHTS = "results/tiny/sb/seed0/classifier/weights.pt"
 
@@ -16,7 +16,7 @@ WEIGHTS = "results/tiny/sb/seed0/classifier/weights.pt"
 def why(*arguments, directory, project=PROJECT):
     snakefile = ["--snakefile", str(project / "Snakefile")]
     return subprocess.run(
-        [sys.executable, "-m", "wsss_core.why", *arguments, *snakefile],
+        [sys.executable, "-m", "wsss_core.workflow.why", *arguments, *snakefile],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PACKAGE = "wsss_core"
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
 
 

@@ -1,6 +1,6 @@
 """Says in words why stages would run, with what changed since they last ran.
 
-    python -m wsss_core.why results/demo/summary.csv --configfile configs/demo.yaml
+    python -m wsss_core.workflow.why results/demo/summary.csv --configfile configs/demo.yaml
 
 Snakemake knows that a parameter changed, be it the digest of the code or a section of the config. A
 run leaves beside its results which files each digest was of, so that here they can be named.
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss_core.method_code import LEFT_OUT
-from wsss_core.provenance import PROJECT, code_digest, file_digests
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
+from wsss_core.workflow.method_code import LEFT_OUT
 
 DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")

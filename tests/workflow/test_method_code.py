@@ -11,11 +11,11 @@ from tests.workflow.test_odd_images import read_config
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.weights import save_weights
-from wsss_core.method_code import SEAM, SMOOTHING_BRANCH, modules_not_run
 from wsss_core.models.classifier import load_classifier
-from wsss_core.provenance import PROJECT, closure
 from wsss_core.stages.cams import infer_cams
 from wsss_core.stages.classifier import ClassifierSamples, build_classifier_training
+from wsss_core.workflow.code_digest import PROJECT, closure
+from wsss_core.workflow.method_code import SEAM, SMOOTHING_BRANCH, modules_not_run
 
 
 def files_called(function):

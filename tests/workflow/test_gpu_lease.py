@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from wsss_core import gpu_lease
-from wsss_core.gpu_lease import lease, visible_gpus
 from wsss_core.runtime.errors import UserError
+from wsss_core.workflow import gpu_lease
+from wsss_core.workflow.gpu_lease import lease, visible_gpus
 
 PROJECT = Path(__file__).parent.parent
 FOUR = ["0", "1", "2", "3"]
@@ -28,7 +28,7 @@ print(os.environ["CUDA_VISIBLE_DEVICES"], begin, time.monotonic())
 def start(count, *command, tmp_path, **variables):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("CUDA_", "SLURM_"))}
     return subprocess.Popen(
-        [sys.executable, "-m", "wsss_core.gpu_lease", str(count), *command],
+        [sys.executable, "-m", "wsss_core.workflow.gpu_lease", str(count), *command],
         cwd=PROJECT,
         env=environment | {"TMPDIR": str(tmp_path)} | variables,
         stdout=subprocess.PIPE,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss_core.provenance import PROJECT, closure, code_digest
+from wsss_core.workflow.code_digest import PROJECT, closure, code_digest
 
 SCRIPT = "workflow_scripts/train.py"
 FILES = {

@@ -1,6 +1,6 @@
 """Runs a command with GPUs that no other job on this machine has.
 
-    python -m wsss_core.gpu_lease 2 python -m workflow_scripts.train_classifier --gpus 2 ...
+    python -m wsss_core.workflow.gpu_lease 2 python -m workflow_scripts.train_classifier ...
 
 There is a file for each GPU, and who holds a lock on it holds the GPU. Locks belong to the process,
 which becomes the command: the kernel frees them when it ends, however it ends, so none is ever
