@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import read_mask, voc_palette
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
-from wsss_core.overlay import paint_mask
+from wsss_core.figures.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 

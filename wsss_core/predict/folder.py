@@ -21,7 +21,7 @@ from PIL import Image
 
 from wsss_core.data.images import read_mask, voc_palette, write_mask
 from wsss_core.data.score_maps import ScoreWriter
-from wsss_core.overlay import paint_mask
+from wsss_core.figures.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file, remove
 from wsss_core.runtime.errors import UserError
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from wsss_core import overlay
-from wsss_core.overlay import outline, paint_mask
+from wsss_core.figures import overlay
+from wsss_core.figures.overlay import outline, paint_mask
 
 
 def test_mask_is_painted_by_class() -> None:
