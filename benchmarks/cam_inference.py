@@ -17,7 +17,7 @@ from benchmarks.training_step import RESNET38D, seam_training
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.cam import normalize_cam
-from wsss_core.stages.cams import merge_scales
+from wsss_core.stages.infer_cam import merge_scales
 
 MATRIX = 4096  # side of the matrices whose product is the machine's limit
 

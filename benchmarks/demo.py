@@ -20,7 +20,7 @@ from wsss_core.config.experiment import load_experiment
 from wsss_core.data.dataset import open_dataset
 from wsss_core.models.classifier import load_classifier
 from wsss_core.ops.metrics import ThresholdSweep
-from wsss_core.stages.cams import infer_cams
+from wsss_core.stages.infer_cam import infer_cams
 
 
 def snakemake(directory: Path, *arguments: str) -> float:

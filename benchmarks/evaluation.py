@@ -12,7 +12,7 @@ from benchmarks.pictures import NUM_CLASSES, write_dataset
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of
 from wsss_core.data.dataset import IGNORE_INDEX, Dataset
-from wsss_core.stages.evaluation import evaluate_masks
+from wsss_core.stages.evaluate import evaluate_masks
 
 NUMBER = 1449  # images of VOC's val
 DRAWN = 63  # different ones; the rest are links to them

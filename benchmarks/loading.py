@@ -18,7 +18,7 @@ from benchmarks.timing import compare, name_of, scaled
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
 from wsss_core.ops.canny import canny_edges
-from wsss_core.stages.classifier import ClassifierSamples
+from wsss_core.stages.train_classifier import ClassifierSamples
 from wsss_core.training.batches import Batch
 
 NUMBER = 16

@@ -14,7 +14,7 @@ from benchmarks.training_step import COMPACT
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.stages.segmentation import segment_pyramid
+from wsss_core.stages.segment import segment_pyramid
 
 
 @torch.inference_mode()

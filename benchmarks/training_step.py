@@ -13,7 +13,7 @@ from benchmarks.pictures import NUM_CLASSES
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig
-from wsss_core.stages.classifier import SeamTraining, build_classifier_training
+from wsss_core.stages.train_classifier import SeamTraining, build_classifier_training
 from wsss_core.training.distributed import MeanOf
 from wsss_core.training.optim import build_optimizer
 

@@ -17,8 +17,8 @@ from wsss_core.cost.stages import StageCost, stage_costs
 from wsss_core.cost.table import Machine, cost_table
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
-from wsss_core.stages.affinity import AffinityTraining
-from wsss_core.stages.segmenter import SegmenterTraining
+from wsss_core.stages.train_affinity import AffinityTraining
+from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training.distributed import MeanOf
 
 PROJECT = Path(__file__).parent.parent

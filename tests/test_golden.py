@@ -25,7 +25,7 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.stages.classifier import CamTraining, SeamTraining
+from wsss_core.stages.train_classifier import CamTraining, SeamTraining
 from wsss_core.training import loop
 
 # Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, on one or two threads,

@@ -14,9 +14,9 @@ from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.backbone import build_backbone
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.models.seam import SeamNet
-from wsss_core.stages.cams import merge_scales
+from wsss_core.stages.infer_cam import merge_scales
 from wsss_core.stages.random_walk import pseudo_label
-from wsss_core.stages.segmentation import segment_pyramid
+from wsss_core.stages.segment import segment_pyramid
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 

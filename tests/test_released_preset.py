@@ -20,7 +20,7 @@ from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.experiment import load_experiment
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.resnet38d import ResNet38d
-from wsss_core.stages.classifier import SeamTraining, build_classifier_training
+from wsss_core.stages.train_classifier import SeamTraining, build_classifier_training
 
 PRESET = yaml.safe_load(
     (Path(__file__).parent.parent / "configs/presets/released.yaml").read_text()

@@ -9,12 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from wsss_core.class_shares import ClassShares
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_mask
 from wsss_core.data.mask_files import find_masks
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
+from wsss_core.stages.class_shares import ClassShares
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from wsss_core.data.dataset import open_dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.errors import run_command
-from wsss_core.stages.evaluation import (
+from wsss_core.stages.evaluate import (
     STAGES,
     available_processes,
     evaluate_cams,

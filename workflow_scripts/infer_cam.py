@@ -13,7 +13,7 @@ from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.stages.cams import infer_cams
+from wsss_core.stages.infer_cam import infer_cams
 
 
 def main() -> None:

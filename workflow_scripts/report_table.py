@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wsss_core.figures.table import write_table
 from wsss_core.runtime.errors import run_command
-from wsss_core.stages.summary import read_scores
+from wsss_core.stages.summarise import read_scores
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
-from wsss_core.stages.segmentation import load_segmenter, segment
+from wsss_core.stages.segment import load_segmenter, segment
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
-from wsss_core.stages.segmentation_crf import segmentation_crf
+from wsss_core.stages.segment_crf import segmentation_crf
 
 
 def main() -> None:

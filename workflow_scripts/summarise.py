@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wsss_core.runtime.errors import run_command
-from wsss_core.stages.summary import format_table, merge_scores, write_summary
+from wsss_core.stages.summarise import format_table, merge_scores, write_summary
 
 
 def main() -> None:

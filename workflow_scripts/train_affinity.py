@@ -11,7 +11,7 @@ from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.stages.affinity import (
+from wsss_core.stages.train_affinity import (
     LOSS_WEIGHTS,
     AffinitySamples,
     AffinityTraining,

@@ -13,7 +13,7 @@ from wsss_core.config.training import TrainingConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.stages.classifier import ClassifierSamples, build_classifier_training
+from wsss_core.stages.train_classifier import ClassifierSamples, build_classifier_training
 from wsss_core.training.checkpoint import state_key
 from wsss_core.training.loop import train, write_history
 from wsss_core.training.model_card import model_card

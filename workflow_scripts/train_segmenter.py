@@ -10,7 +10,7 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.stages.segmenter import (
+from wsss_core.stages.train_segmenter import (
     SegmenterSamples,
     SegmenterTraining,
     check_batch,

@@ -27,8 +27,8 @@ from wsss_core.export.plain_ops import make_plain
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.folding import FoldedConv2d
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmentation import segment_pyramid
-from wsss_core.stages.segmenter import segmenter_metadata
+from wsss_core.stages.segment import segment_pyramid
+from wsss_core.stages.train_segmenter import segmenter_metadata
 
 CLASSES = ("red thing", "grün")
 

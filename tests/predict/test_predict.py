@@ -40,9 +40,9 @@ from wsss_core.predict.predict import (
     shrink,
 )
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmentation import average_logits, best_class, load_segmenter, segment
-from wsss_core.stages.segmentation_crf import refine_prob
-from wsss_core.stages.segmenter import segmenter_metadata
+from wsss_core.stages.segment import average_logits, best_class, load_segmenter, segment
+from wsss_core.stages.segment_crf import refine_prob
+from wsss_core.stages.train_segmenter import segmenter_metadata
 
 CLASSES = ("red thing", "grün")
 PROJECT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from tests.pretrained.released_weights import NARROW
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.weights import save_weights
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.affinity import start_affinity_net
+from wsss_core.stages.train_affinity import start_affinity_net
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 

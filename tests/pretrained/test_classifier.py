@@ -18,7 +18,7 @@ from wsss_core.models.classifier import load_classifier
 from wsss_core.pretrained.classifier import to_classifier
 from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.classifier import build_classifier_training
+from wsss_core.stages.train_classifier import build_classifier_training
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 

@@ -26,9 +26,9 @@ from wsss_core.models.cam_net import CamNet
 from wsss_core.models.deeplab import Aspp, DeepLab
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.stages.affinity import LOSS_WEIGHTS, AffinityTraining
-from wsss_core.stages.classifier import CamTraining, SeamTraining
-from wsss_core.stages.segmenter import SegmenterTraining
+from wsss_core.stages.train_affinity import LOSS_WEIGHTS, AffinityTraining
+from wsss_core.stages.train_classifier import CamTraining, SeamTraining
+from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training import loop
 
 STEPS, BATCH_SIZE, NUM_CLASSES, SIZE = 5, 5, 3, 48

@@ -16,7 +16,7 @@ from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.backbone import build_backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
-from wsss_core.stages.classifier import CamTraining, SeamTraining
+from wsss_core.stages.train_classifier import CamTraining, SeamTraining
 from wsss_core.training import loop
 
 NUM_CLASSES, SIZE, BATCH_SIZE = 3, 64, 4

@@ -12,8 +12,8 @@ from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.weights import save_weights
 from wsss_core.models.classifier import load_classifier
-from wsss_core.stages.cams import infer_cams
-from wsss_core.stages.classifier import ClassifierSamples, build_classifier_training
+from wsss_core.stages.infer_cam import infer_cams
+from wsss_core.stages.train_classifier import ClassifierSamples, build_classifier_training
 from wsss_core.workflow.code_digest import PROJECT, closure
 from wsss_core.workflow.method_code import SEAM, SMOOTHING_BRANCH, modules_not_run
 
@@ -63,7 +63,7 @@ def test_modules_that_are_left_out_are_not_run(method, tiny_dataset, tmp_path):
         list(infer_cams(net, dataset, dataset.split("val"), config=experiment.cam))
 
     called = files_called(train_and_infer)
-    assert Path("wsss_core/stages/classifier.py") in called
+    assert Path("wsss_core/stages/train_classifier.py") in called
     assert called & set(modules_not_run(config.method)) == set()
     assert (SEAM[1] in called) == (method == "seam")
 

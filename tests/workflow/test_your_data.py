@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from tests.workflow.running import PROJECT, job_counts, snakemake
-from wsss_core.class_shares import ClassShares
 from wsss_core.config.dataset import DemoConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_mask
 from wsss_core.prepare.demo.generate import draw_dataset
+from wsss_core.stages.class_shares import ClassShares
 
 PAGE = (PROJECT / "docs/your-data.md").read_text()
 SMALL = PROJECT / "tests/workflow/tiny.yaml"  # in place of configs/voc-animals.yaml

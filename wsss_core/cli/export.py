@@ -25,7 +25,7 @@ from wsss_core.export.network import PortableSegmenter
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.stages.segmentation import load_segmenter
+from wsss_core.stages.segment import load_segmenter
 
 
 def main(argv: Sequence[str]) -> None:

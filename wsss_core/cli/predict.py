@@ -21,7 +21,6 @@ from pathlib import Path
 
 import torch
 
-from wsss_core.class_shares import ClassShares
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
@@ -30,7 +29,8 @@ from wsss_core.predict.pictures import Picture, find_pictures
 from wsss_core.predict.predict import Failure, predict
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.progress import progress
-from wsss_core.stages.segmentation import load_segmenter
+from wsss_core.stages.class_shares import ClassShares
+from wsss_core.stages.segment import load_segmenter
 
 CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
     gaussian_sxy=1.0,

@@ -16,9 +16,9 @@ from wsss_core.cost.flops import Cost, counted
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.ops.affinity import pair_offsets
-from wsss_core.stages.affinity import AffinityTraining
-from wsss_core.stages.classifier import CamTraining, SeamTraining, build_classifier_training
-from wsss_core.stages.segmenter import SegmenterTraining
+from wsss_core.stages.train_affinity import AffinityTraining
+from wsss_core.stages.train_classifier import CamTraining, SeamTraining, build_classifier_training
+from wsss_core.stages.train_segmenter import SegmenterTraining
 
 TRAIN_AUG = 10_582
 ALL = TRAIN_AUG + 1_449  # with val

@@ -10,7 +10,7 @@ from wsss_core.data.image_pyramid import resample
 from wsss_core.export.formats import Run
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmentation import PROB_STRIDE
+from wsss_core.stages.segment import PROB_STRIDE
 
 # Other kernels sum in another order; that changed a probability by 2e-5 at most in what was tried.
 PROB_TOLERANCE = 1e-3

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.stages.evaluation import STAGES
-from wsss_core.stages.summary import (
+from wsss_core.stages.evaluate import STAGES
+from wsss_core.stages.summarise import (
     MISSING,
     STAGE_TITLES,
     class_columns,

@@ -16,8 +16,8 @@ from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.transforms import resize
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.predict.pictures import BadPictureError, Picture, read_picture
-from wsss_core.stages.segmentation import average_logits, best_class
-from wsss_core.stages.segmentation_crf import refine_prob
+from wsss_core.stages.segment import average_logits, best_class
+from wsss_core.stages.segment_crf import refine_prob
 
 MAX_VALUES = 2**25  # enlarged scores at a time; 128 MiB, more than 20 classes of 1024 x 1024 pixels
 

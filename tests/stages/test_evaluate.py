@@ -17,7 +17,7 @@ from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.ops.metrics import confusion_matrix, mean_iou
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.evaluation import (
+from wsss_core.stages.evaluate import (
     SplitScore,
     evaluate_cams,
     evaluate_masks,
@@ -25,7 +25,7 @@ from wsss_core.stages.evaluation import (
     write_sweep,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_stored_cams_score_as_if_never_stored(dataset: Dataset, tmp_path: Path) 
 def test_masks_score_alike_in_one_or_two_processes(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsss_core.stages.evaluation.CHUNK_SIZE", 1)
+    monkeypatch.setattr("wsss_core.stages.evaluate.CHUNK_SIZE", 1)
     for shard, names in enumerate([dataset.split("train")[:1], dataset.split("train")[1:]]):
         (tmp_path / str(shard)).mkdir()
         for name in names:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.evaluation import EXTRA_COLUMN, KEY_COLUMNS, STAGES
+from wsss_core.stages.evaluate import EXTRA_COLUMN, KEY_COLUMNS, STAGES
 
 SPLITS = ("train", "val")  # come first, in this order; any others follow by name
 ROW_KEY = ["method", "seed", "stage", "split"]

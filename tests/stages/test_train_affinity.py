@@ -19,14 +19,14 @@ from wsss_core.data.weights import load_weights
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.affinity import (
+from wsss_core.stages.train_affinity import (
     LOSS_WEIGHTS,
     AffinitySamples,
     AffinityTraining,
     seeds_digest,
 )
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 CLASSES = ("cat", "dog")
 CELL = 16
 FILL = (1, 2, 3)

@@ -30,19 +30,19 @@ from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmentation import (
+from wsss_core.stages.segment import (
     PROB_STRIDE,
     average_logits,
     best_class,
     load_segmenter,
     segment,
 )
-from wsss_core.stages.segmentation_crf import candidate_classes, refine_mask, segmentation_crf
-from wsss_core.stages.segmenter import segmenter_metadata
+from wsss_core.stages.segment_crf import candidate_classes, refine_mask, segmentation_crf
+from wsss_core.stages.train_segmenter import segmenter_metadata
 
 CRF = CrfConfig(iterations=3)
 CLASSES = ("red", "green")
-SCRIPTS = Path(__file__).parent.parent / "workflow_scripts"
+SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 
 class _MeanColour(nn.Module):

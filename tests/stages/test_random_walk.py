@@ -18,10 +18,10 @@ from wsss_core.data.weights import save_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.affinity import affinity_metadata
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
+from wsss_core.stages.train_affinity import affinity_metadata
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 CLASSES = ("cat", "dog", "cow")
 NET_CONFIG = AffinityConfig.model_validate(
     {

@@ -14,7 +14,7 @@ from wsss_core.data.dataset import open_dataset
 from wsss_core.data.image_pyramid import ImagePyramid
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
-from wsss_core.stages.cams import infer_cams, merge_scales
+from wsss_core.stages.infer_cam import infer_cams, merge_scales
 
 
 def _net(kind: str, num_classes: int, *, align_corners: bool = False) -> CamNet:

@@ -13,7 +13,7 @@ from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
 from wsss_core.stages.crf_seeds import crf_seed, crf_seeds, seed_ids
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 CLASSES = ("cat", "dog", "cow")
 CAM_CLASSES = {"a": (1, 3), "b": (2,), "empty": (), "scored_only": (1,)}
 SIZE = (20, 30)

@@ -25,7 +25,7 @@ from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.stages.classifier import (
+from wsss_core.stages.train_classifier import (
     CamTraining,
     ClassifierSamples,
     SeamTraining,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.summary import (
+from wsss_core.stages.summarise import (
     MISSING,
     class_columns,
     format_table,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss_core.class_shares import ClassShares
 from wsss_core.data.images import write_mask
+from wsss_core.stages.class_shares import ClassShares
 
 
 def test_shares_by_hand(tmp_path: Path) -> None:

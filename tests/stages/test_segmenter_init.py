@@ -11,7 +11,7 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.weights import save_weights
 from wsss_core.models.classifier import build_classifier
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmenter import start_segmenter
+from wsss_core.stages.train_segmenter import start_segmenter
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "output_stride": 16}
 
@@ -115,7 +115,8 @@ def test_torchvisions_file_gives_torchvisions_network(torchvisions):
 def test_coco_is_torchvisions_download(torchvisions, monkeypatch):
     _, head, path = torchvisions
     monkeypatch.setattr(
-        "wsss_core.stages.segmenter.download_coco", lambda: torch.load(path, weights_only=True)
+        "wsss_core.stages.train_segmenter.download_coco",
+        lambda: torch.load(path, weights_only=True),
     )
     network = start(None, "coco", **DEEPLABV3)
     assert torch.equal(network.head[1].weight, head[1].weight)

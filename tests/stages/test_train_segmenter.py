@@ -22,7 +22,7 @@ from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segmenter import (
+from wsss_core.stages.train_segmenter import (
     SegmenterSamples,
     SegmenterTraining,
     check_batch,
