@@ -13,7 +13,7 @@ import pytest
 from tests.download import archive_server as answers
 from tests.download.archive_server import serving
 from tests.download.tiny_archives import archive_of
-from tests.small_disk import small_disk
+from tests.runtime.small_disk import small_disk
 from wsss_core.download import disk, http
 from wsss_core.download.archive import obtain
 from wsss_core.runtime.atomic import partial_path

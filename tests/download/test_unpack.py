@@ -18,7 +18,7 @@ from tests.download.tiny_archives import (
     sbd_bytes,
     voc_bytes,
 )
-from tests.small_disk import small_disk
+from tests.runtime.small_disk import small_disk
 from wsss_core.download import unpack as module
 from wsss_core.download.unpack import is_unpacked, unpack
 from wsss_core.runtime.errors import UserError

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from timm.layers import AvgPool2dSame, Conv2dSame
 from torch import Tensor, nn
 
-from tests.small_disk import small_disk
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
+from tests.runtime.small_disk import small_disk
 from wsss_core.cli.export import describe, main
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig

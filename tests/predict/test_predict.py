@@ -45,7 +45,7 @@ from wsss_core.stages.segment_crf import refine_prob
 from wsss_core.stages.train_segmenter import segmenter_metadata
 
 CLASSES = ("red thing", "grün")
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from wsss_core.runtime.worker_signals import start_worker
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SIGNALLED_READER = """
 import os, signal, time
 from wsss_core.runtime import worker_signals

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.classifier import SeamConfig
 from wsss_core.data.dataset import open_dataset

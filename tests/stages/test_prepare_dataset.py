@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.small_disk import small_disk
+from tests.runtime.small_disk import small_disk
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_image, read_mask, write_mask
 from wsss_core.prepare.folder import read_folder

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining, SeamConfig

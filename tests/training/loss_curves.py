@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.test_golden import build
-from tests.tiny_backbone import tiny_backbone
+from tests.methods.test_golden import build
+from tests.models.tiny_backbone import tiny_backbone
 from tests.training.two_processes import two_processes
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.affinity_net import AffinityNet

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from tests.training.loss_curves import resnet38d
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining

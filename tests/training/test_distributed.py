@@ -19,7 +19,7 @@ from wsss_core.training.batches import Schedule, load_batches
 from wsss_core.training.distributed import MeanOf, Part, losses_of_batch, train_as_one
 
 CPU = torch.device("cpu")
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 @given(batch_size=st.integers(1, 30), data=st.data())

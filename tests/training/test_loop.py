@@ -194,7 +194,7 @@ def test_a_state_is_saved_every_so_many_minutes(tmp_path, monkeypatch):
 def test_a_step_that_does_not_end_in_time_is_given_up(tmp_path, uninterrupted):
     """It is repeated by the next run, which then ends like an uninterrupted one."""
     command = [sys.executable, "-m", "tests.training.slow_step", tmp_path / "state"]
-    project = Path(__file__).parent.parent
+    project = Path(__file__).parents[2]
     run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60)
     assert run.returncode == 128 + signal.SIGTERM, run.stderr
     assert torch.load(tmp_path / "state" / "state.pt")["step"] == 13
@@ -382,7 +382,7 @@ def test_a_diverged_training_ends_with_one_line(tmp_path, capsys):
 
 def two_processes(case, work_dir):
     command = [sys.executable, "-m", "tests.training.two_processes", case, work_dir]
-    project = Path(__file__).parent.parent
+    project = Path(__file__).parents[2]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300)
 
 

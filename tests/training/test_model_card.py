@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.training import model_card as model_card_module
 from wsss_core.training.model_card import model_card, package_version
@@ -16,7 +16,7 @@ def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
     card = model_card(tiny_backbone(), seed=3, code="c0de")
     save_weights(tmp_path / "w.pt", {}, {"network": "x", **card})
     told = load_weights(tmp_path / "w.pt").metadata
-    pyproject = Path(__file__).parent.parent / "pyproject.toml"
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
     assert told == {
         "network": "x",
         "input": {

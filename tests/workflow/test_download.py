@@ -10,7 +10,7 @@ from tests.download import archive_server as answers
 from tests.download.archive_server import serving
 from tests.download.tiny_archives import VOC, archive_of, sbd_bytes, voc_bytes
 from tests.prepare.voc.devkit import LABELS, TRAIN, VAL, write_lines, write_trainval
-from tests.small_disk import small_disk
+from tests.runtime.small_disk import small_disk
 from tests.workflow.running import copy_project, job_counts, snakemake
 
 UNPACKED = "results/voc12/archives/{}.unpacked.json"

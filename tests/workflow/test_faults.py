@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from tests.small_disk import small_disk
+from tests.runtime.small_disk import small_disk
 from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts
 

@@ -29,7 +29,7 @@ from wsss_core.stages.prepare_dataset import prepare_dataset
 
 SCORED = ["train", "val"]
 TRAIN_AUG = sorted({*TRAIN, *SBD_TRAIN, *SBD_VAL} - {*VAL})
-ANIMALS = Path(__file__).parent.parent.parent / "shared" / "voc-animals"
+ANIMALS = Path(__file__).parents[4] / "shared" / "voc-animals"
 ANIMAL_CLASSES = ["cat", "cow", "dog", "horse", "person", "sheep"]
 
 

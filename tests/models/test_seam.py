@@ -8,7 +8,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.classifier import SeamConfig
 from wsss_core.models import seam
 from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.workflow.running import PARTS
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 def requirements(name: str) -> dict[str, Requirement]:

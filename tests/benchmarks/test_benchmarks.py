@@ -9,7 +9,7 @@ import pytest
 from benchmarks.__main__ import ON_CPU, ON_GPU
 from benchmarks.rows import COLUMNS, Row, markdown, write_rows
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 MEASURED = PROJECT / "docs/results/bench.csv"
 
 

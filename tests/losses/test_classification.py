@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.test_losses_seam import SHAPES, labels, rand
+from tests.losses.test_seam import SHAPES, labels, rand
 from wsss_core.losses.classification import classification_loss
 
 

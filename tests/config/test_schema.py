@@ -7,7 +7,7 @@ import yaml
 
 from wsss_core.config.schema import config_schema
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "configs").rglob("*.yaml"))]
 SCHEMA = config_schema()
 

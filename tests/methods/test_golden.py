@@ -4,7 +4,7 @@ The smoothing branch is that of either preset.
 
 After a change that is meant to change them, freeze the new ones:
 
-    OMP_NUM_THREADS=1 python -m tests.test_golden > tests/golden.yaml
+    OMP_NUM_THREADS=1 python -m tests.methods.test_golden > tests/methods/golden.yaml
 """
 
 import sys
@@ -18,7 +18,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.boundary_head import BoundaryHead
@@ -36,7 +36,7 @@ METHODS = ("cam", "seam", "sb", "sb released")
 STEPS, BATCH_SIZE, NUM_CLASSES = 5, 2, 3
 SIZE = 48
 SEAM = {"scale": 0.5, "pcm_features": (1, 2), "pcm_channels": (5, 7)}
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 class _Squares:

@@ -14,7 +14,7 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import Experiment, extra_supervision, load_experiment
 from wsss_core.runtime.errors import UserError
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())
 PAPER_WEIGHTS = PAPER["classifier"]["backbone"]["weights"]
 PRESETS = sorted(PROJECT.glob("configs/presets/*.yaml"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.tiny_backbone import tiny_backbone
+from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.models.cam_net import CamNet
 
 

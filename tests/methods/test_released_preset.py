@@ -15,16 +15,14 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
-from tests.test_config import PAPER, merged
+from tests.config.test_experiment import PAPER, merged
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.experiment import load_experiment
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.stages.train_classifier import SeamTraining, build_classifier_training
 
-PRESET = yaml.safe_load(
-    (Path(__file__).parent.parent / "configs/presets/released.yaml").read_text()
-)
+PRESET = yaml.safe_load((Path(__file__).parents[2] / "configs/presets/released.yaml").read_text())
 NUM_CLASSES = 5
 SIDE = 96  # 0.3 of it is 28.8, which the released code rounds down
 LOSSES = ("classification", "adaptive_min", "er", "ecr", "boundary", "smoothness")

@@ -21,7 +21,7 @@ from wsss_core.stages.train_affinity import AffinityTraining
 from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training.distributed import MeanOf
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 META = torch.device("meta")
 CROP = 64
 
