@@ -65,7 +65,7 @@ def test_what_is_decided_without_a_key_is_tested():
     rows = re.findall(
         r"^\| .* (\w+) \|$", page.partition("## Decided without a key")[2], re.MULTILINE
     )
-    tests = "".join(path.read_text() for path in PROJECT.glob("tests/test_*.py"))
+    tests = "".join(path.read_text() for path in PROJECT.glob("tests/**/test_*.py"))
     assert len(rows) == 12 and rows[0] == "test"
     assert all(f"def {test}(" in tests for test in rows[1:])
 
@@ -74,7 +74,7 @@ def test_what_is_documented_of_the_presets():
     released = merged(
         PAPER, yaml.safe_load((PROJECT / "configs/presets/released.yaml").read_text())
     )
-    tests = "".join(path.read_text() for path in PROJECT.glob("tests/test_*.py"))
+    tests = "".join(path.read_text() for path in PROJECT.glob("tests/**/test_*.py"))
     rows = list(documented())
     for key, values, test in rows:
         assert [at(PAPER, key), at(released, key)] == values, key

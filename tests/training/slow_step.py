@@ -1,6 +1,6 @@
 """A training whose 14th step gets a SIGTERM and takes far too long, in one call that sees none.
 
-For test_engine.py, as `python -m tests.training.slow_step <work_dir>`.
+For test_loop.py, as `python -m tests.training.slow_step <work_dir>`.
 """
 
 import ctypes
