@@ -11,11 +11,9 @@ configfile: f"{workflow.basedir}/config.yaml"
 report: "report/workflow.rst"
 
 
-include: "rules/shell.smk"
-include: "rules/resources.smk"
 include: "rules/common.smk"
 include: "rules/download.smk"
-include: "rules/data.smk"
+include: "rules/dataset.smk"
 include: "rules/classifier.smk"
 include: "rules/pseudo_labels.smk"
 include: "rules/segmenter.smk"

@@ -1,4 +1,31 @@
-"""Semantic boundaries for the smoothing branch, from another method's segmentations."""
+"""What the smoothing branch learns from: Canny edges, and another method's semantic boundaries."""
+
+
+rule canny:
+    input:
+        images=f"{DATA}/image_digests.csv",
+        splits=split_files("train_aug"),
+    output:
+        directory(f"{RESULTS}/canny"),
+    log:
+        f"{RESULTS}/logs/canny.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/canny.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 8
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        dataset=data_dir,
+        config=section_json("canny", exclude={"input", "edge_value"}),
+        code=stage_code("canny"),
+    message:
+        "Canny edges of the training images"
+    shell:
+        "python -m workflow_scripts.canny --dataset {params.dataset} --output {output}"
+        " --threads {threads} --config {params.config:q} 2>&1 | tee -i {log}"
 
 
 rule semantic_boundary:

@@ -23,9 +23,11 @@ prepend_path("PYTHONPATH", workflow.basedir)
 prepare_environment()
 
 
+include: "common/shell.smk"
+include: "common/resources.smk"
 include: "common/config.smk"
 include: "common/paths.smk"
-include: "common/params.smk"
+include: "common/commands.smk"
 include: "common/dataset.smk"
 include: "common/networks.smk"
-include: "common/runs.smk"
+include: "common/targets.smk"

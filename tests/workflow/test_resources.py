@@ -9,7 +9,7 @@ SAVES_ITS_STATE = {"train_classifier", "train_affinity", "train_segmenter", "dow
 
 
 def test_each_attempt_may_use_more():
-    growing = runpy.run_path(str(PROJECT / "rules/resources.smk"))["growing"]
+    growing = runpy.run_path(str(PROJECT / "rules/common/resources.smk"))["growing"]
     assert [growing(500)(None, attempt=attempt) for attempt in (1, 2, 3)] == [500, 1000, 1500]
 
 

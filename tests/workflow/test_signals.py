@@ -37,7 +37,7 @@ print("ready", flush=True)
 time.sleep(60)
 """
 RULE = f"""
-include: "{PROJECT}/rules/shell.smk"
+include: "{PROJECT}/rules/common/shell.smk"
 rule slow:
     output: "never"
     log: "slow.log"

@@ -39,30 +39,3 @@ checkpoint prepare_dataset:
         "python -m workflow_scripts.prepare_dataset {params.source:q}"
         " --output {params.output} --scored-splits {params.splits} --threads {threads}"
         " --config {params.config:q} 2>&1 | tee -i {log}"
-
-
-rule canny:
-    input:
-        images=f"{DATA}/image_digests.csv",
-        splits=split_files("train_aug"),
-    output:
-        directory(f"{RESULTS}/canny"),
-    log:
-        f"{RESULTS}/logs/canny.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/canny.tsv"
-    conda:
-        "../envs/wsss.yaml"
-    threads: 8
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
-    params:
-        dataset=data_dir,
-        config=section_json("canny", exclude={"input", "edge_value"}),
-        code=stage_code("canny"),
-    message:
-        "Canny edges of the training images"
-    shell:
-        "python -m workflow_scripts.canny --dataset {params.dataset} --output {output}"
-        " --threads {threads} --config {params.config:q} 2>&1 | tee -i {log}"
