@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsss_core.data.image_pyramid import resample
 from wsss_core.export.formats import Run
 from wsss_core.models.deeplab import DeepLab
+from wsss_core.ops.grid import resample
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import PROB_STRIDE
 

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsss_core.data.image_pyramid import linear_weights, resample
 from wsss_core.export.plain_ops import make_plain
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.deeplab import DeepLab
+from wsss_core.ops.grid import linear_weights, resample
 from wsss_core.stages.segment import PROB_STRIDE
 
 # Finer factors than that do not fit into what is computed of sizes in 64 bits.

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from wsss_core.config.cam import CamConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision, resample
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision
 from wsss_core.models.cam_net import CamNet
 from wsss_core.ops.cam import normalize_cam
+from wsss_core.ops.grid import resample
 
 
 class ImageCam(NamedTuple):

@@ -21,10 +21,10 @@ from wsss_core.data.image_pyramid import (
     first_argmax,
     image_pyramids,
     mixed_precision,
-    resample,
 )
 from wsss_core.data.weights import load_network_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.ops.grid import resample
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
 # network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and
