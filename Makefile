@@ -50,7 +50,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)
 
 schema: $(READY)
-	$(BIN)/python -m wsss_core.config.schema > config.schema.json
+	$(BIN)/python -m wsss_core.methods.schema > config.schema.json
 
 # The environment, made or brought up to date when what it is made from changes.
 # The package is only linked to, for its command wsss, by the setuptools that torch brings along.

@@ -65,6 +65,7 @@ rule infer_cam:
         dataset=data_dir,
         splits=SPLITS,
         num_shards=num_shards,
+        kind=method_kind,
         config=section_json("cam"),
         code=infer_cam_code,
     message:
@@ -72,7 +73,7 @@ rule infer_cam:
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.infer_cam --dataset {params.dataset}"
-        " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
+        " --weights {input.weights} --kind {params.kind} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"
         " --gpus {resources.gpu} --threads {threads} --output {output}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

@@ -16,6 +16,12 @@ def prepend_path(variable, directory):
     os.environ[variable] = os.pathsep.join(filter(None, paths))
 
 
+def append_path(variable, *directories):
+    """Puts directories behind the others: nothing of ours is hidden by what is in them."""
+    paths = [os.environ.get(variable), *map(str, directories)]
+    os.environ[variable] = os.pathsep.join(filter(None, paths))
+
+
 # This interpreter also where its environment is not activated, and our package from whatever
 # directory the workflow is run in.
 prepend_path("PATH", Path(sys.executable).parent)

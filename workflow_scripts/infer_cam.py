@@ -8,7 +8,7 @@ import torch
 from wsss_core.config.cam import CamConfig
 from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.data.score_maps import ScoreWriter
-from wsss_core.models.classifier import load_classifier
+from wsss_core.methods.kinds import load_classifier
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
@@ -21,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="trained classifier")
+    parser.add_argument("--kind", required=True, help="of the method that trained it")
     parser.add_argument("--part", choices=("scored", "extra"), required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--num-shards", type=int, required=True)
@@ -37,7 +38,7 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
-    net = load_classifier(args.weights, dataset.class_names)
+    net = load_classifier(args.weights, dataset.class_names, kind=args.kind)
     net.to(memory_format=torch.channels_last).to(device(args.gpus))
     cams = profiled(infer_cams(net, dataset, ids, config=config), args.profile)
     with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:

@@ -2,7 +2,6 @@
 
 import json
 
-from wsss_core.workflow.method_code import modules_not_run
 from wsss_core.workflow.code_digest import code_digest
 
 
@@ -24,9 +23,8 @@ def stage_code(script):
 
 
 def code_of_method(script, method):
-    """The same, less what jobs of this method never call."""
-    without = modules_not_run(EXPERIMENT.methods[method])
-    return code_digest(f"workflow_scripts/{script}.py", without=without)
+    """The same with the module of the method's kind, which the script finds by its name."""
+    return code_digest(f"workflow_scripts/{script}.py", modules=(METHODS[method].module,))
 
 
 def options(files, *names):

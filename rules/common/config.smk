@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from wsss_core.config.experiment import load_experiment
+from wsss_core.methods.plans import plan_methods
 from wsss_core.runtime.errors import UserError
 
 PRESET = Path(workflow.basedir, "configs", "presets", f"{config.get('preset')}.yaml")
@@ -29,10 +30,25 @@ def config_sources():
 
 
 def read_experiment():
+    """The whole config, and what each method comes to."""
+    sources = config_sources()
     try:
-        return load_experiment(config, sources=config_sources())
+        experiment = load_experiment(config, sources=sources)
+        plans = plan_methods(
+            experiment,
+            folders=KIND_FOLDERS,
+            memory=Path(workflow.basedir, ".wsss_cache"),
+            sources=sources,
+        )
+        return experiment, plans
     except UserError as error:  # a WorkflowError would bury the line in places of this file
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
-EXPERIMENT = read_experiment()
+# A kind of the user's is a module beside a config file, for the jobs too.
+KIND_FOLDERS = [Path(path).resolve().parent for path in workflow.config_settings.configfiles]
+if any("." in str(method.get("kind")) for method in config.get("methods", {}).values()):
+    sys.path += map(str, KIND_FOLDERS)
+    append_path("PYTHONPATH", *KIND_FOLDERS)
+
+EXPERIMENT, METHODS = read_experiment()

@@ -12,7 +12,7 @@ def backbone_weights(backbone):
 
 def classifier_inputs(wildcards):
     """What a method starts from, and what its smoothing branch learns from."""
-    method = EXPERIMENT.methods[wildcards.method]
+    method = METHODS[wildcards.method]
     inputs = {}
     if method.init == "imagenet":
         inputs = backbone_weights(EXPERIMENT.classifier.backbone)
@@ -20,12 +20,12 @@ def classifier_inputs(wildcards):
         inputs["init"] = method.init.weights
     else:
         inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
-    if method.smoothing:
-        teacher = run_of(method.smoothing.boundaries_from, wildcards.seed)
+    if method.boundaries:
+        teacher = run_of(method.boundaries.teacher, wildcards.seed)
         inputs["boundaries"] = shards_of(
             f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
         )
-        if method.smoothing.canny and EXPERIMENT.canny.input == "rgb":
+        if method.boundaries.canny and EXPERIMENT.canny.input == "rgb":
             inputs["canny"] = f"{RESULTS}/canny"
     return inputs
 
@@ -36,19 +36,22 @@ def classifier_options(wildcards, input):
 
 def classifier_config(wildcards):
     """The part of the config that all methods share, and the method's own."""
-    method = EXPERIMENT.methods[wildcards.method]
-    unused = {"seam"} if method.classifier == "cam" else None
+    method = METHODS[wildcards.method]
     sections = {
-        "classifier": EXPERIMENT.classifier.model_dump(mode="json", exclude=unused),
-        "method": method.model_dump(mode="json"),
+        "classifier": EXPERIMENT.classifier.model_dump(mode="json"),
+        "method": method.config,
     }
-    if method.smoothing and method.smoothing.canny:
+    if method.boundaries and method.boundaries.canny:
         sections["canny"] = EXPERIMENT.canny.model_dump(mode="json")
     return to_json(sections)
 
 
 def train_classifier_code(wildcards):
     return code_of_method("train_classifier", wildcards.method)
+
+
+def method_kind(wildcards):
+    return METHODS[wildcards.method].config["kind"]
 
 
 def infer_cam_code(wildcards):

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,15 @@ import yaml
 from pydantic import BaseModel
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.experiment import Experiment, extra_supervision, load_experiment
+from wsss_core.config.experiment import (
+    Experiment,
+    extra_supervision,
+    load_experiment,
+    with_extended,
+)
+from wsss_core.config.methods import MethodPlan
+from wsss_core.methods.kinds import find_kind
+from wsss_core.methods.plans import plan_methods
 from wsss_core.runtime.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
@@ -31,14 +40,20 @@ def errors(changes: dict[str, Any]) -> list[str]:
     """Lines of the message for config.yaml with changes from a file x.yaml."""
     sources = [("config.yaml", PAPER), ("x.yaml", changes)]
     with pytest.raises(UserError) as caught:
-        load_experiment(merged(PAPER, changes), sources=sources)
+        plans_of(load_experiment(merged(PAPER, changes), sources=sources), sources)
     return str(caught.value).splitlines()
+
+
+def plans_of(experiment: Experiment, sources: Any = ()) -> dict[str, MethodPlan]:
+    """The methods of an experiment, found anew."""
+    with tempfile.TemporaryDirectory() as memory:
+        return plan_methods(experiment, folders=[], memory=Path(memory), sources=sources)
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("configs/*.yaml")), ids=lambda p: p.stem)
 def test_shipped_configs_are_valid_with_each_preset(path):
     for base in (PAPER, *(merged(PAPER, yaml.safe_load(p.read_text())) for p in PRESETS)):
-        load_experiment(merged(base, yaml.safe_load(path.read_text())))
+        plans_of(load_experiment(merged(base, yaml.safe_load(path.read_text()))))
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.stem)
@@ -46,7 +61,8 @@ def test_presets_are_valid_and_change_what_they_name(preset):
     changes = yaml.safe_load(preset.read_text())
     experiment = load_experiment(merged(PAPER, changes | {"preset": preset.stem}))
     assert experiment != load_experiment(PAPER | {"preset": preset.stem})
-    assert all(value != at(PAPER, key) for key, value in leaves(changes))
+    paper = with_extended(PAPER)
+    assert all(value != at(paper, key) for key, value in leaves(changes))
 
 
 def documented() -> Iterator[tuple[tuple[str, ...], list[Any], str]]:
@@ -77,7 +93,7 @@ def test_what_is_documented_of_the_presets():
     tests = "".join(path.read_text() for path in PROJECT.glob("tests/**/test_*.py"))
     rows = list(documented())
     for key, values, test in rows:
-        assert [at(PAPER, key), at(released, key)] == values, key
+        assert [at(with_extended(c), key) for c in (PAPER, released)] == values, key
         assert f"def {test}(" in tests, test
     differing = {key for key, (paper, other), _ in rows if paper != other}
     changed = dict(leaves(yaml.safe_load(PRESETS[0].read_text())))
@@ -99,8 +115,8 @@ def at(content: Any, key: tuple[str, ...]) -> Any:
 
 
 def test_missing_keys_get_defaults():
-    experiment = load_experiment(merged(PAPER, {"cam": {}}))
-    assert experiment.methods["sb"].smoothing.boundaries_from == "seam"
+    plans = plans_of(load_experiment(merged(PAPER, {"cam": {}})))
+    assert plans["sb"].boundaries.teacher == "seam"
     without = {key: value for key, value in PAPER.items() if key != "cam"}
     assert load_experiment(without).cam.flip is True
 
@@ -120,7 +136,12 @@ def unset_fields(model: BaseModel, key: str = "") -> Iterator[str]:
 
 def test_config_yaml_spells_out_every_key():
     """Users read config.yaml to learn which keys there are."""
-    assert list(unset_fields(Experiment.model_validate(PAPER))) == []
+    config = with_extended(PAPER)
+    unset = unset_fields(Experiment.model_validate(config))
+    assert [key for key in unset if not key.endswith(".extends")] == []
+    for method in config["methods"].values():
+        keys = {key: value for key, value in method.items() if key != "extends"}
+        assert list(unset_fields(find_kind(keys["kind"]).Config.model_validate(keys))) == []
 
 
 @pytest.mark.parametrize(
@@ -191,12 +212,40 @@ def test_config_yaml_spells_out_every_key():
             "expected a method that does not need sb",
         ),
         (
-            {"methods": {"sb": {"classifier": "cam"}}},
-            "config.yaml: methods.sb.smoothing: the classifier is 'cam'; "
-            "expected 'seam', or null here",
+            {"methods": {"cam": {"scale": 0.5}}},
+            "x.yaml: methods.cam.scale: unknown key 'scale'; expected one of kind, init, epochs, "
+            "schedule_epochs, output_stride",
         ),
         (
-            {"methods": {"data": {"classifier": "cam", "epochs": 1}}},
+            {"methods": {"cam": {"kind": "caam"}}},
+            "x.yaml: methods.cam.kind: unknown kind 'caam'; did you mean cam?",
+        ),
+        (
+            {"methods": {"cam": {"kind": "my_ideas.entropy"}}},
+            "x.yaml: methods.cam.kind: unknown kind 'my_ideas.entropy'; expected a module "
+            "my_ideas/entropy.py beside the config file",
+        ),
+        (
+            {"methods": {"mine": {"extends": "seem"}}},
+            "x.yaml: methods.mine.extends: unknown method 'seem'; did you mean seam?",
+        ),
+        (
+            {"methods": {"seam": {"extends": "sb"}}},
+            "config.yaml: methods.sb.extends: cycle seam -> sb -> seam; "
+            "expected a method that does not need sb",
+        ),
+        (
+            {"methods": {"sb": {"smoothing": {"features": [1, 8]}}}},
+            "x.yaml: methods.sb.smoothing.features: got [1, 8]; expected stages 1 to 7, which "
+            "resnet38d has",
+        ),
+        (
+            {"affinity": {"backbone": {"name": "tf_efficientnet_lite0", "weights": None}}},
+            "config.yaml: affinity.features: got [4, 5, 7]; expected stages 1 to 5, which "
+            "tf_efficientnet_lite0 has",
+        ),
+        (
+            {"methods": {"data": {"kind": "cam", "epochs": 1}}},
             "x.yaml: methods.data: 'data' is taken; expected another name for a method",
         ),
         (
@@ -229,9 +278,8 @@ def test_config_yaml_spells_out_every_key():
             "x.yaml: classifier: resize_long is [448, 256]; expected 0 < lowest <= highest",
         ),
         (
-            {"classifier": {"seam": {"scale": 0.01}}},
-            "x.yaml: classifier: seam.scale is 0.01; expected at least 8 pixels of a crop_size of "
-            "448",
+            {"methods": {"seam": {"scale": 0.01}}},
+            "x.yaml: methods.seam: scale is 0.01; expected at least 8 pixels of a crop_size of 448",
         ),
         (
             {"segmenter": {"init": "clasifier"}},
@@ -284,12 +332,12 @@ def test_segmenter_may_go_on_with_the_classifier_at_another_stride():
 
 
 def test_name_of_a_method_is_part_of_a_path():
-    (line,) = errors({"methods": {"my/sb": {"classifier": "cam", "epochs": 1}}})
+    (line,) = errors({"methods": {"my/sb": {"kind": "cam", "epochs": 1}}})
     assert line.startswith("x.yaml: methods.my/sb: ")
 
 
 def test_missing_key_is_told_with_the_file_that_has_its_section():
-    changes = {"methods": {"mine": {"classifier": "cam"}}}
+    changes = {"methods": {"mine": {"kind": "cam"}}}
     assert errors(changes) == ["x.yaml: methods.mine.epochs: is missing; expected a value"]
 
 
@@ -305,18 +353,19 @@ def test_all_mistakes_are_told_at_once():
 def test_extra_supervision_reaches_what_follows_from_it():
     """A segmenter's masks give the smoothing branch its boundaries, and so reach its classifier."""
     plain = load_experiment(PAPER)
-    assert extra_supervision(plain, "sb", "segmentation_crf") is None
+    assert extra_supervision(plain, plans_of(plain), "sb", "segmentation_crf") is None
     after_sb = PAPER["methods"]["seam_extra"] | {"init": "sb"}
     coco = {
         "methods": {"after_sb": after_sb},
         "segmenter": {"extra_supervision": "COCO masks"},
     }
     experiment = load_experiment(merged(PAPER, coco))
+    plans = plans_of(experiment)
     marked = {
         (method, stage)
         for method in experiment.methods
         for stage in ("cam", "random_walk", "segmentation", "segmentation_crf")
-        if extra_supervision(experiment, method, stage) == "COCO masks"
+        if extra_supervision(experiment, plans, method, stage) == "COCO masks"
     }
     segmented = {(m, s) for m in experiment.methods for s in ("segmentation", "segmentation_crf")}
     learnt = {(method, stage) for method in ("sb", "after_sb") for stage in ("cam", "random_walk")}

@@ -16,16 +16,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import Tensor
+from torch import Tensor, nn
 
-from tests.models.tiny_backbone import tiny_backbone
-from wsss_core.config.classifier import ClassifierTraining
+from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
+from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
-from wsss_core.models.boundary_head import BoundaryHead
-from wsss_core.models.cam_net import CamNet
-from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.stages.train_classifier import CamTraining, SeamTraining
 from wsss_core.training import loop
 
 # Rounding differs from CPU to CPU: with instructions from SSE4 to AVX-512, on one or two threads,
@@ -35,7 +31,6 @@ GOLDEN = Path(__file__).with_name("golden.yaml")
 METHODS = ("cam", "seam", "sb", "sb released")
 STEPS, BATCH_SIZE, NUM_CLASSES = 5, 2, 3
 SIZE = 48
-SEAM = {"scale": 0.5, "pcm_features": (1, 2), "pcm_channels": (5, 7)}
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -67,44 +62,27 @@ class _Squares:
         }
 
 
-def preset(*paths: str) -> ClassifierTraining:
-    """Method sb as config files have it, one laid over the other, on the tiny backbone."""
+def keys_of(*paths: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Keys of seam, of sb's branch and of Canny in config files, one laid over another."""
+    keys: dict[str, Any] = {}
+    branch: dict[str, Any] = {}
     canny: dict[str, Any] = {}
-    seam, smoothing = dict(SEAM), {}
     for path in paths:
         content = yaml.safe_load((REPOSITORY / path).read_text())
+        keys["background"] = content["methods"]["seam"]["background"]
+        branch |= content["methods"]["sb"]["smoothing"]
         canny |= content["canny"]
-        seam["background"] = content["classifier"]["seam"]["background"]
-        smoothing |= content["methods"]["sb"]["smoothing"]
-    smoothing |= {"features": (1, 2), "channels": 4}
-    content = {
-        "classifier": {"backbone": {"name": "tiny"}, "seam": seam},
-        "method": {"classifier": "seam", "epochs": 1, "smoothing": smoothing},
-        "canny": canny,
-    }
-    return ClassifierTraining.model_validate(content)
+    return keys, branch | {"features": (1, 2), "channels": 4}, canny
 
 
-def build(method: str) -> CamTraining | SeamTraining:
-    torch.manual_seed(0)
+def build(method: str) -> nn.Module:
     if method == "cam":
-        return CamTraining(CamNet(tiny_backbone(), NUM_CLASSES, dropout=0.25))
+        return cam_training()
     released = ["configs/presets/released.yaml"] if method == "sb released" else []
-    config = preset("config.yaml", *released)
-    net = SeamNet(tiny_backbone(), NUM_CLASSES, dropout=0.25, config=config.classifier.seam)
+    keys, branch, canny = keys_of("config.yaml", *released)
     if method == "seam":
-        plain = config.method.model_copy(update={"smoothing": None})
-        return SeamTraining(net, config.model_copy(update={"method": plain}))
-    smoothing = config.method.smoothing
-    head = BoundaryHead(
-        net.backbone.channels_of(smoothing.features, key="features"),
-        1 + NUM_CLASSES,
-        channels=smoothing.channels,
-        canny=smoothing.canny,
-        form=smoothing.head,
-        align_corners=net.backbone.align_corners,
-    )
-    return SeamTraining(net, config, boundary_head=head)
+        return seam_training()
+    return seam_training(branch_config(**branch), canny=CannyConfig(**canny), **keys)
 
 
 def losses(method: str) -> dict[str, list[float]]:

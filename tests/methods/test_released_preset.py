@@ -16,11 +16,12 @@ import yaml
 from torch import Tensor
 
 from tests.config.test_experiment import PAPER, merged
-from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.experiment import load_experiment
+from wsss_core.methods import smoothing
+from wsss_core.methods.kinds import training_config
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.resnet38d import ResNet38d
-from wsss_core.stages.train_classifier import SeamTraining, build_classifier_training
+from wsss_core.stages.train_classifier import start_classifier
 
 PRESET = yaml.safe_load((Path(__file__).parents[2] / "configs/presets/released.yaml").read_text())
 NUM_CLASSES = 5
@@ -35,21 +36,16 @@ class _Narrow(ResNet38d):
         )  # of 8 channels, torch 2.14 has a wild write in a backward pass
 
 
-def training(**smoothing) -> SeamTraining:
+def training(**branch) -> smoothing.Training:
     """sb of the preset on a narrow ResNet38d, in evaluation mode for want of dropout."""
     experiment = load_experiment(merged(merged(PAPER, PRESET), {"preset": "released"}))
-    classifier, method = experiment.classifier, experiment.methods["sb"]
-    backbone = classifier.backbone.model_copy(update={"weights": None})
-    seam = classifier.seam.model_copy(update={"pcm_channels": (4, 8)})
-    config = ClassifierTraining(
-        classifier=classifier.model_copy(update={"backbone": backbone, "seam": seam}),
-        method=method.model_copy(
-            update={"smoothing": method.smoothing.model_copy(update=smoothing)}
-        ),
-        canny=experiment.canny,
-    )
+    sections = experiment.model_dump(mode="json", include={"classifier", "canny"})
+    sections["classifier"]["backbone"]["weights"] = None
+    method = experiment.methods["sb"].model_dump(mode="json", exclude={"extends"})
+    method["smoothing"] |= branch
+    sections["method"] = method | {"pcm_channels": (4, 8)}
     torch.manual_seed(0)
-    return build_classifier_training(config, NUM_CLASSES, init=None).eval()
+    return start_classifier(training_config(sections), NUM_CLASSES).eval()
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +84,7 @@ def one_hot_max(x: Tensor) -> Tensor:
     return x
 
 
-def see(model: SeamTraining, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def see(model: smoothing.Training, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Raw CAM, refined CAM and boundary logits of a normalised image, all of its size."""
     net, size = model.net, x.shape[-2:]
     features = net.backbone.network(x)
@@ -110,7 +106,7 @@ def see(model: SeamTraining, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     affinity = (f.transpose(1, 2) @ f).relu()
     affinity = affinity / (affinity.sum(1, keepdim=True) + 1e-5)
     refined = (cam.flatten(2) @ affinity).view(cam.shape)
-    return up(raw, size), up(refined, size), see_boundary(model.boundary_head, x, features)
+    return up(raw, size), up(refined, size), see_boundary(model.branch.head, x, features)
 
 
 def see_boundary(head: BoundaryHead, x: Tensor, features: list[Tensor]) -> Tensor:
@@ -152,7 +148,7 @@ def roughness(prob: Tensor, boundary: Tensor, present: Tensor) -> Tensor:
     return 10 * first + (psi(curvature) * present).mean()
 
 
-def released_losses(model: SeamTraining, given: dict[str, Tensor]) -> dict[str, Tensor]:
+def released_losses(model: smoothing.Training, given: dict[str, Tensor]) -> dict[str, Tensor]:
     mean, std = (torch.tensor(x)[:, None, None] for x in (ResNet38d.mean, ResNet38d.std))
     present = F.pad(given["label"], (1, 0), value=1)[:, :, None, None]
     image = (given["image"] - mean) / std
@@ -184,7 +180,7 @@ def released_losses(model: SeamTraining, given: dict[str, Tensor]) -> dict[str, 
     return losses
 
 
-def gradients(model: SeamTraining, loss: Tensor) -> dict[str, Tensor]:
+def gradients(model: smoothing.Training, loss: Tensor) -> dict[str, Tensor]:
     model.zero_grad()
     loss.backward(retain_graph=True)
     return {
@@ -216,7 +212,7 @@ def test_only_the_smoothness_trains_the_background() -> None:
     model = training()
     losses = model(batch())
     for name in LOSSES:
-        gradient = gradients(model, losses[name]).get("net.classifier.weight")
+        gradient = gradients(model, losses[name]).get("seam.net.classifier.weight")
         reached = set() if gradient is None else set(gradient.abs().sum((1, 2, 3)).nonzero()[:, 0])
         rows = {int(row) for row in reached}
         assert (0 in rows) == (name == "smoothness"), name
@@ -227,12 +223,12 @@ def test_the_first_blocks_do_not_learn_from_f1() -> None:
     """F_1 is of a frozen layer: the boundary loss reaches the backbone by the other three."""
     model = training(features=(1,))
     reached = gradients(model, model(batch())["boundary"])
-    assert reached and all(name.startswith("boundary_head") for name in reached)
+    assert reached and all(name.startswith("branch.") for name in reached)
 
 
 def test_the_branch_learns_like_pretrained_layers() -> None:
     model = training()
-    groups, branch = model.param_groups(), {id(p) for p in model.boundary_head.parameters()}
+    groups, branch = model.param_groups(), {id(p) for p in model.branch.head.parameters()}
     assert branch <= {id(p) for p in groups["backbone"]}
     new = [*model.net.classifier.parameters(), *model.net.pcm.parameters()]
     assert [id(p) for p in groups["head"]] == [id(p) for p in new]

@@ -34,16 +34,16 @@ def test_inference_is_not_negative_and_has_no_gradient(net):
 
 def test_channels_are_dropped_in_training_only(net):
     feature = torch.ones(1, 6, 4, 4)
-    assert torch.equal(net.classify(feature), net.classify(feature))
+    assert torch.equal(net.classifier(feature), net.classify(feature))
     net.train()
     torch.manual_seed(0)
     weights = net.classifier.weight.flatten(1)
-    kept = torch.tensor([net.classify(feature)[0, :, 0, 0].sum() for _ in range(50)])
+    kept = torch.tensor([net.classifier(feature)[0, :, 0, 0].sum() for _ in range(50)])
     assert kept.std() > 0
     # A kept channel counts twice, a dropped one not at all; a map stays constant.
     sums = {round(float(2 * (weights * torch.tensor(bits)).sum()), 3) for bits in _subsets(6)}
     assert {round(float(value), 3) for value in kept} <= sums
-    cam_logits = net.classify(feature)
+    cam_logits = net.classifier(feature)
     assert torch.equal(cam_logits, cam_logits[..., :1, :1].expand_as(cam_logits))
 
 
@@ -58,4 +58,4 @@ def test_there_is_no_bias(net):
 
 def test_grey_images_are_refused(net):
     with pytest.raises(RuntimeError, match="channels"):
-        net.classify(torch.zeros(1, 5, 4, 4))
+        net.classifier(torch.zeros(1, 5, 4, 4))

@@ -5,7 +5,6 @@ import torch
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import SeamConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.image_pyramid import ImagePyramid
@@ -36,8 +35,8 @@ def pyramid(height: int, width: int) -> ImagePyramid:
 @pytest.mark.parametrize("backbone", [RESNET38D, RESNET18], ids=lambda config: config.name)
 def test_cams(backbone, size):
     features = (4, 5) if backbone is RESNET38D else (3, 4)
-    config = SeamConfig(pcm_features=features, pcm_channels=(4, 8))
-    net = SeamNet(build_backbone(backbone), 3, dropout=0.5, config=config).eval()
+    config = dict(pcm_features=features, pcm_channels=(4, 8))
+    net = SeamNet(build_backbone(backbone), 3, dropout=0.5, **config).eval()
     cam = merge_scales(net, pyramid(*size), [0, 2])
     assert cam.shape == (2, *size)
     assert cam.isfinite().all()

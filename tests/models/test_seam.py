@@ -9,7 +9,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.models.tiny_backbone import tiny_backbone
-from wsss_core.config.classifier import SeamConfig
 from wsss_core.models import seam
 from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score
 from wsss_core.ops.cam import EPS
@@ -19,8 +18,8 @@ from wsss_core.ops.cam import EPS
 def net() -> SeamNet:
     torch.manual_seed(0)
     backbone = tiny_backbone()
-    config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7))
-    return SeamNet(backbone, 3, dropout=0.5, config=config)
+    config = dict(pcm_features=(1, 2), pcm_channels=(5, 7))
+    return SeamNet(backbone, 3, dropout=0.5, **config)
 
 
 @pytest.fixture
@@ -227,8 +226,8 @@ def test_inference_gives_the_refined_cam_of_classes(net):
 def test_a_background_of_its_own_changes_nothing_else(net):
     """A row before those of the classes, which only `background_logits` shows."""
     torch.manual_seed(0)
-    config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7), background=True)
-    with_background = SeamNet(tiny_backbone(), 3, dropout=0.5, config=config)
+    config = dict(pcm_features=(1, 2), pcm_channels=(5, 7), background=True)
+    with_background = SeamNet(tiny_backbone(), 3, dropout=0.5, **config)
     state = net.state_dict()
     row = torch.randn(1, 6, 1, 1)
     state["classifier.weight"] = torch.cat([row, state["classifier.weight"]])

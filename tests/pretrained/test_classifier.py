@@ -12,13 +12,12 @@ from tests.conftest import write_tiny_dataset
 from tests.pretrained import released_weights as released
 from tests.pretrained.released_weights import NARROW
 from workflow_scripts import train_classifier
-from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.data.weights import save_weights
-from wsss_core.models.classifier import load_classifier
+from wsss_core.methods.kinds import load_classifier, training_config
 from wsss_core.pretrained.classifier import to_classifier
 from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.train_classifier import build_classifier_training
+from wsss_core.stages.train_classifier import start_classifier
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
 
@@ -31,13 +30,10 @@ FILES = {
 
 
 def config(method="seam", epochs=1, *, background=False, **init):
+    seam = {} if method == "cam" else {"pcm_channels": PCM, "background": background}
     return {
-        "classifier": {
-            "backbone": {"name": "resnet38d"},
-            "crop_size": 64,
-            "seam": {"pcm_channels": PCM, "background": background},
-        },
-        "method": {"classifier": method, "epochs": epochs, "init": init},
+        "classifier": {"backbone": {"name": "resnet38d"}, "crop_size": 64},
+        "method": {"kind": method, "epochs": epochs, "init": init, **seam},
     }
 
 
@@ -47,15 +43,14 @@ def build(path, method="seam", *, num_classes=2, epochs=1, sha256=None, backgrou
 
 
 def build_training(path, *, smoothing):
-    content = config(weights=str(path))
+    content = config("smoothing", weights=str(path))
     content["method"]["smoothing"] = smoothing
     return build_content(path, content)
 
 
 def build_content(path, content, num_classes=2):
     torch.manual_seed(0)
-    parsed = ClassifierTraining.model_validate(content)
-    return build_classifier_training(parsed, num_classes, init=path)
+    return start_classifier(training_config(content), num_classes, init=path)
 
 
 def save(path, table, seed=1):
@@ -125,7 +120,7 @@ SMOOTHING = {"boundaries_from": "seam", "head": "released", "canny": True}
 def test_sbnets_boundary_head_goes_on(tmp_path, ours, theirs):
     path = tmp_path / "sbnet.pth"
     tensors = save(path, FILES["sbnet"])
-    head = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    head = build_training(path, smoothing=SMOOTHING).branch.head.state_dict()
     assert len(head) == len(released.sbnet_head(NARROW, num_classes=2))
     assert torch.equal(head[ours], tensors[theirs])
 
@@ -133,11 +128,11 @@ def test_sbnets_boundary_head_goes_on(tmp_path, ours, theirs):
 def test_a_boundary_head_starts_anew_where_there_is_none_or_another(tmp_path):
     path = tmp_path / "released.pth"
     save(path, FILES["seam"])
-    fresh = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    fresh = build_training(path, smoothing=SMOOTHING).branch.head.state_dict()
     save(path, FILES["sbnet"])
-    paper = build_training(path, smoothing=SMOOTHING | {"head": "paper"}).boundary_head
+    paper = build_training(path, smoothing=SMOOTHING | {"head": "paper"}).branch.head
     assert paper.fuse.weight.flatten().tolist() == [1, 0] * 3  # as it starts
-    taken = build_training(path, smoothing=SMOOTHING).boundary_head.state_dict()
+    taken = build_training(path, smoothing=SMOOTHING).branch.head.state_dict()
     assert not torch.equal(fresh["fuse.weight"], taken["fuse.weight"])
     with pytest.raises(UserError, match=r"\.pth: its boundary head does not fit .* missing: edge_"):
         build_training(path, smoothing=SMOOTHING | {"features": [1, 3, 5, 7]})
@@ -224,8 +219,8 @@ def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
     run_script(monkeypatch, tmp_path, "--init", path, weights=str(path))
     classes = (dataset / "classes.txt").read_text().split()
     with pytest.raises(UserError, match="run/weights.pt: trained on the classes"):
-        load_classifier(tmp_path / "run/weights.pt", classes[::-1])
-    net = load_classifier(tmp_path / "run/weights.pt", classes)
+        load_classifier(tmp_path / "run/weights.pt", classes[::-1], kind="seam")
+    net = load_classifier(tmp_path / "run/weights.pt", classes, kind="seam")
     assert torch.equal(net.classifier.weight, theirs["fc8.weight"][1:])
     expected = build(path).state_dict()
     assert all(torch.equal(tensor, expected[n]) for n, tensor in net.state_dict().items())

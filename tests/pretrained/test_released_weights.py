@@ -8,9 +8,8 @@ import torch
 
 from tests.pretrained import released_weights as released
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.methods.kinds import find_kind, training_config
 from wsss_core.models.affinity_net import build_affinity_net
-from wsss_core.models.classifier import build_classifier
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.pretrained import resnet38d, resnet101
 from wsss_core.pretrained.affinity_net import to_affinity_net
@@ -27,10 +26,10 @@ def numel(table, *, dims=None):
 def classifier(method, num_classes=20):
     config = {
         "classifier": {"backbone": BACKBONE},
-        "method": {"classifier": method, "epochs": 1},
+        "method": {"kind": method, "epochs": 1},
     }
     with torch.device("meta"):
-        return build_classifier(ClassifierTraining.model_validate(config), num_classes)
+        return find_kind(method).build_network(training_config(config), num_classes, load=None)
 
 
 def test_tables_sum_up_to_what_is_published():

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 
 from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.cam import CamConfig
-from wsss_core.config.classifier import SeamConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.image_pyramid import ImagePyramid
 from wsss_core.models.cam_net import CamNet
@@ -22,8 +21,8 @@ def _net(kind: str, num_classes: int, *, align_corners: bool = False) -> CamNet:
     backbone = tiny_backbone(align_corners=align_corners)
     if kind == "cam":
         return CamNet(backbone, num_classes, dropout=0.5).eval()
-    config = SeamConfig(pcm_features=(1, 2), pcm_channels=(5, 7))
-    return SeamNet(backbone, num_classes, dropout=0.5, config=config).eval()
+    config = dict(pcm_features=(1, 2), pcm_channels=(5, 7))
+    return SeamNet(backbone, num_classes, dropout=0.5, **config).eval()
 
 
 @pytest.fixture(params=["cam", "seam"])

@@ -6,10 +6,10 @@ import torch
 from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
-from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.weights import save_weights
-from wsss_core.models.classifier import build_classifier
+from wsss_core.methods import cam
+from wsss_core.methods.kinds import training_config
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.train_segmenter import start_segmenter
 
@@ -24,10 +24,10 @@ def start(path, init, **changes):
 @pytest.fixture
 def classifier(tmp_path):
     """A classifier at stride 8, in its file."""
-    shared = {"backbone": BACKBONE | {"output_stride": 8}, "seam": {"pcm_features": [3, 4]}}
-    config = {"classifier": shared, "method": {"classifier": "seam", "epochs": 1}}
+    shared = {"backbone": BACKBONE | {"output_stride": 8}}
+    config = {"classifier": shared, "method": {"kind": "cam", "epochs": 1}}
     torch.manual_seed(0)
-    net = build_classifier(ClassifierTraining.model_validate(config), 2)
+    net = cam.build_network(training_config(config), 2)
     path = tmp_path / "classifier.pt"
     save_weights(path, net.state_dict(), {})
     return net, path

@@ -199,7 +199,7 @@ def test_param_groups_are_all_parameters_once() -> None:
     backbone = ResNet38d(width=1 / 32)
     model = SegmenterTraining(DeepLab(backbone, Aspp(backbone.channels[-1], 3, rates=(1,))))
     groups = model.param_groups()
-    assert {id(p) for p in groups["head"]} == {id(p) for p in model.network.head.parameters()}
+    assert {id(p) for p in groups["head"]} == {id(p) for p in model.net.head.parameters()}
     together = [id(p) for group in groups.values() for p in group]
     assert sorted(together) == sorted(id(p) for p in model.parameters())
 

@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.methods.test_golden import build
+from tests.methods.test_golden import build, keys_of
+from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
 from tests.models.tiny_backbone import tiny_backbone
 from tests.training.two_processes import two_processes
 from wsss_core.config.training import OptimConfig, TrainingConfig
+from wsss_core.methods import cam
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
-from wsss_core.models.cam_net import CamNet
 from wsss_core.models.deeplab import Aspp, DeepLab
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.stages.train_affinity import LOSS_WEIGHTS, AffinityTraining
-from wsss_core.stages.train_classifier import CamTraining, SeamTraining
+from wsss_core.stages.train_affinity import AffinityTraining
 from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training import loop
 
@@ -69,18 +69,15 @@ class UnevenCells(Uneven):
         return {"image": sample["image"], "label": sample["mask"][4::8, 4::8]}
 
 
-def smoothing_over_present() -> SeamTraining:
+def smoothing_over_present() -> nn.Module:
     """The branch whose loss is a mean over the classes that images have."""
-    training = build("sb")
-    assert isinstance(training, SeamTraining)
-    training.smoothing = training.smoothing.model_copy(
-        update={"mean_over": "present", "lambda_smoothness": 20.0}
+    _, branch, _ = keys_of("config.yaml")
+    return seam_training(
+        branch_config(**branch | {"mean_over": "present", "lambda_smoothness": 20.0})
     )
-    training.loss_weights["smoothness"] = 20.0
-    return training
 
 
-def resnet38d() -> CamTraining:
+def resnet38d() -> cam.Training:
     """Of the real layers, with channel dropout within."""
     torch.manual_seed(0)
     network = ResNet38d(width=WIDTH)
@@ -91,16 +88,12 @@ def resnet38d() -> CamTraining:
         mean=(0.5,) * 3,
         std=(0.25,) * 3,
     )
-    return CamTraining(CamNet(backbone, NUM_CLASSES, dropout=0.5))
+    return cam_training(num_classes=NUM_CLASSES, dropout=0.5, backbone=backbone)
 
 
 def affinity() -> AffinityTraining:
     torch.manual_seed(0)
-    training = AffinityTraining(
-        AffinityNet(tiny_backbone(), stages=(1, 2), channels=(4, 4), radius=3)
-    )
-    training.loss_weights = LOSS_WEIGHTS
-    return training
+    return AffinityTraining(AffinityNet(tiny_backbone(), stages=(1, 2), channels=(4, 4), radius=3))
 
 
 def segmenter() -> SegmenterTraining:

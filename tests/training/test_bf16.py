@@ -6,17 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tests.models.tiny_backbone import tiny_backbone
+from tests.methods.tiny_trainings import cam_training, seam_training
 from tests.training.loss_curves import resnet38d
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.models.backbone import build_backbone
-from wsss_core.models.cam_net import CamNet
-from wsss_core.models.seam import SeamNet
-from wsss_core.stages.train_classifier import CamTraining, SeamTraining
 from wsss_core.training import loop
 
 NUM_CLASSES, SIZE, BATCH_SIZE = 3, 64, 4
@@ -86,7 +82,7 @@ def test_a_dense_network_trains_in_bf16_where_there_are_units_for_it(tmp_path, m
     assert dtypes_of(model, tmp_path, monkeypatch) == {torch.bfloat16}
 
 
-def dense_cam() -> CamTraining:
+def dense_cam() -> nn.Module:
     model = resnet38d()
     model.net.backbone.is_dense = True
     return model
@@ -94,7 +90,7 @@ def dense_cam() -> CamTraining:
 
 def test_others_do_not(tmp_path, monkeypatch):
     with_units(monkeypatch)
-    model = CamTraining(CamNet(tiny_backbone(), NUM_CLASSES, dropout=0.0))
+    model = cam_training(num_classes=NUM_CLASSES, dropout=0.0)
     assert dtypes_of(model, tmp_path, monkeypatch) == {torch.float32}
 
 
@@ -105,19 +101,14 @@ def test_a_network_with_grouped_convolutions_is_not_dense(name, is_dense):
     assert build_backbone(BackboneConfig(name=name, output_stride=16)).is_dense is is_dense
 
 
-def seam() -> SeamTraining:
-    config = ClassifierTraining.model_validate(
-        {
-            "classifier": {
-                "backbone": {"name": "resnet38d"},
-                "seam": {"scale": 0.5, "pcm_features": (4, 5), "pcm_channels": (8, 16)},
-            },
-            "method": {"classifier": "seam", "epochs": 1},
-        }
+def seam() -> nn.Module:
+    return seam_training(
+        num_classes=NUM_CLASSES,
+        dropout=0.5,
+        backbone=dense_cam().net.backbone,
+        pcm_features=(4, 5),
+        pcm_channels=(8, 16),
     )
-    backbone = dense_cam().net.backbone
-    net = SeamNet(backbone, NUM_CLASSES, dropout=0.5, config=config.classifier.seam)
-    return SeamTraining(net, config)
 
 
 @pytest.mark.slow

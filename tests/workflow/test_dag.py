@@ -122,15 +122,17 @@ def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
         "preset: released\nmethods: {sb: {smoothing: {lambda_boundary: 0.02}}}"
     )
     options = ("--printshellcmds", "--configfile", "x.yaml")
-    run = dry_run(*options, "--config", "classifier={seam: {top_k: 0.5}}", directory=tmp_path)
+    changes = "methods={seam: {ecr_top_fraction: 0.5}}"
+    run = dry_run(*options, "--config", changes, directory=tmp_path)
     counts = job_counts(run)
     assert counts["train_classifier"] == 4
     assert "canny" not in counts  # edges are those of the network's input
     (trained,) = re.findall(r"--method sb .*--config '(.*?)' 2>&1", run.stdout)
     config = json.loads(trained)
-    smoothing, seam = config["method"]["smoothing"], config["classifier"]["seam"]
+    method = config["method"]
+    smoothing = method["smoothing"]
     assert (smoothing["head"], smoothing["lambda_boundary"]) == ("released", 0.02)
-    assert (seam["background"], seam["top_k"]) == (True, 0.5)
+    assert (method["background"], method["ecr_top_fraction"]) == (True, 0.5)
     assert config["canny"]["input"] == "normalized_cast"
     paper = dry_run(*options, "--config", "preset=paper", directory=tmp_path)
     assert job_counts(paper)["canny"] == 1
@@ -141,11 +143,11 @@ def test_a_mistake_in_the_choice_of_a_preset_and_beside_it(tmp_path):
     run = dry_run("--config", "preset=realeased", directory=tmp_path)
     line = "error: --config: preset: got 'realeased'; expected 'paper' or 'released'"
     assert run.returncode == 1 and run.stderr.splitlines()[-1] == line
-    (tmp_path / "x.yaml").write_text("methods: {sb: {classifier: cam}}")
+    (tmp_path / "x.yaml").write_text("methods: {sb: {smoothing: {head: plain}}}")
     run = dry_run("--configfile", "x.yaml", "--config", "preset=released", directory=tmp_path)
-    file = PROJECT / "configs/presets/released.yaml"
-    line = f"error: {file}: methods.sb.smoothing: the classifier is 'cam'; expected 'seam', or null"
-    assert run.stderr.splitlines()[-1] == f"{line} here"
+    key = "methods.sb.smoothing.head"
+    line = f"error: x.yaml: {key}: got 'plain'; expected 'paper' or 'released'"
+    assert run.stderr.splitlines()[-1] == line
 
 
 def test_no_crf_after_segmentation(tmp_path):

@@ -1,6 +1,7 @@
 """Images of a pixel, and of a pixel's width or height, pass through every stage."""
 
 import csv
+import json
 import sys
 from importlib import import_module
 
@@ -12,8 +13,7 @@ from snakemake.utils import update_config
 
 from tests.conftest import TRAIN_IDS, VAL_IDS, write_tiny_dataset
 from tests.workflow.running import PROJECT
-from wsss_core.config.classifier import ClassifierTraining
-from wsss_core.config.experiment import Experiment
+from wsss_core.config.experiment import load_experiment
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_mask, write_mask
 from wsss_core.data.score_maps import ScoreReader
@@ -50,7 +50,7 @@ def read_config():
     batches = {name: {"batch_size": 3} for name in ("classifier", "affinity", "segmenter")}
     for changes in (tiny, {"cam": scales, "segment": scales}, batches):
         update_config(config, changes)
-    return Experiment.model_validate(config)
+    return load_experiment(config)
 
 
 def run(script, **options):
@@ -65,9 +65,12 @@ def run(script, **options):
 
 
 def train_classifier(method, experiment, **inputs):
-    config = ClassifierTraining(
-        classifier=experiment.classifier, method=experiment.methods[method]
-    ).model_dump_json()
+    config = json.dumps(
+        {
+            "classifier": experiment.classifier.model_dump(mode="json"),
+            "method": experiment.methods[method].model_dump(mode="json", exclude={"extends"}),
+        }
+    )
     outputs = {"output": f"{method}/weights.pt", "history": f"{method}/history.csv"}
     run(
         "train_classifier",
@@ -99,7 +102,15 @@ def run_stages(experiment):
     train_classifier("seam", experiment)
     part = {"part": "scored", "shard": 0, "num_shards": 1, "scored_splits": list(SPLITS)}
     cam = experiment.cam.model_dump_json()
-    run("infer_cam", **data, weights="seam/weights.pt", **part, output="cam.npz", config=cam)
+    run(
+        "infer_cam",
+        **data,
+        weights="seam/weights.pt",
+        kind="seam",
+        **part,
+        output="cam.npz",
+        config=cam,
+    )
     seeds = experiment.crf_seeds.model_dump_json()
     run("crf_seeds", **data, cams="cam.npz", output="seeds.npz", config=seeds)
     weights = {"output": "affinity/weights.pt", "history": "affinity/history.csv"}

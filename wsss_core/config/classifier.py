@@ -1,40 +1,14 @@
 """Config of classifier training, shared by all methods."""
 
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.base import Strict
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
-from wsss_core.config.training import ColorJitter, OptimConfig, check_range
-
-MIN_SIDE = 8  # pixels of the second branch's image, of which there is one feature cell then
-
-
-class SeamConfig(Strict):
-    """SEAM (Wang et al., CVPR 2020): second scale and pixel correlation module (PCM)."""
-
-    scale: float = Field(0.3, gt=0, le=1, description="size of the second branch's image")
-    pcm_features: tuple[PositiveInt, PositiveInt] = Field(
-        (4, 5), description="backbone stages the PCM reads"
-    )
-    pcm_channels: tuple[PositiveInt, PositiveInt] = Field(
-        (64, 128), description="channels each is reduced to"
-    )
-    top_k: float = Field(0.2, gt=0, le=1, description="share of hardest elements in the ECR loss")
-    ecr_background: Literal["everywhere", "where_strongest"] = Field(
-        "everywhere",
-        description="where the target of the ECR loss has a background beside the strongest class",
-    )
-    background: bool = Field(
-        default=False,
-        description=(
-            "a CAM channel of its own for the background, which only the smoothness loss reads, as "
-            "in the released code"
-        ),
-    )
+from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, check_range
 
 
 class ClassifierConfig(Strict):
@@ -49,16 +23,10 @@ class ClassifierConfig(Strict):
     dropout: float = Field(0.5, ge=0, lt=1, description="channel dropout before the CAM layer")
     color_jitter: ColorJitter = ColorJitter()
     optim: OptimConfig = OptimConfig()
-    seam: SeamConfig = SeamConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_range("resize_long", self.resize_long)
-        if self.crop_size * self.seam.scale < MIN_SIDE:
-            raise ValueError(
-                f"seam.scale is {self.seam.scale}; expected at least {MIN_SIDE} pixels of a "
-                f"crop_size of {self.crop_size}"
-            )
         return self
 
 
@@ -66,5 +34,23 @@ class ClassifierTraining(Strict):
     """Everything that `train_classifier` reads: the shared part and the method's own."""
 
     classifier: ClassifierConfig
-    method: MethodConfig
+    method: SerializeAsAny[MethodConfig]  # of the class that its kind has
     canny: CannyConfig = CannyConfig()
+
+    @property
+    def backbone(self) -> BackboneConfig:
+        """The backbone, at the output stride that the method works at."""
+        backbone, output_stride = self.classifier.backbone, self.method.output_stride
+        if output_stride is None:
+            return backbone
+        return backbone.model_copy(update={"output_stride": output_stride})
+
+    @property
+    def training(self) -> TrainingConfig:
+        """How long and on what batches the method is trained."""
+        return TrainingConfig(
+            epochs=self.method.epochs,
+            schedule_epochs=self.method.schedule_epochs,
+            batch_size=self.classifier.batch_size,
+            optim=self.classifier.optim,
+        )

@@ -23,13 +23,12 @@ from wsss_core.config.classifier import ClassifierConfig
 from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.config.dataset import DatasetConfig
 from wsss_core.config.init_file import INIT_TAGS
-from wsss_core.config.methods import MethodConfig
+from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.runtime.errors import UserError
 
-IMAGENET = "imagenet"
 # results/<dataset>/<method> lies beside these
 RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
 
@@ -78,7 +77,7 @@ class Experiment(Strict):
     checkpoint_minutes: int = Field(10, ge=1)
     log_every: int = Field(10, ge=1)
     runs: tuple[RunConfig, ...] = Field(min_length=1)
-    methods: dict[MethodName, MethodConfig]
+    methods: dict[MethodName, MethodEntry]
     canny: CannyConfig = CannyConfig()
     classifier: ClassifierConfig
     cam: CamConfig = CamConfig()
@@ -92,7 +91,7 @@ class Experiment(Strict):
 def load_experiment(
     config: Mapping[str, Any], *, sources: Sequence[tuple[str, Mapping[str, Any]]] = ()
 ) -> Experiment:
-    """Validates a config.
+    """Validates a config, but for the keys that a method's kind has (methods/plans.py).
 
     Args:
         config: All files merged.
@@ -103,17 +102,78 @@ def load_experiment(
         UserError: One line for each mistake, naming file and key and what was expected.
     """
     try:
-        experiment = Experiment.model_validate(config)
+        experiment = Experiment.model_validate(with_extended(config))
         problems = list(inconsistencies(experiment))
     except ValidationError as error:
-        problems = [_problem(details) for details in _own_mistakes(error)]
+        problems = problems_of(error, Experiment)
+    except ExtendsError as error:
+        problems = [(error.key, error.text)]
     if problems:
-        lines = (f"{_source_of(key, sources)}: {_dotted(key)}: {text}" for key, text in problems)
-        raise UserError("\n".join(lines))
+        raise UserError(mistakes(problems, sources))
     return experiment
 
 
-def extra_supervision(experiment: Experiment, method: str, stage: str) -> str | None:
+class ExtendsError(Exception):
+    """A method extends one that is not there, or itself."""
+
+    def __init__(self, key: Key, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+        self.text = text
+
+
+def with_extended(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the values of the methods that others extend written out."""
+    methods = config.get("methods")
+    if not isinstance(methods, Mapping):
+        return dict(config)
+    done: dict[str, Any] = {}
+
+    def extended(name: str, path: tuple[str, ...]) -> Any:
+        entry = methods[name]
+        base = entry.get("extends") if isinstance(entry, Mapping) else None
+        if base is None or name in done:
+            return done.setdefault(name, entry)
+        key: Key = ("methods", name, "extends")
+        if base in path:
+            cycle = " -> ".join((*path[path.index(base) :], base))
+            raise ExtendsError(key, f"cycle {cycle}; expected a method that does not need {name}")
+        if base not in methods:
+            raise ExtendsError(key, unknown("method", str(base), tuple(methods)))
+        inherited = extended(base, (*path, base))
+        return done.setdefault(name, _laid_over(inherited, entry))
+
+    return {**config, "methods": {name: extended(name, (name,)) for name in methods}}
+
+
+def _laid_over(base: Any, changes: Any) -> Any:
+    """Merges map by map, as Snakemake merges config files."""
+    if not (isinstance(base, Mapping) and isinstance(changes, Mapping)):
+        return changes
+    return {**base, **{key: _laid_over(base.get(key), value) for key, value in changes.items()}}
+
+
+def mistakes(
+    problems: Iterable[tuple[Key, str]], sources: Sequence[tuple[str, Mapping[str, Any]]]
+) -> str:
+    """Words problems, a line each: file, key, and what was expected."""
+    lines = (f"{_source_of(key, sources)}: {_dotted(key)}: {text}" for key, text in problems)
+    return "\n".join(lines)
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], *, at: Key = ()
+) -> list[tuple[Key, str]]:
+    """Keys and wordings of what pydantic found wrong in a model that lies at a key."""
+    return [
+        ((*at, *key), text)
+        for key, text in (_problem(details, model) for details in _own_mistakes(error))
+    ]
+
+
+def extra_supervision(
+    experiment: Experiment, plans: Mapping[str, MethodPlan], method: str, stage: str
+) -> str | None:
     """What a stage has learnt from besides ImageNet and image-level labels; None: nothing.
 
     That is what the segmenter starts from. It reaches a classifier too, whose smoothing branch has
@@ -121,20 +181,21 @@ def extra_supervision(experiment: Experiment, method: str, stage: str) -> str | 
 
     Args:
         experiment: The whole config.
-        method: One of its methods.
+        plans: Its methods.
+        method: One of them.
         stage: As in summary.csv.
     """
-    if stage.startswith("segmentation") or _has_seen_segmentations(experiment.methods, method):
+    if stage.startswith("segmentation") or _has_seen_segmentations(plans, method):
         return experiment.segmenter.extra_supervision
     return None
 
 
-def _has_seen_segmentations(methods: Mapping[str, MethodConfig], name: str) -> bool:
-    method = methods[name]
-    if method.smoothing is not None:
+def _has_seen_segmentations(plans: Mapping[str, MethodPlan], name: str) -> bool:
+    plan = plans[name]
+    if plan.boundaries is not None:
         return True
-    starts_from_method = isinstance(method.init, str) and method.init != IMAGENET
-    return starts_from_method and _has_seen_segmentations(methods, str(method.init))
+    starts_from_method = isinstance(plan.init, str) and plan.init != IMAGENET
+    return starts_from_method and _has_seen_segmentations(plans, str(plan.init))
 
 
 def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
@@ -144,23 +205,15 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
         The key and what is wrong with it.
     """
     methods = experiment.methods
-    for name, method in methods.items():
+    for name in methods:
         if name in RESERVED_NAMES:
             yield ("methods", name), f"{name!r} is taken; expected another name for a method"
-        for key, other in _references(name, method):
-            if other not in methods:
-                expected = (IMAGENET, *methods) if key[-1] == "init" else tuple(methods)
-                yield key, _unknown("method", other, expected)
-        if method.smoothing is not None and method.classifier != "seam":
-            text = f"the classifier is {method.classifier!r}; expected 'seam', or null here"
-            yield ("methods", name, "smoothing"), text
     yield from _no_shards(experiment)
-    yield from _cycles(methods)
     yield from _other_backbone(experiment)
     done: set[tuple[str, int]] = set()
     for index, run in enumerate(experiment.runs):
         if run.method not in methods:
-            yield ("runs", index, "method"), _unknown("method", run.method, tuple(methods))
+            yield ("runs", index, "method"), unknown("method", run.method, tuple(methods))
         for seed in run.seeds:
             if (run.method, seed) in done:
                 what = f"seed {seed} of {run.method} is listed twice"
@@ -168,39 +221,11 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
             done.add((run.method, seed))
 
 
-def _references(name: str, method: MethodConfig) -> Iterator[tuple[Key, str]]:
-    """Keys by which a method names another one, and the names."""
-    if isinstance(method.init, str) and method.init != IMAGENET:
-        yield ("methods", name, "init"), method.init
-    if method.smoothing is not None:
-        key = ("methods", name, "smoothing", "boundaries_from")
-        yield key, method.smoothing.boundaries_from
-
-
 def _no_shards(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     """Finds that no images would be left."""
     if not experiment.evaluation.splits and experiment.shards.extra == 0:
         text = "got 0, and evaluation.splits is empty; expected at least 1 shard of images"
         yield ("shards", "extra"), text
-
-
-def _cycles(methods: Mapping[str, MethodConfig]) -> Iterator[tuple[Key, str]]:
-    """Finds methods that would have to be run before themselves."""
-    finished: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> Iterator[tuple[Key, str]]:
-        references = {other: key for key, other in _references(name, methods[name])}
-        for other, key in references.items():
-            if other in path:
-                cycle = " -> ".join((*path[path.index(other) :], other))
-                yield key, f"cycle {cycle}; expected a method that does not need {name}"
-            elif other in methods and other not in finished:
-                yield from visit(other, (*path, other))
-        finished.add(name)
-
-    for name in methods:
-        if name not in finished:
-            yield from visit(name, (name,))
 
 
 def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:
@@ -230,11 +255,11 @@ def _own_mistakes(error: ValidationError) -> Iterator[ErrorDetails]:
             yield mistake
 
 
-def _problem(details: ErrorDetails) -> tuple[Key, str]:
+def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
     """Key and wording of a mistake that pydantic found."""
     key: Key = tuple(part for part in details["loc"] if part not in INIT_TAGS)
     if details["type"] == "extra_forbidden":
-        return key, _unknown("key", str(key[-1]), _known_keys(Experiment, key[:-1]))
+        return key, unknown("key", str(key[-1]), _known_keys(model, key[:-1]))
     if details["type"] == "missing":
         return key, "is missing; expected a value"
     if details["type"] == "too_short":
@@ -248,7 +273,8 @@ def _problem(details: ErrorDetails) -> tuple[Key, str]:
     return key, " ".join(text.split())
 
 
-def _unknown(kind: str, name: str, expected: Iterable[str]) -> str:
+def unknown(kind: str, name: str, expected: Iterable[str]) -> str:
+    """Words that a name is not one of those that are known."""
     names = tuple(expected)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"

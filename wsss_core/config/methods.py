@@ -1,98 +1,41 @@
-"""Config of the methods: which classifier is trained, from what, and with which branch."""
+"""Config that all methods share, whatever their kind."""
 
-from typing import Literal, Self
+from __future__ import annotations
 
-from pydantic import Field, model_validator
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from wsss_core.config.base import Strict
 from wsss_core.config.init_file import InitFile, NameOrFile
 
+# A kind of ours, or the dotted path of a module of the user's.
+KIND = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 
-class SmoothingConfig(Strict):
-    """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
 
-    boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
-    features: tuple[int, ...] = Field(
-        (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
-    )
-    canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
-    head: Literal["paper", "released"] = Field(
-        "paper", description="layers of the boundary head: the paper's eq. 1, or its code's"
-    )
-    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
-    lr_group: Literal["head", "backbone"] = Field(
-        "head", description="the boundary head learns like other new layers, or like pretrained"
-    )
-    stride: Literal[1, 2, 4, 8] = Field(
-        1, description="head and smoothness loss work at the crop's size divided by this"
-    )
-    boundary_radius: int = Field(
-        1,
-        ge=1,
-        description=(
-            "half width of the boundary band, in pixels of the resolution that boundaries are "
-            "taken at, see boundary_resize"
-        ),
-    )
-    boundary_resize: Literal["labels", "maps"] = Field(
-        "labels",
-        description=(
-            "label maps are resized, and boundaries taken of them at the size of each loss; or "
-            "boundary maps of the image's own size are resized, which makes them soft (released)"
-        ),
-    )
-    boundary_loss: Literal["logits", "probabilities"] = Field(
-        "logits",
-        description=(
-            "cross-entropy of logits; or of their sigmoid (released), which has no gradient where "
-            "that is 0 or 1 in single precision"
-        ),
-    )
-    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
-    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
-    order_weights: tuple[float, float] = Field(
-        (1.0, 10.0), description="weights of first and second derivatives (paper: 1, lambda_S=10)"
-    )
-    derivatives: Literal["differences", "sobel"] = Field(
-        "differences",
-        description=(
-            "differences of neighbours in each direction (paper); or Sobel responses and one "
-            "Laplacian (released)"
-        ),
-    )
-    padding: Literal["replicate", "zeros"] = Field(
-        "replicate",
-        description="of maps before derivatives; zeros (released) are an edge around each crop",
-    )
-    edge_weight: Literal["gradient", "value"] = Field(
-        "gradient",
-        description=(
-            "what relaxes the smoothness at a pixel: the same derivative of the boundary (paper), "
-            "or the boundary itself (released)"
-        ),
-    )
-    mean_over: Literal["all", "present"] = Field(
-        "all",
-        description=(
-            "the smoothness loss is a mean over all classes and the background (paper), which "
-            "weakens it where there are many; or over those present in the image"
-        ),
-    )
-    alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
-    reference_size: int | None = Field(
-        None,
-        ge=1,
-        description=(
-            "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
-            "keeps its meaning at any resolution; null: per pixel, as in the paper"
-        ),
-    )
+class BoundaryInputs(NamedTuple):
+    """Segmentations that a method learns boundaries from, and edges of the photographs."""
+
+    teacher: str  # method whose segmentations are taken
+    canny: bool  # whether Canny edges are read too
+    map_radius: int | None  # half width in pixels, where boundary maps are resized, not label maps
+    key: str  # that names the teacher
 
 
 class MethodConfig(Strict):
-    """One way to train the classifier. Ablations are methods too."""
+    """One way to train the classifier. A kind adds keys of its own.
 
-    classifier: Literal["cam", "seam"]
+    Ablations are methods too.
+    """
+
+    kind: str = Field(
+        pattern=KIND,
+        description=(
+            "how it is trained: 'cam', 'seam', 'smoothing' (wsss_core/methods), or the dotted path "
+            "of a module of yours beside the config"
+        ),
+    )
     init: NameOrFile[str] = Field(
         "imagenet", description="'imagenet', the method it starts from, or a file"
     )
@@ -105,7 +48,6 @@ class MethodConfig(Strict):
     output_stride: Literal[8, 16, 32] | None = Field(
         None, description="instead of the backbone's own; same weights, finer or coarser map"
     )
-    smoothing: SmoothingConfig | None = None
 
     @model_validator(mode="after")
     def _is_trained(self) -> Self:
@@ -117,3 +59,54 @@ class MethodConfig(Strict):
                 "epochs of training"
             )
         return self
+
+    def feature_stages(self) -> dict[str, tuple[int, ...]]:
+        """Backbone stages F_m that the method reads, by the key that names them."""
+        return {}
+
+    def boundary_inputs(self) -> BoundaryInputs | None:
+        """What the method learns boundaries from; None: nothing."""
+        return None
+
+    def check_crop(self, crop_size: int) -> None:
+        """Raises ValueError where the method cannot work on crops of this side in pixels."""
+
+
+class MethodEntry(MethodConfig):
+    """A method as a config file has it: the keys of its kind are not checked yet."""
+
+    model_config = ConfigDict(extra="allow")
+
+    extends: str | None = Field(
+        None, description="method whose values it takes, less those that it changes"
+    )
+
+
+class MethodPlan(Strict):
+    """What the workflow must know of a method whose keys have all been checked.
+
+    Attributes:
+        config: All its keys, with defaults filled in.
+        init: What it starts from.
+        boundaries: What it learns boundaries from, if anything.
+        module: File of its kind: relative to the project, or the user's, absolute.
+    """
+
+    config: dict[str, Any]
+    init: NameOrFile[str]
+    boundaries: BoundaryInputs | None
+    module: str
+
+
+IMAGENET = "imagenet"
+
+
+def references(plans: Mapping[str, MethodPlan], name: str) -> dict[str, str]:
+    """Other methods that a method needs, by the key that names them."""
+    plan = plans[name]
+    found = {}
+    if isinstance(plan.init, str) and plan.init != IMAGENET:
+        found["init"] = plan.init
+    if plan.boundaries is not None:
+        found[plan.boundaries.key] = plan.boundaries.teacher
+    return found

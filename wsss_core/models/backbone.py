@@ -132,6 +132,18 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
     return backbone
 
 
+def num_stages(config: BackboneConfig) -> int:
+    """How many feature maps F_1..F_n a backbone has; no weights are made.
+
+    Raises:
+        UserError: There is no such network.
+    """
+    if config.name == "resnet38d":
+        return len(ResNet38d.strides)
+    with torch.device("meta"):
+        return len(_create_timm(config).feature_info.channels())
+
+
 def freeze_unread(backbone: Backbone, last_stage: int) -> None:
     """Stops all weights that no feature map up to F_`last_stage` depends on from learning.
 
@@ -176,15 +188,12 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
     )
 
 
-def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
-    weights = None if load is None else config.weights
-    is_caffe = config.name == CAFFE_RESNET101
-    if is_caffe and weights == "timm":
-        raise UserError(f"backbone '{config.name}': timm has no weights of it; expected a file")
+def _create_timm(config: BackboneConfig, *, pretrained: bool = False) -> Any:
+    """A timm network with its feature maps."""
     try:
-        network: Any = timm.create_model(
-            "resnet101" if is_caffe else config.name,
-            pretrained=weights == "timm",
+        return timm.create_model(
+            "resnet101" if config.name == CAFFE_RESNET101 else config.name,
+            pretrained=pretrained,
             features_only=True,
             output_stride=config.output_stride,
         )
@@ -193,6 +202,14 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
             f"backbone '{config.name}': timm cannot build it with features_only and output "
             f"stride {config.output_stride} ({error})"
         ) from error
+
+
+def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
+    weights = None if load is None else config.weights
+    is_caffe = config.name == CAFFE_RESNET101
+    if is_caffe and weights == "timm":
+        raise UserError(f"backbone '{config.name}': timm has no weights of it; expected a file")
+    network = _create_timm(config, pretrained=weights == "timm")
     mean = tuple(network.default_cfg["mean"]) if hasattr(network, "default_cfg") else (0.5,) * 3
     std = tuple(network.default_cfg["std"]) if hasattr(network, "default_cfg") else (0.5,) * 3
     if is_caffe:

@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsss_core.config.classifier import SeamConfig
 from wsss_core.models.backbone import Backbone
-from wsss_core.models.cam_net import CamNet
+from wsss_core.models.cam_net import CamLayer
 from wsss_core.ops.cam import EPS, add_background, keep_strongest
 
 # Affinities of an image that are held at a time: 64 MB in float32. A grid of up to 64 x 64 cells is
@@ -94,27 +93,38 @@ def _mean_over_similar(score: Tensor, embedding: Tensor, *, of: Tensor) -> Tenso
     return (score @ affinity) / (affinity.sum(1, keepdim=True) + EPS)
 
 
-class SeamNet(CamNet):
-    """CAM classifier and PCM on one backbone.
+class SeamNet(nn.Module):
+    """CAM layer and PCM on one backbone.
 
-    The classifier may have a row for the background, before the classes, as in the released code.
+    The CAM layer may have a row for the background, before the classes, as in the released code.
     Only the smoothness loss reads it: elsewhere background is what the classes leave over.
     """
 
     def __init__(
-        self, backbone: Backbone, num_classes: int, *, dropout: float, config: SeamConfig
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        dropout: float,
+        pcm_features: tuple[int, int],
+        pcm_channels: tuple[int, int],
+        background: bool = False,
     ) -> None:
-        num_background = int(config.background)
-        super().__init__(backbone, num_classes + num_background, dropout=dropout)
-        self.num_background = num_background
-        self.pcm_features = config.pcm_features
-        first, second = backbone.channels_of(config.pcm_features, key="seam.pcm_features")
-        self.pcm = PixelCorrelation((first, second), config.pcm_channels)
+        super().__init__()
+        self.backbone = backbone
+        self.num_classes = num_classes
+        self.num_background = int(background)
+        self.classifier = CamLayer(
+            backbone.channels[-1], self.num_background + num_classes, dropout=dropout
+        )
+        self.pcm_features = pcm_features
+        first, second = backbone.channels_of(pcm_features, key="pcm_features")
+        self.pcm = PixelCorrelation((first, second), pcm_channels)
 
-    def forward(self, image: Tensor) -> SeamOutput:  # type: ignore[override]
+    def forward(self, image: Tensor) -> SeamOutput:
         """Image [B, 3, H, W] in [0, 1] -> CAM, refined CAM and features."""
         features = self.backbone(image)
-        logits = super().classify(features[-1])
+        logits: Tensor = self.classifier(features[-1])
         background_logits = logits[:, : self.num_background]
         cam_logits = logits[:, self.num_background :]
         refined_cam = self.pcm(
@@ -124,9 +134,11 @@ class SeamNet(CamNet):
         )
         return SeamOutput(cam_logits, refined_cam, features, background_logits)
 
-    def classify(self, feature: Tensor) -> Tensor:
-        """Last feature map [B, D, h, w] -> cam_logits [B, K, h, w], without the background's."""
-        return super().classify(feature)[:, self.num_background :]
+    @torch.inference_mode()
+    def infer_raw(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], as it comes from the classifier."""
+        logits: Tensor = self.classifier(self.backbone(image)[-1])
+        return logits[:, self.num_background :].relu()
 
     @torch.inference_mode()
     def infer(self, image: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from wsss_core.config.cam import CamConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision
-from wsss_core.models.cam_net import CamNet
+from wsss_core.methods.kinds import ClassifierNet
 from wsss_core.ops.cam import normalize_cam
 from wsss_core.ops.grid import resample
 
@@ -25,7 +25,7 @@ class ImageCam(NamedTuple):
 
 
 def infer_cams(
-    net: CamNet, dataset: Dataset, image_ids: Sequence[str], *, config: CamConfig
+    net: ClassifierNet, dataset: Dataset, image_ids: Sequence[str], *, config: CamConfig
 ) -> Iterator[ImageCam]:
     """Computes CAMs image by image.
 
@@ -43,7 +43,7 @@ def infer_cams(
 
 @torch.inference_mode()
 def merge_scales(
-    net: CamNet, pyramid: ImagePyramid, channels: list[int], *, refined: bool = True
+    net: ClassifierNet, pyramid: ImagePyramid, channels: list[int], *, refined: bool = True
 ) -> Tensor:
     """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
 

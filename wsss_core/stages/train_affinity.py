@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from wsss_core.pretrained.tensor_names import tensor_shapes
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf
+from wsss_core.training.loss_monitor import Alarm
 
 LOSS_WEIGHTS = {"background": 0.25, "foreground": 0.25, "negative": 0.5}  # psa, train_aff.py
 
@@ -121,6 +121,9 @@ def start_affinity_net(config: AffinityConfig, *, init: Path | None) -> Affinity
 class AffinityTraining(nn.Module):
     """AffinityNet with its losses, as `loop.train` calls it."""
 
+    loss_weights = LOSS_WEIGHTS
+    alarms: tuple[Alarm, ...] = ()
+
     def __init__(self, net: AffinityNet) -> None:
         super().__init__()
         self.net = net
@@ -146,12 +149,3 @@ def affinity_metadata(config: AffinityConfig, class_names: Sequence[str]) -> dic
         "class_names": list(class_names),
         "config": config.model_dump(mode="json"),
     }
-
-
-def seeds_digest(paths: Sequence[Path]) -> str:
-    """Digest of score files, in order: other seeds, another training."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

@@ -1,6 +1,5 @@
 """Training the segmentation network on pseudo labels."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from wsss_core.pretrained.tensor_names import Tensors, below, check_tensors, ten
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf
+from wsss_core.training.loss_monitor import Alarm
 
 
 def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) -> dict[str, Path]:
@@ -57,15 +57,6 @@ def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) ->
             f"{name_some([str(directory) for directory in directories])}: {name_some(missing)}"
         )
     return {image_id: found[image_id] for image_id in image_ids}
-
-
-def pseudo_labels_digest(pseudo_labels: Mapping[str, Path]) -> str:
-    """Digest of the images' ids and pseudo labels, in order: other targets, another training."""
-    digest = hashlib.sha256()
-    for image_id, path in pseudo_labels.items():
-        content = path.read_bytes()
-        digest.update(f"{image_id}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
 
 
 class SegmenterSamples:
@@ -136,11 +127,13 @@ class SegmenterSamples:
             )
 
 
-def check_batch(config: SegmenterConfig, *, gpus: int) -> None:
-    """Raises UserError where a GPU would get too few images for the head's BatchNorms.
+def check_segmenter(config: SegmenterConfig, *, init: Path | None, gpus: int) -> None:
+    """Raises UserError where weights are missing, or a GPU would get too few images.
 
-    That of deeplabv3 which sees the mean over an image has a single cell for each.
+    The BatchNorm of deeplabv3 which sees the mean over an image has a single cell for each.
     """
+    if config.init not in ("imagenet", "coco") and init is None:
+        raise UserError("--init: the config does not start from imagenet, expected a weights file")
     if config.head == "deeplabv3" and config.batch_size < 2 * gpus:
         raise UserError(
             f"segmenter.batch_size: {config.batch_size}; expected at least 2 images for each of "
@@ -214,17 +207,19 @@ class SegmenterTraining(nn.Module):
     summed, as in the DeepLab-v2 code that the paper names.
     """
 
-    def __init__(self, network: DeepLab) -> None:
+    alarms: tuple[Alarm, ...] = ()
+
+    def __init__(self, net: DeepLab) -> None:
         super().__init__()
-        self.network = network
-        names = ["cross_entropy", *(f"cross_entropy_{scale:g}" for scale in network.scales)]
-        if network.scales:
+        self.net = net
+        names = ["cross_entropy", *(f"cross_entropy_{scale:g}" for scale in net.scales)]
+        if net.scales:
             names.append("cross_entropy_max")
         self.loss_weights = dict.fromkeys(names, 1.0)
 
     def forward(self, batch: Batch) -> Losses:
         """Batch of `SegmenterSamples` -> the unweighted cross-entropies by name."""
-        logits = self.network.at_scales(batch["image"])
+        logits = self.net.at_scales(batch["image"])
         if len(logits) > 1:
             logits.append(highest(logits))
         num_labelled = (batch["mask"] != IGNORE_INDEX).sum()
@@ -233,7 +228,7 @@ class SegmenterTraining(nn.Module):
                 one,
                 batch["mask"],
                 ignore=IGNORE_INDEX,
-                align_corners=self.network.backbone.align_corners,
+                align_corners=self.net.backbone.align_corners,
             )
             for one in logits
         )
@@ -245,8 +240,8 @@ class SegmenterTraining(nn.Module):
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new head."""
         return {
-            "backbone": list(self.network.backbone.parameters()),
-            "head": list(self.network.head.parameters()),
+            "backbone": list(self.net.backbone.parameters()),
+            "head": list(self.net.head.parameters()),
         }
 
 

@@ -44,6 +44,10 @@ History = list[Row]
 class TrainableModel(Protocol):
     """A network wrapped with its losses, so that one forward call holds the whole loss."""
 
+    net: Any  # a module with a `backbone`; what is saved
+    loss_weights: dict[str, float]  # factor of each loss by name
+    alarms: tuple[Alarm, ...]  # measures that are warned of
+
     def __call__(self, batch: Batch) -> Losses:
         """Unweighted losses by name; one without a weight is a measure to log."""
         ...
@@ -70,7 +74,6 @@ def train(  # noqa: PLR0913
     config: TrainingConfig,
     loss_weights: dict[str, float],
     seed: int,
-    schedule_epochs: int | None = None,
     gpus: int,
     threads: int,
     work_dir: Path,
@@ -89,7 +92,6 @@ def train(  # noqa: PLR0913
         config: Epochs, effective batch size, optimiser.
         loss_weights: Factor of each loss that `model` returns; others are measures.
         seed: Decides order, augmentation and dropout.
-        schedule_epochs: Epochs after which the learning rate would be zero; None: after the last.
         gpus: Number of GPUs; 0 trains on the CPU. With several, each has a process of its own and
             a part of every batch, and the losses are those of the whole batch (`train_as_one` says
             where not). Only the first process returns: what the caller does with the weights
@@ -120,7 +122,7 @@ def train(  # noqa: PLR0913
     part = schedule.part(fabric.global_rank, fabric.world_size)
     if part.world_size > 1:
         train_as_one(model, part, fabric.device)
-    lr_steps = (schedule_epochs or config.epochs) * schedule.steps_per_epoch
+    lr_steps = (config.schedule_epochs or config.epochs) * schedule.steps_per_epoch
     optimizer = build_optimizer(cast(TrainableModel, model).param_groups(), config.optim)
     wrapped, stepper = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
     state = TrainingState(work_dir / "state.pt", key, model, optimizer)

@@ -19,21 +19,27 @@ DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as 
 
 
 def closure(
-    script: str | Path, *, without: Sequence[Path] = (), project: Path = PROJECT
+    script: str | Path,
+    *,
+    modules: Sequence[str] = (),
+    without: Sequence[Path] = (),
+    project: Path = PROJECT,
 ) -> tuple[Path, ...]:
     """Lists the project files that run with a script: itself and what it imports, transitively.
 
     Args:
         script: The program, relative to `project`.
+        modules: Files that it imports by a name that only its arguments tell: relative to
+            `project`, or a user's, absolute.
         without: Files that are imported but do nothing, relative to `project`; they are left out,
             and what they alone import.
         project: Directory that holds the package.
 
     Returns:
-        Paths relative to `project`, sorted.
+        Paths relative to `project`, those of a user absolute, sorted.
     """
     found: set[Path] = set()
-    waiting = [Path(script)]
+    waiting = [Path(script), *map(Path, modules)]
     while waiting:
         path = waiting.pop()
         if path not in found and path not in without:
@@ -44,25 +50,38 @@ def closure(
 
 @functools.cache
 def code_digest(
-    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+    script: str | Path,
+    *,
+    modules: tuple[str, ...] = (),
+    without: tuple[Path, ...] = (),
+    project: Path = PROJECT,
 ) -> str:
     """Digest of the code in a script's closure, 16 hexadecimal digits.
 
     Args:
         script: The program, relative to `project`.
+        modules: See `closure`.
         without: See `closure`.
         project: Directory that holds the package.
     """
-    files = file_digests(script, without=without, project=project)
+    files = file_digests(script, modules=modules, without=without, project=project)
     return _digest("\n".join(f"{path} {digest}" for path, digest in files.items()))
 
 
 def file_digests(
-    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+    script: str | Path,
+    *,
+    modules: Sequence[str] = (),
+    without: tuple[Path, ...] = (),
+    project: Path = PROJECT,
 ) -> dict[str, str]:
     """Digest of each file of a closure by its path, the arguments as of `code_digest`."""
-    paths = closure(script, without=without, project=project)
-    return {path.as_posix(): _file_digest(project / path) for path in paths}
+    paths = closure(script, modules=modules, without=without, project=project)
+    # A user's files by their names alone: their folder may move.
+    return {
+        path.name if path.is_absolute() else path.as_posix(): _file_digest(project / path)
+        for path in paths
+    }
 
 
 @functools.cache
@@ -85,19 +104,37 @@ def _imported_files(project: Path, path: Path) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for name in _imported_names(path, _tree(project / path)):
         parts = name.split(".")
-        if parts[0] != PACKAGE:
+        root = _root_of(project, path, parts[0])
+        if root is None:
             continue
         for length in range(1, len(parts) + 1):  # importing a.b.c runs a and a.b too
             stem = Path(*parts[:length])
             for candidate in (stem / "__init__.py", stem.with_suffix(".py")):
-                if (project / candidate).is_file():
-                    found[candidate] = None
+                if (project / root / candidate).is_file():
+                    found[root / candidate] = None
     return tuple(found)
+
+
+def _root_of(project: Path, path: Path, package: str) -> Path | None:
+    """Folder that a package which a file imports lies in; None for those of others.
+
+    Ours lies in the project, which is said by an empty path, and a user's in a folder above the
+    file.
+    """
+    if package == PACKAGE:
+        return Path()
+    if not path.is_absolute():
+        return None
+    places = (parent for parent in path.parents if parent != project)
+    return next(
+        (p for p in places if (p / package).is_dir() or (p / f"{package}.py").is_file()), None
+    )
 
 
 def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
     """Dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
-    package = path.with_suffix("").parts[:-1]
+    # Of a user's file only the folder's own name is known to be part of the dotted name.
+    package = (path.parent.name,) if path.is_absolute() else path.with_suffix("").parts[:-1]
     for node in _executed_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -21,7 +21,6 @@ from typing import Any
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
-from wsss_core.workflow.method_code import LEFT_OUT
 
 DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -59,8 +58,10 @@ class Job:
 def current_code() -> dict[str, Files]:
     """The files of each digest that any job of any config has now."""
     scripts = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
-    arguments = [(script.relative_to(PROJECT), part) for script in scripts for part in LEFT_OUT]
-    return {code_digest(s, without=part): file_digests(s, without=part) for s, part in arguments}
+    kinds = sorted(PROJECT.glob("wsss_core/methods/[a-z]*.py"))
+    choices = [(), *((kind.relative_to(PROJECT).as_posix(),) for kind in kinds)]
+    arguments = [(script.relative_to(PROJECT), part) for script in scripts for part in choices]
+    return {code_digest(s, modules=part): file_digests(s, modules=part) for s, part in arguments}
 
 
 def keep_current_code(directory: Path) -> None:

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 import yaml
 
-from wsss_core.config.schema import config_schema
+from wsss_core.methods.schema import config_schema
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "configs").rglob("*.yaml"))]

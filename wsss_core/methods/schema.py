@@ -1,8 +1,9 @@
 """The JSON schema of config files, by which editors complete keys and mark mistakes.
 
-    python -m wsss_core.config.schema > config.schema.json
+    python -m wsss_core.methods.schema > config.schema.json
 
-It says less than the models check: what two keys must agree on is told when the workflow starts.
+It says less than the models check: what two keys must agree on is told when the workflow starts,
+and a key of one kind is accepted in a method of another.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ import json
 import sys
 from typing import Any
 
-from wsss_core.config.experiment import Experiment
+from pydantic import create_model
+
+from wsss_core.config.experiment import Experiment, MethodName
+from wsss_core.config.methods import MethodEntry
+from wsss_core.methods import cam, seam, smoothing
+
+KINDS = (cam, seam, smoothing)
 
 
 def config_schema() -> dict[str, Any]:
@@ -20,7 +27,15 @@ def config_schema() -> dict[str, Any]:
     Returns:
         A JSON schema, draft 2020-12.
     """
-    schema: dict[str, Any] = _without_required(Experiment.model_json_schema())
+    keys = {
+        name: (field.annotation, field)
+        for kind in KINDS
+        for name, field in kind.Config.model_fields.items()
+        if name not in MethodEntry.model_fields
+    }
+    method: Any = create_model("Method", __base__=MethodEntry, **keys)  # type: ignore[call-overload]
+    model = create_model("Config", __base__=Experiment, methods=(dict[MethodName, method], ...))
+    schema: dict[str, Any] = _without_required(model.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

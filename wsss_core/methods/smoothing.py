@@ -1,0 +1,301 @@
+"""Kind `smoothing`: SEAM with the smoothing branch (paper, section III; row 4, "Ours").
+
+Letters: B images, K foreground classes, C = K + 1 with background first, h w pixels of the branch.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from wsss_core.config.base import Strict
+from wsss_core.config.canny import CannyConfig
+from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.config.methods import BoundaryInputs
+from wsss_core.losses.smoothness import boundary_loss, smoothness_loss
+from wsss_core.methods import seam
+from wsss_core.models.backbone import Backbone
+from wsss_core.models.boundary_head import BoundaryHead
+from wsss_core.models.seam import SeamNet
+from wsss_core.ops.boundary import semantic_boundary
+from wsss_core.ops.cam import foreground_score
+from wsss_core.ops.canny import cast_canny_edges
+from wsss_core.ops.grid import resize_maps
+from wsss_core.pretrained.boundary_head import to_boundary_head
+from wsss_core.pretrained.files import read_checkpoint
+from wsss_core.pretrained.tensor_names import tensor_shapes
+from wsss_core.training.batches import Batch
+from wsss_core.training.distributed import Losses, MeanOf
+from wsss_core.training.loss_monitor import Alarm
+
+# Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config
+# key, since a key of a method trains it anew.
+COLLAPSED = Alarm(
+    "foreground", 0.3, "the CAM is collapsing; expected less with a smaller lambda_smoothness"
+)
+
+
+class BranchConfig(Strict):
+    """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
+
+    boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
+    features: tuple[int, ...] = Field(
+        (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
+    )
+    canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
+    head: Literal["paper", "released"] = Field(
+        "paper", description="layers of the boundary head: the paper's eq. 1, or its code's"
+    )
+    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
+    lr_group: Literal["head", "backbone"] = Field(
+        "head", description="the boundary head learns like other new layers, or like pretrained"
+    )
+    stride: Literal[1, 2, 4, 8] = Field(
+        1, description="head and smoothness loss work at the crop's size divided by this"
+    )
+    boundary_radius: int = Field(
+        1,
+        ge=1,
+        description=(
+            "half width of the boundary band, in pixels of the resolution that boundaries are "
+            "taken at, see boundary_resize"
+        ),
+    )
+    boundary_resize: Literal["labels", "maps"] = Field(
+        "labels",
+        description=(
+            "label maps are resized, and boundaries taken of them at the size of each loss; or "
+            "boundary maps of the image's own size are resized, which makes them soft (released)"
+        ),
+    )
+    boundary_loss: Literal["logits", "probabilities"] = Field(
+        "logits",
+        description=(
+            "cross-entropy of logits; or of their sigmoid (released), which has no gradient where "
+            "that is 0 or 1 in single precision"
+        ),
+    )
+    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
+    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
+    order_weights: tuple[float, float] = Field(
+        (1.0, 10.0), description="weights of first and second derivatives (paper: 1, lambda_S=10)"
+    )
+    derivatives: Literal["differences", "sobel"] = Field(
+        "differences",
+        description=(
+            "differences of neighbours in each direction (paper); or Sobel responses and one "
+            "Laplacian (released)"
+        ),
+    )
+    padding: Literal["replicate", "zeros"] = Field(
+        "replicate",
+        description="of maps before derivatives; zeros (released) are an edge around each crop",
+    )
+    edge_weight: Literal["gradient", "value"] = Field(
+        "gradient",
+        description=(
+            "what relaxes the smoothness at a pixel: the same derivative of the boundary (paper), "
+            "or the boundary itself (released)"
+        ),
+    )
+    mean_over: Literal["all", "present"] = Field(
+        "all",
+        description=(
+            "the smoothness loss is a mean over all classes and the background (paper), which "
+            "weakens it where there are many; or over those present in the image"
+        ),
+    )
+    edge_alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
+    reference_size: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
+            "keeps its meaning at any resolution; null: per pixel, as in the paper"
+        ),
+    )
+
+
+class Config(seam.Config):
+    """SEAM's keys and those of the branch."""
+
+    smoothing: BranchConfig
+
+    def feature_stages(self) -> dict[str, tuple[int, ...]]:
+        """Backbone stages F_m that the PCM and the boundary head read."""
+        return super().feature_stages() | {"smoothing.features": self.smoothing.features}
+
+    def boundary_inputs(self) -> BoundaryInputs:
+        """The teacher's segmentations, and edges where the head fuses them."""
+        branch = self.smoothing
+        radius = branch.boundary_radius if branch.boundary_resize == "maps" else None
+        key = "smoothing.boundaries_from"
+        return BoundaryInputs(branch.boundaries_from, branch.canny, radius, key)
+
+
+class SmoothingBranch(nn.Module):
+    """Boundary head and both losses of the branch, for any network with CAM and feature maps."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        config: BranchConfig,
+        *,
+        canny: CannyConfig,
+        background: bool = False,
+    ) -> None:
+        """Builds the boundary head.
+
+        Args:
+            backbone: Whose features are read; it stays part of the network it belongs to.
+            num_classes: K, without background.
+            config: Head and losses.
+            canny: What the edges are of, and their value.
+            background: Whether the network's CAM has a channel for the background.
+
+        Raises:
+            UserError: The backbone has no such features.
+        """
+        super().__init__()
+        self.config = config
+        self.canny = canny
+        self.background = background
+        self.num_classes = num_classes
+        self.normalize = backbone.normalize
+        self.align_corners = backbone.align_corners
+        self.loss_weights = {
+            "boundary": config.lambda_boundary,
+            "smoothness": config.lambda_smoothness,
+        }
+        self.head = BoundaryHead(
+            backbone.channels_of(config.features, key="smoothing.features"),
+            num_classes + 1,
+            channels=config.channels,
+            canny=config.canny,
+            form=config.head,
+            align_corners=backbone.align_corners,
+        )
+
+    def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
+        """What the network says of a batch at each scale -> unweighted losses and a measure."""
+        label = batch["label"]
+        pairs = [self._losses(scale, batch) for scale in scales]
+        smoothness = torch.stack([smoothness for _, smoothness in pairs]).mean()
+        present = label.sum() + (len(label) if self.background else 0)
+        over_present = self.config.mean_over == "present"
+        foreground = foreground_score(scales[0].output.cam_logits.detach(), label)
+        return {
+            "boundary": torch.stack([boundary for boundary, _ in pairs]).mean(),
+            "smoothness": MeanOf(smoothness, present) if over_present else smoothness,
+            "foreground": MeanOf(foreground, label.sum()),
+        }
+
+    def load_released(self, path: Path) -> None:
+        """Loads the trained head of SBNet's files; others, which have none, change nothing."""
+        shapes = tensor_shapes(self.head.state_dict())
+        tensors = to_boundary_head(
+            read_checkpoint(path), shapes, stages=self.config.features, source=str(path)
+        )
+        if tensors is not None:
+            self.head.load_state_dict(tensors)
+
+    def _losses(self, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
+        config, output = self.config, scale.output
+        size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
+        boundary = self._boundary(batch, size)
+        edges = self._edges(scale.image, batch, size) if config.canny else None
+        logits = self.head([output.features[m - 1] for m in config.features], edges, size)
+        cam_logits, present = output.cam_logits, batch["label"]
+        if self.background:
+            cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
+            present = F.pad(present, (1, 0), value=1.0)
+        smoothness = smoothness_loss(
+            self._resize(cam_logits, size).sigmoid(),
+            boundary[:, -cam_logits.shape[1] :],
+            present=present,
+            alpha=config.edge_alpha,
+            order_weights=config.order_weights,
+            derivatives=config.derivatives,
+            padding=config.padding,
+            edge_weight=config.edge_weight,
+            pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
+            mean_over=config.mean_over,
+            background=self.background,
+        )
+        return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
+
+    def _boundary(self, batch: Batch, size: tuple[int, int]) -> Tensor:
+        """Semantic boundaries [B, C, h, w] in [0, 1] of a size."""
+        if self.config.boundary_resize == "maps":
+            return self._resize(batch["boundary"], size)
+        mask = F.interpolate(batch["mask"][:, None].float(), size, mode="nearest-exact")[:, 0]
+        return semantic_boundary(
+            mask, num_classes=self.num_classes + 1, radius=self.config.boundary_radius
+        )
+
+    def _edges(self, image: Tensor, batch: Batch, size: tuple[int, int]) -> Tensor:
+        """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
+        edges = batch.get("edges")
+        if self.canny.input == "normalized_cast":
+            normalized = self.normalize(image).cpu().numpy()
+            cast = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
+            edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
+        assert edges is not None, "edges of photographs come with the samples"
+        return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
+
+    def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        return resize_maps(x, size, align_corners=self.align_corners)
+
+
+class Training(nn.Module):
+    """SEAM's training and the branch, on one network."""
+
+    alarms = (COLLAPSED,)
+
+    def __init__(self, base: seam.Training, branch: SmoothingBranch) -> None:
+        super().__init__()
+        self.seam = base
+        self.branch = branch
+        self.loss_weights = base.loss_weights | branch.loss_weights
+
+    @property
+    def net(self) -> SeamNet:
+        """What is saved: inference needs no branch."""
+        return self.seam.net
+
+    def forward(self, batch: Batch) -> Losses:
+        """Batch of `ClassifierSamples` -> unweighted losses and a measure by name."""
+        scales = self.seam.at_scales(batch["image"])
+        return {**self.seam.losses(scales, batch["label"]), **self.branch(scales, batch)}
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of the pretrained backbone and of the new layers, the branch's included."""
+        groups = self.seam.param_groups()
+        groups[self.branch.config.lr_group] += self.branch.parameters()
+        return groups
+
+
+build_network = seam.build_network
+
+
+def build_training(
+    net: SeamNet, config: ClassifierTraining, *, init: Path | None = None
+) -> Training:
+    """The network with its losses; from SBNet's files the boundary head is taken too."""
+    method = config.method
+    assert isinstance(method, Config), "a method of this kind"
+    branch = SmoothingBranch(
+        net.backbone,
+        net.num_classes,
+        method.smoothing,
+        canny=config.canny,
+        background=method.background,
+    )
+    if init is not None and method.smoothing.head == "released":
+        branch.load_released(init)
+    return Training(seam.Training(net, method), branch)
