@@ -25,8 +25,8 @@ def stage_code(script):
 
 def code_of_method(script, method):
     """The same, less what jobs of this method never call."""
-    without = modules_not_run(EXPERIMENT.methods[method])
-    return code_digest(f"workflow_scripts/{script}.py", without=without)
+    exclude = modules_not_run(EXPERIMENT.methods[method])
+    return code_digest(f"workflow_scripts/{script}.py", exclude=exclude)
 
 
 def options(files, *names):

@@ -1,8 +1,9 @@
 """Which project code a stage really runs, and a digest of it.
 
-A stage's script is a program of its own, so what it imports from the package is all of our code
-that can change its result. The digest is taken over the syntax of those files: comments,
-docstrings, help texts and layout do not enter, and neither do times of modification.
+A stage's script is a program of its own, so what it imports from the package, less what a table
+here exempts, is all of our code that can change its result. The digest is taken over the syntax of
+those files: comments, docstrings, help texts and layout do not enter, and neither do times of
+modification.
 """
 
 from __future__ import annotations
@@ -17,26 +18,43 @@ PACKAGE = "wsss_core"
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
 
+# Files that run with programs but cannot change what a program that ends well has written, and why.
+# What decides numbers, formats or their order does not belong here: loss_monitor.py, for one, also
+# takes the means of the loss curve.
+CANNOT_CHANGE_RESULTS = {
+    "wsss_core/download/disk.py": "waits for other runs and refuses full disks; writes no content",
+    "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
+    "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
+    "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
+    "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
+    "wsss_core/runtime/worker_signals.py": "how readers of images end, not what they read",
+    "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",
+    "wsss_core/training/waiting.py": "hands on each item as it is; waiting times go to the log",
+}
+
 
 def closure(
-    script: str | Path, *, without: Sequence[Path] = (), project: Path = PROJECT
+    script: str | Path, *, exclude: Sequence[Path] = (), project: Path = PROJECT
 ) -> tuple[Path, ...]:
-    """Lists the project files that run with a script: itself and what it imports, transitively.
+    """Lists the files that decide what a script makes: itself and what it imports, transitively.
+
+    Those of `CANNOT_CHANGE_RESULTS` are left out, and what they alone import.
 
     Args:
         script: The program, relative to `project`.
-        without: Files that are imported but do nothing, relative to `project`; they are left out,
-            and what they alone import.
+        exclude: More files to leave out in the same way, relative to `project`: those that this
+            program imports but never calls.
         project: Directory that holds the package.
 
     Returns:
         Paths relative to `project`, sorted.
     """
+    left_out = {*map(Path, CANNOT_CHANGE_RESULTS), *exclude}
     found: set[Path] = set()
     waiting = [Path(script)]
     while waiting:
         path = waiting.pop()
-        if path not in found and path not in without:
+        if path not in found and path not in left_out:
             found.add(path)
             waiting += _imported_files(project, path)
     return tuple(sorted(found))
@@ -44,24 +62,24 @@ def closure(
 
 @functools.cache
 def code_digest(
-    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+    script: str | Path, *, exclude: tuple[Path, ...] = (), project: Path = PROJECT
 ) -> str:
     """Digest of the code in a script's closure, 16 hexadecimal digits.
 
     Args:
         script: The program, relative to `project`.
-        without: See `closure`.
+        exclude: See `closure`.
         project: Directory that holds the package.
     """
-    files = file_digests(script, without=without, project=project)
+    files = file_digests(script, exclude=exclude, project=project)
     return _digest("\n".join(f"{path} {digest}" for path, digest in files.items()))
 
 
 def file_digests(
-    script: str | Path, *, without: tuple[Path, ...] = (), project: Path = PROJECT
+    script: str | Path, *, exclude: tuple[Path, ...] = (), project: Path = PROJECT
 ) -> dict[str, str]:
     """Digest of each file of a closure by its path, the arguments as of `code_digest`."""
-    paths = closure(script, without=without, project=project)
+    paths = closure(script, exclude=exclude, project=project)
     return {path.as_posix(): _file_digest(project / path) for path in paths}
 
 

@@ -60,7 +60,7 @@ def current_code() -> dict[str, Files]:
     """The files of each digest that any job of any config has now."""
     scripts = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
     arguments = [(script.relative_to(PROJECT), part) for script in scripts for part in LEFT_OUT]
-    return {code_digest(s, without=part): file_digests(s, without=part) for s, part in arguments}
+    return {code_digest(s, exclude=part): file_digests(s, exclude=part) for s, part in arguments}
 
 
 def keep_current_code(directory: Path) -> None:
