@@ -5,7 +5,6 @@ import math
 import pytest
 import timm
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
@@ -133,9 +132,10 @@ def test_packaged_weights_are_those_of_imagenet():
     )
 
 
-def test_weights_are_read_in_order_whatever_their_names(tmp_path, small):
+def test_weights_with_names_of_another_network_are_read_in_order(tmp_path, small):
     network = timm.create_model("test_byobnet", features_only=True, output_stride=8)
-    tensors = {f"layer.{i}": t for i, t in enumerate(network.state_dict().values())}
+    state = network.state_dict()
+    tensors = {f"layer.{i}": t for i, t in enumerate(state.values()) if t.ndim}  # no counters
     path = tmp_path / "weights.pth"
     torch.save(tensors | {"classifier": torch.zeros(10)}, path)
     config = SMALL.model_copy(update={"weights": str(path)})
@@ -178,17 +178,25 @@ def test_resnet38d_and_weights_of_another_network(tmp_path):
         build_backbone(config, load=load_pretrained)
 
 
-def test_a_batch_norm_that_would_stay_is_refused():
-    class _NormFirst(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = nn.BatchNorm2d(3)
-
-        def forward(self, x: Tensor) -> list[Tensor]:
-            return [F.relu(self.norm(x))]
-
-    with pytest.raises(UserError, match="a BatchNorm could not be folded"):
-        _simplify(_NormFirst())
+def test_batch_norms_that_cannot_be_folded_are_frozen():
+    """Those of a ResNet of pre-activations."""
+    torch.manual_seed(0)
+    network = timm.create_model("resnetv2_50", features_only=True, output_stride=16)
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.running_var.uniform_(0.5, 1.5)
+        norm.running_mean.normal_()
+    x = image(32, 32).double()
+    with torch.no_grad():
+        theirs = network.double().eval()(x)
+    simple = _simplify(network).train()
+    state = {name: tensor.clone() for name, tensor in simple.state_dict().items()}
+    ours = simple(x)
+    torch.testing.assert_close(ours, theirs)
+    sum(feature.square().mean() for feature in ours).backward()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in simple.state_dict().items())
+    assert "stages_0.blocks.0.norm1.running_mean" in state
+    assert not [name for name, _ in simple.named_parameters() if ".norm" in name]
+    assert all(parameter.grad is not None for parameter in simple.parameters())
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18"])

@@ -6,9 +6,10 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from wsss_core.data.weights import save_weights
-from wsss_core.pretrained.files import check_sha256, read_checkpoint
+from wsss_core.pretrained.files import check_sha256, read_checkpoint, read_metadata
 from wsss_core.runtime.errors import UserError
 
 TENSORS = {"conv.weight": torch.arange(24.0).view(2, 3, 2, 2), "bn.bias": torch.zeros(3)}
@@ -28,6 +29,32 @@ def test_both_formats_of_torch(tmp_path, is_zip):
 def test_state_dicts_of_our_own_files(tmp_path):
     save_weights(tmp_path / "net.pt", TENSORS, {"config": {}})
     assert same(read_checkpoint(tmp_path / "net.pt"))
+
+
+def test_safetensors(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_file(TENSORS, path)
+    read = read_checkpoint(path)
+    assert set(read) == set(TENSORS)
+    assert all(torch.equal(read[name], TENSORS[name]) for name in TENSORS)
+    assert read_metadata(path) == {}
+
+
+def test_safetensors_that_are_damaged_or_missing(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_file(TENSORS, path)
+    content = path.read_bytes()
+    pickled = pickle.dumps(TENSORS)
+    cut_short = [content[:length] for length in range(0, len(content) - 1, 17)]
+    for damaged in (*cut_short, content.replace(b"F32", b"F99"), content + b"x", pickled):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            UserError, match=r"model\.safetensors: not a readable weights file \(.+"
+        ):
+            read_checkpoint(path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors: weights file not found$"):
+        read_checkpoint(path)
 
 
 class _Trap:

@@ -5,13 +5,14 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from tests.pretrained import released_weights as released
 from tests.pretrained.mxnet_writer import write_params
 from tests.pretrained.released_weights import NARROW
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.backbone import _use_caffe_strides, build_backbone
-from wsss_core.pretrained.imagenet import load_pretrained
+from wsss_core.pretrained.imagenet import load_pretrained, load_tensors
 from wsss_core.runtime.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("narrow_resnet38d")
@@ -154,3 +155,60 @@ def test_a_file_that_is_not_the_one_meant_is_refused(tmp_path):
     config = BackboneConfig(name="resnet38d", weights=str(path), sha256="0" * 64)
     with pytest.raises(UserError, match=rf"{path}: sha256 is e3b0c.*; expected 0000"):
         build_backbone(config, load=load_pretrained)
+
+
+BYOB = "test_byobnet"
+
+
+def shuffled_weights():
+    """The state dict of a network with its classifier, in an order that means nothing."""
+    torch.manual_seed(1)
+    state = timm.create_model(BYOB).state_dict()
+    order = np.random.default_rng(0).permutation(list(state))
+    return {name: state[name].contiguous() for name in order}
+
+
+def loaded_byobnet(path):
+    config = BackboneConfig(name=BYOB, output_stride=16, weights=str(path))
+    network = timm.create_model(BYOB, features_only=True, output_stride=16)
+    load_pretrained(network, config)
+    return network.state_dict()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "backbone.", "module.model."])
+@pytest.mark.parametrize(
+    ("ending", "save"), [(".pth", torch.save), (".safetensors", save_file)], ids=["pth", "safe"]
+)
+def test_weights_are_found_by_name_in_any_order(tmp_path, prefix, ending, save):
+    """timm calls `stages.0` `stages_0` in a network that gives features."""
+    state = shuffled_weights()
+    path = tmp_path / f"model{ending}"
+    save({prefix + name: tensor for name, tensor in state.items()}, path)
+    loaded = loaded_byobnet(path)
+    assert any(name.startswith("stages_0.0.") for name in loaded)
+    for name, tensor in loaded.items():
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(tensor, state[name.replace("stages_", "stages.")]), name
+
+
+def test_weights_whose_names_fit_in_part_are_told_in_one_line(tmp_path):
+    state = shuffled_weights()
+    del state["stem.bn.bias"]
+    state |= {"stages.0.9.x": torch.zeros(1), "stem.conv.weight": torch.zeros(2, 3)}
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    with pytest.raises(UserError) as error:
+        loaded_byobnet(path)
+    assert str(error.value).startswith(
+        f"{path}: does not fit backbone '{BYOB}': missing: stem.bn.bias; extra: stages.0.9.x; "
+        "mis-shaped: stem.conv.weight is [2, 3] and should be ["
+    )
+
+
+def test_weights_of_a_deeper_network_are_refused():
+    """Each tensor of the shallower one is there, with the right shape."""
+    deeper = timm.create_model("test_resnet", layers=(2, 1, 1, 1)).state_dict()
+    network = timm.create_model("test_resnet", features_only=True, layers=(1, 1, 1, 1))
+    config = BackboneConfig(name="test_resnet")
+    with pytest.raises(UserError, match=r"^a\.pth: .* 'test_resnet': extra: layer1\.1\.conv1\.we"):
+        load_tensors(network, config, tensors=deeper, source="a.pth")

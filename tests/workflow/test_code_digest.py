@@ -1,10 +1,18 @@
 """Digests of code: what changes them and what does not."""
 
+import ast
+import shutil
 from pathlib import Path
 
 import pytest
 
-from wsss_core.workflow.code_digest import PROJECT, closure, code_digest
+from wsss_core.workflow.code_digest import (
+    CANNOT_CHANGE_RESULTS,
+    PROJECT,
+    _imported_files,
+    closure,
+    code_digest,
+)
 
 SCRIPT = "workflow_scripts/train.py"
 FILES = {
@@ -133,3 +141,71 @@ def test_packages_import_nothing_by_themselves():
     """A package that imports its modules would make every stage depend on all of them."""
     for path in PROJECT.glob("wsss_core/**/__init__.py"):
         assert path.read_text() == "", path
+
+
+PROGRAMS = [path.relative_to(PROJECT) for path in PROJECT.glob("workflow_scripts/[a-z]*.py")]
+
+
+def digests_with(directory: Path, texts: dict[str, str]) -> dict[Path, str]:
+    """Digest of each program in a copy of the project with other texts of some modules."""
+    for folder in ("wsss_core", "workflow_scripts"):
+        shutil.copytree(
+            PROJECT / folder, directory / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for module, text in texts.items():
+        (directory / module).write_text(text)
+    return {program: code_digest(program, project=directory) for program in PROGRAMS}
+
+
+def with_other_texts(source: str) -> str:
+    """A module with a line more, and another text in place of each, such as messages."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value += " of another wording"
+    return f"{ast.unparse(tree)}\nUNUSED = 1\n"
+
+
+def test_what_cannot_change_a_result_is_in_no_digest(tmp_path):
+    """All of it is changed at once: a digest that depends on one of them would change."""
+    texts = {
+        module: with_other_texts((PROJECT / module).read_text()) for module in CANNOT_CHANGE_RESULTS
+    }
+    assert digests_with(tmp_path, texts) == {p: code_digest(p) for p in PROGRAMS}
+
+
+@pytest.mark.parametrize("name", ["atomic", "devices", "parallel_map"])
+def test_what_writes_formats_or_chooses_devices_and_orders_is_in_digests(tmp_path, name):
+    module = f"wsss_core/runtime/{name}.py"
+    text = (PROJECT / module).read_text() + "\nUNUSED = 1\n"
+    changed = digests_with(tmp_path, {module: text})
+    importers = [program for program in PROGRAMS if Path(module) in closure(program)]
+    assert importers
+    assert [p for p in PROGRAMS if changed[p] != code_digest(p)] == importers
+
+
+@pytest.mark.parametrize("module", CANNOT_CHANGE_RESULTS)
+def test_each_exempted_file_has_a_reason_and_is_imported(module):
+    assert CANNOT_CHANGE_RESULTS[module].strip()
+    assert (PROJECT / module).is_file()
+    files = {path for program in PROGRAMS for path in closure(program)}
+    assert any(Path(module) in _imported_files(PROJECT, path) for path in files)
+
+
+def test_what_only_an_exempted_file_imports_is_left_out_too(tmp_path):
+    write(
+        tmp_path,
+        FILES
+        | {
+            "wsss_core/losses.py": """
+                from wsss_core.runtime.progress import progress
+                def loss(x):
+                    return x + 1
+            """,
+            "wsss_core/runtime/__init__.py": "",
+            "wsss_core/runtime/progress.py": "from wsss_core import figures",
+        },
+    )
+    files = closure(SCRIPT, project=tmp_path)
+    assert Path("wsss_core/losses.py") in files
+    assert not {Path("wsss_core/runtime/progress.py"), Path("wsss_core/figures.py")} & {*files}

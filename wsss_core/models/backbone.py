@@ -7,12 +7,12 @@ from typing import Any, cast
 import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import Conv2dSame
+from timm.layers import Conv2dSame, freeze_batch_norm_2d
 from timm.models.resnet import Bottleneck
 from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.models.folding import fold_batch_norms, is_exact, unroll_dilation
+from wsss_core.models.folding import fold_batch_norms, unroll_dilation
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
 
@@ -259,12 +259,9 @@ def _use_caffe_strides(network: nn.Module) -> None:
 
 
 def _simplify(network: nn.Module) -> nn.Module:
-    """Applies each exact rewrite that leaves this network's function as it is."""
+    """Makes a network cheaper without changing it, and freezes the BatchNorms that are left."""
     network.eval().requires_grad_(requires_grad=True)
-    for rewrite in (fold_batch_norms, unroll_dilation):
-        if is_exact(rewrite, network):
-            rewrite(network)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            raise UserError(f"{type(network).__name__}: a BatchNorm could not be folded")
-    return network
+    fold_batch_norms(network)
+    unroll_dilation(network)
+    frozen: nn.Module = freeze_batch_norm_2d(network)
+    return frozen

@@ -2,19 +2,72 @@
 
 On CPUs a BatchNorm in evaluation mode costs as much as the convolution before it, and a dilated
 depthwise convolution many times an undilated one. Both go away without changing the function that
-the network computes.
+the network computes. What is rewritten is told by timm's own types: their order of execution is
+known.
 """
 
-import copy
-from collections.abc import Callable
-from functools import partial
-from itertools import groupby
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from timm.layers import BatchNormAct2d, Conv2dSame, pad_same
+from timm.layers import (
+    BatchNormAct2d,
+    Conv2dSame,
+    ConvNormAct,
+    SEModule,
+    SeparableConvNormAct,
+    SplitAttn,
+    pad_same,
+)
+from timm.layers.selective_kernel import SelectiveKernelAttn
+from timm.models._efficientnet_blocks import (
+    ConvBnAct,
+    DepthwiseSeparableConv,
+    EdgeResidual,
+    InvertedResidual,
+)
+from timm.models._features import FeatureListNet
+from timm.models.dla import DlaBasic, DlaBottleneck, DlaRoot
+from timm.models.efficientnet import EfficientNetFeatures
+from timm.models.hrnet import HighResolutionNetFeatures
+from timm.models.mobilenetv3 import MobileNetV3Features
+from timm.models.resnest import ResNestBottleneck
+from timm.models.resnet import BasicBlock, Bottleneck
+from timm.models.xception_aligned import SeparableConv2d
 from torch import Tensor, nn
+
+# Modules in which a BatchNorm that is registered right after a convolution works on its output.
+IN_ORDER = (
+    nn.Sequential,
+    # networks
+    EfficientNetFeatures,
+    FeatureListNet,
+    HighResolutionNetFeatures,
+    MobileNetV3Features,
+    # blocks
+    BasicBlock,
+    Bottleneck,
+    DepthwiseSeparableConv,
+    DlaBasic,
+    DlaBottleneck,
+    DlaRoot,
+    EdgeResidual,
+    InvertedResidual,
+    ResNestBottleneck,
+    # layers
+    ConvBnAct,
+    ConvNormAct,
+    SEModule,
+    SelectiveKernelAttn,
+    SeparableConv2d,
+    SeparableConvNormAct,
+    SplitAttn,
+)
+DEPTHWISE_BLOCKS = (DepthwiseSeparableConv, InvertedResidual)
 
 
 class FoldedConv2d(nn.Module):
@@ -50,23 +103,23 @@ class FoldedConv2d(nn.Module):
         )
 
 
-def fold_batch_norms(module: nn.Module) -> None:
-    """Folds each BatchNorm into the convolution registered before it, in place.
+def fold_batch_norms(network: nn.Module) -> None:
+    """Folds BatchNorms into the convolutions before them, in place, inside of `IN_ORDER`.
 
-    What is left of a BatchNorm is its activation. Right only where registration order is
-    execution order; `is_exact` finds out.
+    What is left of a BatchNorm is its activation. Others stay as they are.
     """
-    previous: tuple[str, nn.Conv2d] | None = None
-    for name, child in list(module.named_modules()):
-        if isinstance(child, nn.Conv2d):
-            previous = (name, child)
-        elif isinstance(child, nn.BatchNorm2d) and previous is not None:
-            conv_name, conv = previous
-            if child.num_features == conv.out_channels:
-                module.set_submodule(conv_name, FoldedConv2d(conv, child))
-                act = child.act if isinstance(child, BatchNormAct2d) else nn.Identity()
-                module.set_submodule(name, act)
-            previous = None
+    for parent in list(network.modules()):
+        if type(parent) not in IN_ORDER:  # a subclass may do things in another order
+            continue
+        for (before, conv), (name, norm) in pairwise(list(parent.named_children())):
+            while isinstance(conv, nn.Sequential):  # a stem of several convolutions
+                inner, conv = list(conv.named_children())[-1]
+                before = f"{before}.{inner}"
+            is_read = before in getattr(parent, "return_layers", {})  # as a feature map, by others
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and not is_read:
+                parent.set_submodule(before, FoldedConv2d(conv, norm))
+                act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
+                parent.set_submodule(name, act)
 
 
 def space_to_batch(x: Tensor, factor: int) -> Tensor:
@@ -90,82 +143,62 @@ def batch_to_space(x: Tensor, factor: int) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _common_dilation(block: nn.Module) -> int:
-    """The dilation that all spatial convolutions of a stride-1 block share, else 1."""
-    spatial = [m for m in block.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
-    dilations = {m.dilation for m in spatial}
-    if len(dilations) != 1 or any(m.stride != (1, 1) for m in spatial):
-        return 1
-    height, width = dilations.pop()
-    return height if height == width else 1
+class SubGridSequential(nn.Sequential):
+    """Blocks of which some work on sub-grids, where they need no dilation.
 
-
-def _undilate(block: nn.Module) -> None:
-    for conv in block.modules():
-        if isinstance(conv, nn.Conv2d) and max(conv.kernel_size) > 1:
-            conv.dilation = (1, 1)
-            conv.padding = tuple(k // 2 for k in conv.kernel_size)
-
-
-def unroll_dilation(module: nn.Module) -> None:
-    """Lets runs of equally dilated blocks inside Sequentials work undilated on sub-grids, in place.
-
-    Done by hooks on the first and last block of a run: names of parameters stay, so that weights
-    fit a network of another output stride.
+    Their names stay, so that weights fit a network of another output stride.
     """
-    children = module.children()
-    if not isinstance(module, nn.Sequential):
-        for child in children:
-            unroll_dilation(child)
-        return
-    for dilation, run in groupby(children, key=_common_dilation):
-        blocks = list(run)
-        for block in blocks:
+
+    def __init__(self, blocks: nn.Sequential, dilations: Sequence[int]) -> None:
+        """Takes over the blocks, and undilates those whose dilation is more than 1."""
+        super().__init__(OrderedDict(blocks.named_children()))
+        self.dilations = dilations
+        for dilation, block in zip(dilations, self, strict=True):
             if dilation > 1:
-                _undilate(block)
-            else:
-                unroll_dilation(block)
-        if dilation > 1:
-            blocks[0].register_forward_pre_hook(partial(_enter_sub_grids, factor=dilation))
-            blocks[-1].register_forward_hook(partial(_leave_sub_grids, factor=dilation))
+                for conv in _spatial_convs(block):
+                    conv.dilation = (1, 1)
+                    conv.padding = tuple(k // 2 for k in conv.kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C', H', W']; H and W are multiples of the dilations."""
+        for dilation, run in groupby(zip(self.dilations, self, strict=True), itemgetter(0)):
+            if dilation > 1:
+                x = space_to_batch(x, dilation)
+            for _, block in run:
+                x = block(x)
+            if dilation > 1:
+                x = batch_to_space(x, dilation)
+        return x
 
 
-def _enter_sub_grids(_block: nn.Module, inputs: tuple[Tensor], *, factor: int) -> Tensor:
-    return space_to_batch(inputs[0], factor)
+def unroll_dilation(network: nn.Module) -> None:
+    """Lets dilated depthwise blocks work undilated on sub-grids, in place.
 
-
-def _leave_sub_grids(_block: nn.Module, _: tuple[Tensor], output: Tensor, *, factor: int) -> Tensor:
-    return batch_to_space(output, factor)
-
-
-@torch.no_grad()
-def is_exact(rewrite: Callable[[nn.Module], None], network: nn.Module, *, size: int = 96) -> bool:
-    """Whether a rewrite leaves what the network computes as it is.
-
-    Tried on a copy with random parameters and statistics, so that the answer depends on the
-    architecture alone: fresh networks hide differences (BatchNorms are identities, or zero), and
-    a trained network must be rewritten just as the fresh one that is to load its weights. Double
-    precision tells a rounding error from a small difference.
-
-    Args:
-        rewrite: Changes a network in place.
-        network: Maps an image to a list of feature maps; not changed.
-        size: Side of the random image.
+    Only blocks of `DEPTHWISE_BLOCKS`: dense convolutions are as fast when they are dilated.
     """
-    generator = torch.Generator().manual_seed(0)
-    before = copy.deepcopy(network).double().eval()
-    for tensor in (*before.parameters(), *before.buffers()):
-        if tensor.is_floating_point():
-            fan_in = max(1, tensor[0].numel()) if tensor.ndim > 1 else 1
-            noise = torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype)
-            tensor.copy_(
-                (noise + 0.5) if tensor.ndim <= 1 else (noise - 0.5) * (12 / fan_in) ** 0.5
-            )
-    after = copy.deepcopy(before)
-    rewrite(after)
-    image = torch.randn(1, 3, size, size, generator=generator, dtype=torch.float64)
-    try:
-        pairs = list(zip(before(image), after(image), strict=True))
-    except RuntimeError:  # sizes that a rewrite cannot handle
-        return False
-    return all(torch.allclose(a, b, rtol=0, atol=1e-9 * float(a.abs().max())) for a, b in pairs)
+    for name, stage in list(network.named_modules()):
+        if isinstance(stage, nn.Sequential):
+            dilations = [_dilation(block) for block in stage]
+            if max(dilations, default=1) > 1:
+                network.set_submodule(name, SubGridSequential(stage, dilations))
+
+
+def _dilation(block: nn.Module) -> int:
+    """The dilation of a block that computes the same on sub-grids; 1 of any other block.
+
+    A block with squeeze-and-excitation, which looks at the whole map, would not, nor would one
+    that blurs.
+    """
+    if type(block) not in DEPTHWISE_BLOCKS:
+        return 1
+    if not (isinstance(block.se, nn.Identity) and isinstance(block.aa, nn.Identity)):
+        return 1
+    convs = _spatial_convs(block)
+    dilations = {dilation for conv in convs for dilation in conv.dilation}
+    if len(dilations) != 1 or any(conv.stride != (1, 1) for conv in convs):
+        return 1
+    return dilations.pop()
+
+
+def _spatial_convs(block: nn.Module) -> list[nn.Conv2d]:
+    return [m for m in block.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]

@@ -1,23 +1,30 @@
-"""Checkpoints that others saved with torch, read without running anything in them."""
+"""Checkpoints that others saved with torch or safetensors; nothing in them is run."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from wsss_core.data.weights import load_plain
 from wsss_core.pretrained.tensor_names import Tensors
 from wsss_core.runtime.errors import UserError
 
+SAFETENSORS = ".safetensors"  # a format of tensors alone, listed in no order that means something
+
 
 def read_checkpoint(path: Path) -> Tensors:
     """Reads the tensors of a state dict, bare or under the key `state_dict` as in our own files.
 
+    Args:
+        path: Of safetensors if it ends in `.safetensors`; of `torch.save` otherwise.
+
     Raises:
         UserError: The file is missing, damaged, wants code to be run, or holds no state dict.
     """
-    content = load_plain(path)
+    content = _load_safetensors(path) if path.suffix == SAFETENSORS else load_plain(path)
     if isinstance(content, dict) and "state_dict" in content:
         content = content["state_dict"]
     if not isinstance(content, dict) or not content:
@@ -30,8 +37,19 @@ def read_checkpoint(path: Path) -> Tensors:
     return dict(content)
 
 
+def _load_safetensors(path: Path) -> Tensors:
+    if not path.is_file():
+        raise UserError(f"{path}: weights file not found")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable weights file ({error})") from error
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """What a file of ours says about itself beside its tensors; empty for the files of others."""
+    if path.suffix == SAFETENSORS:  # ours are of torch
+        return {}
     content = load_plain(path)
     return dict(content.get("metadata", {})) if isinstance(content, dict) else {}
 

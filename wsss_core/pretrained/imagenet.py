@@ -14,7 +14,13 @@ from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
 from wsss_core.pretrained import resnet38d, resnet101
 from wsss_core.pretrained.files import check_sha256, read_checkpoint
 from wsss_core.pretrained.mxnet_params import read_params
-from wsss_core.pretrained.tensor_names import COUNTER, Tensors, tensor_shapes
+from wsss_core.pretrained.tensor_names import (
+    COUNTER,
+    Shapes,
+    Tensors,
+    tensor_shapes,
+    tensors_by_name,
+)
 from wsss_core.runtime.errors import UserError
 
 IMAGENET_CLASSES = 1000
@@ -80,13 +86,16 @@ def _put(
     name: str,
     source: str,
 ) -> None:
-    if translate is None:
-        network.load_state_dict(_in_order(network, tensors, source, name))
-        return
     state = network.state_dict()
     counters = {key: state[key] for key in state if key.endswith(COUNTER)}
-    translated = translate(tensors, tensor_shapes(state), source=source)
-    network.load_state_dict(translated | counters)
+    shapes = tensor_shapes(state)
+    if translate is not None:
+        found = translate(tensors, shapes, source=source)
+    else:
+        what = f"{source}: does not fit backbone '{name}'"
+        by_name = tensors_by_name(tensors, shapes, what=what)
+        found = _in_order(shapes, tensors, source, name) if by_name is None else by_name
+    network.load_state_dict(found | counters)
 
 
 def _weights_file(weights: str) -> Path:
@@ -110,22 +119,20 @@ def _translation(name: str, *, is_params: bool) -> Callable[..., Tensors] | None
     return resnet101.from_torchvision if name.split(".")[0] == "resnet101" else None
 
 
-def _in_order(network: nn.Module, tensors: Tensors, source: str, name: str) -> Tensors:
+def _in_order(shapes: Shapes, tensors: Tensors, source: str, name: str) -> Tensors:
     """Renames weights whose tensors have the network's order but other names.
 
     The file may go on after the network's last tensor, with the layers of its classifier.
     """
-    ours = network.state_dict()
+    theirs = {key: tensor for key, tensor in tensors.items() if not key.endswith(COUNTER)}
     loaded = {}
-    for (key, tensor), (their_key, their_tensor) in zip(
-        ours.items(), tensors.items(), strict=False
-    ):
-        if tensor.shape != their_tensor.shape:
+    for (key, shape), (their_key, tensor) in zip(shapes.items(), theirs.items(), strict=False):
+        if tensor.shape != shape:
             raise UserError(
-                f"{source}: tensor '{their_key}' has shape {tuple(their_tensor.shape)}, but "
-                f"'{key}' of backbone '{name}' has {tuple(tensor.shape)}"
+                f"{source}: tensor '{their_key}' has shape {tuple(tensor.shape)}, but "
+                f"'{key}' of backbone '{name}' has {shape}"
             )
-        loaded[key] = their_tensor
-    if len(loaded) < len(ours):
-        raise UserError(f"{source}: {len(tensors)} tensors, backbone '{name}' has {len(ours)}")
+        loaded[key] = tensor
+    if len(loaded) < len(shapes):
+        raise UserError(f"{source}: {len(theirs)} tensors, backbone '{name}' has {len(shapes)}")
     return loaded

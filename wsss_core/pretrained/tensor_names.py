@@ -10,6 +10,8 @@ from wsss_core.runtime.errors import UserError, name_some
 Tensors = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
+# How names begin where a network was saved as part of another one, such as DistributedDataParallel.
+PREFIXES = ("", "module.", "model.", "backbone.", "module.model.", "module.backbone.")
 COUNTER = "num_batches_tracked"  # of BatchNorms: newer versions of torch save it, nothing reads it
 
 
@@ -60,3 +62,48 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Shapes, *, what: str)
     """
     if different := differences(tensor_shapes(tensors), expected):
         raise UserError(f"{what}: {different}")
+
+
+def tensors_by_name(tensors: Mapping[str, Tensor], shapes: Shapes, *, what: str) -> Tensors | None:
+    """Finds a network's tensors in a file by their names, whatever their order.
+
+    Names fit that are the same, or differ by one of `PREFIXES` only. timm joins the first parts of
+    some by an underscore when it builds a network that gives features: dots count as underscores.
+
+    Args:
+        tensors: Those of the file.
+        shapes: Those of the network.
+        what: For the message, the file and what it was expected to hold.
+
+    Returns:
+        Tensors by the network's names; None where no name fits.
+
+    Raises:
+        UserError: Some names fit but tensors are missing or mis-shaped, or there are more in a
+            part of the network that has them. Parts that the network does not have at all, such
+            as the layer of the classes, may be in the file.
+    """
+    prefix = max(PREFIXES, key=lambda prefix: len(_pairs(tensors, shapes, prefix)))
+    names = _pairs(tensors, shapes, prefix)
+    if not names:
+        return None
+    parts = tuple({_joined(name.split(".")[0]) + "_" for name in shapes})
+    found = {
+        prefix + name: tensor
+        for name, tensor in below(prefix, tensors).items()
+        if _joined(name).startswith(parts)
+    }
+    expected = {names.get(name, prefix + name): shape for name, shape in shapes.items()}
+    check_tensors(found, expected, what=what)
+    return {name: tensors[names[name]] for name in shapes}
+
+
+def _joined(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _pairs(tensors: Mapping[str, Tensor], shapes: Shapes, prefix: str) -> dict[str, str]:
+    """The file's name for each of the network's that it has with a prefix."""
+    joined = {_joined(name): prefix + name for name in below(prefix, tensors)}
+    pairs = {name: joined.get(_joined(name)) for name in shapes}
+    return {ours: theirs for ours, theirs in pairs.items() if theirs is not None}

@@ -1,8 +1,9 @@
 """Which project code a stage really runs, and a digest of it.
 
-A stage's script is a program of its own, so what it imports from the package is all of our code
-that can change its result. The digest is taken over the syntax of those files: comments,
-docstrings, help texts and layout do not enter, and neither do times of modification.
+A stage's script is a program of its own, so what it imports from the package, less what a table
+here exempts, is all of our code that can change its result. The digest is taken over the syntax of
+those files: comments, docstrings, help texts and layout do not enter, and neither do times of
+modification.
 """
 
 from __future__ import annotations
@@ -17,32 +18,46 @@ PACKAGE = "wsss_core"
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
 
+# Files that run with programs but cannot change what a program that ends well has written, and why.
+# What decides numbers, formats or their order does not belong here: loss_monitor.py, for one, also
+# takes the means of the loss curve.
+CANNOT_CHANGE_RESULTS = {
+    "wsss_core/download/disk.py": "waits for other runs and refuses full disks; writes no content",
+    "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
+    "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
+    "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
+    "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
+    "wsss_core/runtime/worker_signals.py": "how readers of images end, not what they read",
+    "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",
+    "wsss_core/training/waiting.py": "hands on each item as it is; waiting times go to the log",
+}
+
 
 def closure(
     script: str | Path,
     *,
     modules: Sequence[str] = (),
-    without: Sequence[Path] = (),
     project: Path = PROJECT,
 ) -> tuple[Path, ...]:
-    """Lists the project files that run with a script: itself and what it imports, transitively.
+    """Lists the files that decide what a script makes: itself and what it imports, transitively.
+
+    Those of `CANNOT_CHANGE_RESULTS` are left out, and what they alone import.
 
     Args:
         script: The program, relative to `project`.
         modules: Files that it imports by a name that only its arguments tell: relative to
             `project`, or a user's, absolute.
-        without: Files that are imported but do nothing, relative to `project`; they are left out,
-            and what they alone import.
         project: Directory that holds the package.
 
     Returns:
         Paths relative to `project`, those of a user absolute, sorted.
     """
+    left_out = set(map(Path, CANNOT_CHANGE_RESULTS))
     found: set[Path] = set()
     waiting = [Path(script), *map(Path, modules)]
     while waiting:
         path = waiting.pop()
-        if path not in found and path not in without:
+        if path not in found and path not in left_out:
             found.add(path)
             waiting += _imported_files(project, path)
     return tuple(sorted(found))
@@ -53,7 +68,6 @@ def code_digest(
     script: str | Path,
     *,
     modules: tuple[str, ...] = (),
-    without: tuple[Path, ...] = (),
     project: Path = PROJECT,
 ) -> str:
     """Digest of the code in a script's closure, 16 hexadecimal digits.
@@ -61,10 +75,9 @@ def code_digest(
     Args:
         script: The program, relative to `project`.
         modules: See `closure`.
-        without: See `closure`.
         project: Directory that holds the package.
     """
-    files = file_digests(script, modules=modules, without=without, project=project)
+    files = file_digests(script, modules=modules, project=project)
     return _digest("\n".join(f"{path} {digest}" for path, digest in files.items()))
 
 
@@ -72,11 +85,10 @@ def file_digests(
     script: str | Path,
     *,
     modules: Sequence[str] = (),
-    without: tuple[Path, ...] = (),
     project: Path = PROJECT,
 ) -> dict[str, str]:
     """Digest of each file of a closure by its path, the arguments as of `code_digest`."""
-    paths = closure(script, modules=modules, without=without, project=project)
+    paths = closure(script, modules=modules, project=project)
     # A user's files by their names alone: their folder may move.
     return {
         path.name if path.is_absolute() else path.as_posix(): _file_digest(project / path)
