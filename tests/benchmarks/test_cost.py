@@ -7,14 +7,14 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.cost.flops import counted
+from benchmarks.cost.stages import StageCost, stage_costs
+from benchmarks.cost.table import Machine, cost_table
 from benchmarks.training_step import COMPACT, RESNET38D, batch_of, seam_training
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import load_experiment
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.cost.flops import counted
-from wsss_core.cost.stages import StageCost, stage_costs
-from wsss_core.cost.table import Machine, cost_table
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.stages.train_affinity import AffinityTraining

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from benchmarks.cost.flops import Cost, counted
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.experiment import Experiment
-from wsss_core.cost.flops import Cost, counted
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.ops.affinity import pair_offsets

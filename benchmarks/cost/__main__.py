@@ -1,4 +1,4 @@
-"""What a run costs on PASCAL VOC 2012: `python -m wsss_core.cost config.yaml`.
+"""What a run costs on PASCAL VOC 2012: `python -m benchmarks.cost config.yaml`.
 
 Writes the table of docs/cost.md.
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.cost.table import cost_table
 from wsss_core.config.experiment import load_experiment
-from wsss_core.cost.table import cost_table
 from wsss_core.runtime.errors import run_command
 
 
