@@ -242,8 +242,13 @@ def _use_caffe_strides(network: nn.Module) -> None:
 
 
 def _simplify(network: nn.Module) -> nn.Module:
-    """Applies each exact rewrite that leaves this network's function as it is."""
+    """Applies each exact rewrite that leaves this network's function as it is.
+
+    None to a network on torch's device "meta": whether one is exact shows in numbers.
+    """
     network.eval().requires_grad_(requires_grad=True)
+    if any(param.is_meta for param in network.parameters()):
+        return network
     for rewrite in (fold_batch_norms, unroll_dilation):
         if is_exact(rewrite, network):
             rewrite(network)
