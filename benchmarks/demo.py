@@ -12,13 +12,13 @@ from pathlib import Path
 from unittest import mock
 
 import torch
-from wsss_core.models.classifier import load_classifier
 
 from benchmarks.experiment import ROOT, merged
 from benchmarks.rows import Row
 from benchmarks.timing import name_of
 from wsss_core.config.experiment import load_experiment
 from wsss_core.data.dataset import open_dataset
+from wsss_core.methods.kinds import load_classifier
 from wsss_core.ops.metrics import ThresholdSweep
 from wsss_core.stages.infer_cam import infer_cams
 
@@ -66,7 +66,7 @@ def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
     """
     dataset = open_dataset(directory / "results/demo/data")
     weights = directory / "results/demo/seam/seed0/classifier/weights.pt"
-    net = load_classifier(weights, dataset.class_names).to(device)
+    net = load_classifier(weights, dataset.class_names, kind="seam").to(device)
     config = load_experiment(merged("configs/demo.yaml")).cam
     cams, miou = [], []
     for precise in (False, True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,9 +11,10 @@ from torch import Tensor
 from benchmarks.experiment import paper
 from benchmarks.pictures import NUM_CLASSES
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.config.experiment import training_sections
 from wsss_core.config.training import OptimConfig
-from wsss_core.stages.train_classifier import SeamTraining, build_classifier_training
+from wsss_core.methods.kinds import training_config
+from wsss_core.stages.train_classifier import start_classifier
 from wsss_core.training.distributed import MeanOf
 from wsss_core.training.optim import build_optimizer
 
@@ -21,19 +22,15 @@ RESNET38D = BackboneConfig(name="resnet38d", output_stride=8)
 COMPACT = BackboneConfig(name="tf_efficientnet_lite0", output_stride=8)
 
 
-def seam_training(method: str, backbone: BackboneConfig) -> SeamTraining:
+def seam_training(method: str, backbone: BackboneConfig) -> Any:
     """Network and losses of a method of config.yaml, on another backbone, from random weights."""
-    experiment = paper()
-    classifier = experiment.classifier.model_copy(update={"backbone": backbone})
-    chosen = experiment.methods[method].model_copy(update={"init": "imagenet"})
+    sections = training_sections(paper(), method)
+    sections["classifier"]["backbone"] = backbone.model_dump(mode="json")
+    sections["method"]["init"] = "imagenet"
     if backbone is COMPACT:
-        seam = classifier.seam.model_copy(update={"pcm_features": (3, 4)})
-        classifier = classifier.model_copy(update={"seam": seam})
-    config = ClassifierTraining(classifier=classifier, method=chosen, canny=experiment.canny)
+        sections["method"]["pcm_features"] = (3, 4)
     torch.manual_seed(0)
-    model = build_classifier_training(config, NUM_CLASSES, init=None)
-    assert isinstance(model, SeamTraining)
-    return model
+    return start_classifier(training_config(sections), NUM_CLASSES)
 
 
 def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str, Tensor]:
@@ -65,7 +62,7 @@ class TrainingStep:
 
     def __init__(
         self,
-        model: SeamTraining,
+        model: Any,
         batch: Mapping[str, Tensor],
         *,
         bf16: bool,

@@ -23,6 +23,7 @@ rule report_table:
         runtime=growing(10),
     params:
         code=stage_code("report_table"),
+        template=template_digest("table.html"),
     message:
         "Drawing {output}"
     shell:

@@ -1,5 +1,6 @@
 """What jobs are told on their command lines."""
 
+import hashlib
 import json
 
 from wsss_core.workflow.code_digest import code_digest
@@ -20,6 +21,12 @@ def to_json(value):
 def stage_code(script):
     """Digest of all our code that runs with a script, so that a change of it reruns the stage."""
     return code_digest(f"workflow_scripts/{script}.py")
+
+
+def template_digest(name):
+    """The same of a template, which is no code that a script imports."""
+    path = Path(workflow.basedir, "wsss_core/figures/templates", name)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def code_of_method(script, method):

@@ -16,7 +16,7 @@ import yaml
 from torch import Tensor
 
 from tests.config.test_experiment import PAPER, merged
-from wsss_core.config.experiment import load_experiment
+from wsss_core.config.experiment import load_experiment, training_sections
 from wsss_core.methods import smoothing
 from wsss_core.methods.kinds import training_config
 from wsss_core.models.boundary_head import BoundaryHead
@@ -39,11 +39,10 @@ class _Narrow(ResNet38d):
 def training(**branch) -> smoothing.Training:
     """sb of the preset on a narrow ResNet38d, in evaluation mode for want of dropout."""
     experiment = load_experiment(merged(merged(PAPER, PRESET), {"preset": "released"}))
-    sections = experiment.model_dump(mode="json", include={"classifier", "canny"})
+    sections = training_sections(experiment, "sb")
     sections["classifier"]["backbone"]["weights"] = None
-    method = experiment.methods["sb"].model_dump(mode="json", exclude={"extends"})
-    method["smoothing"] |= branch
-    sections["method"] = method | {"pcm_channels": (4, 8)}
+    sections["method"]["smoothing"] |= branch
+    sections["method"]["pcm_channels"] = (4, 8)
     torch.manual_seed(0)
     return start_classifier(training_config(sections), NUM_CLASSES).eval()
 

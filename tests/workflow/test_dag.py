@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests.prepare.voc.devkit import annotation, write_tiny_voc
-from tests.workflow.running import PROJECT, job_counts, snakemake
+from tests.workflow.running import PROJECT, commands, job_counts, snakemake
 
 DEVKIT = "data/archives/voc_trainval/VOCdevkit/VOC2012"
 
@@ -69,8 +69,10 @@ def test_what_a_method_needs_is_run_too(tmp_path):
     assert counts["semantic_boundary"] == 2 * (4 + 16)
     assert counts["evaluate_cam"] == 2
     assert "evaluate_masks" not in counts
-    for seed in (3, 4):
-        assert re.search(rf"--method sb --seed {seed} --init \S*/seam/seed{seed}/", run.stdout)
+    branches = [c for c in commands(run, "train_classifier") if c.option("method") == "sb"]
+    assert sorted(c.option("seed") for c in branches) == ["3", "4"]
+    for command in branches:
+        assert f"/seam/seed{command.option('seed')}/" in command.option("init")
 
 
 def test_weights_from_outside_are_an_input(tmp_path):
@@ -87,10 +89,11 @@ def test_weights_from_outside_are_an_input(tmp_path):
     path.write_bytes(b"")
     run = dry_run(*options, directory=tmp_path)
     assert job_counts(run)["train_classifier"] == 4
-    assert "--method seam --seed 0 --init 'released weights.pth' --" in run.stdout
-    assert re.search(r"train_affinity .* --init 'released weights.pth' --", run.stdout)
-    assert re.search(r"--method sb --seed 0 --init \S*/seam/seed0/", run.stdout)
-    assert "--method cam --seed 0  --checkpoint-minutes 10 --log-every 10 --gpus" in run.stdout
+    init = {c.option("method"): c.option("init") for c in commands(run, "train_classifier")}
+    assert init["seam"] == path.name
+    assert "/seam/seed0/" in init["sb"]
+    assert init["cam"] is None
+    assert {c.option("init") for c in commands(run, "train_affinity")} == {path.name}
 
 
 def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):
@@ -99,22 +102,29 @@ def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):
         f"classifier: {{{backbone}}}\nsegmenter: {{init: classifier, {backbone}}}"
     )
     run = dry_run("--printshellcmds", "--configfile", "x.yaml", directory=tmp_path)
-    for method in ("seam", "sb"):
-        weights = f"results/voc12/{method}/seed0/classifier/weights.pt"
-        assert re.search(rf"train_segmenter .*/{method}/.* --init {weights} --", run.stdout)
-    plain = dry_run("--printshellcmds", directory=tmp_path)
-    assert not re.search(r"train_segmenter .* --init", plain.stdout)
+    init = {c.option("output"): c.option("init") for c in commands(run, "train_segmenter")}
+    here = [f"results/voc12/{method}/seed0" for method in ("seam", "sb")]
+    assert init == {f"{x}/segmenter/weights.pt": f"{x}/classifier/weights.pt" for x in here}
+    plain = commands(dry_run("--printshellcmds", directory=tmp_path), "train_segmenter")
+    assert [c.option("init") for c in plain] == [None, None]
 
 
 def test_scores_are_told_of_extra_supervision(tmp_path):
     extra = "segmenter={init: coco, head: deeplabv3, extra_supervision: COCO masks}"
     run = dry_run("--printshellcmds", "--config", extra, directory=tmp_path)
-    lines = [line for line in run.stdout.splitlines() if "workflow_scripts.evaluate " in line]
-    for line in lines:
-        learnt = "--stage seg" in line or "--method sb " in line
-        assert ("--extra-supervision 'COCO masks' --output" in line) == learnt
-    assert len(lines) == 10
-    assert not re.search(r"train_segmenter .* --init", run.stdout)
+    evaluations = commands(run, "evaluate")
+    for command in evaluations:
+        learnt = command.option("stage").startswith("seg") or command.option("method") == "sb"
+        assert command.option("extra-supervision") == ("COCO masks" if learnt else None)
+    assert len(evaluations) == 10
+    assert [c.option("init") for c in commands(run, "train_segmenter")] == [None, None]
+
+
+def classifier_config(run, method):
+    """What the training of a method's classifier is told of the config."""
+    found = commands(run, "train_classifier")
+    (config,) = [c.option("config") for c in found if c.option("method") == method]
+    return json.loads(config)
 
 
 def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
@@ -127,16 +137,14 @@ def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
     counts = job_counts(run)
     assert counts["train_classifier"] == 4
     assert "canny" not in counts  # edges are those of the network's input
-    (trained,) = re.findall(r"--method sb .*--config '(.*?)' 2>&1", run.stdout)
-    config = json.loads(trained)
-    method = config["method"]
-    smoothing = method["smoothing"]
+    config = classifier_config(run, "sb")
+    method, smoothing = config["method"], config["method"]["smoothing"]
     assert (smoothing["head"], smoothing["lambda_boundary"]) == ("released", 0.02)
     assert (method["background"], method["ecr_top_fraction"]) == (True, 0.5)
     assert config["canny"]["input"] == "normalized_cast"
     paper = dry_run(*options, "--config", "preset=paper", directory=tmp_path)
     assert job_counts(paper)["canny"] == 1
-    assert '"head":"paper"' in paper.stdout
+    assert classifier_config(paper, "sb")["method"]["smoothing"]["head"] == "paper"
 
 
 def test_a_mistake_in_the_choice_of_a_preset_and_beside_it(tmp_path):
@@ -154,29 +162,28 @@ def test_no_crf_after_segmentation(tmp_path):
     (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
     run = dry_run("--printshellcmds", "--configfile", "plain.yaml", directory=tmp_path)
     assert "segment_crf" not in job_counts(run)
-    assert "--probs" not in run.stdout
+    assert not [c for c in commands(run) if "probs" in c.options]
 
 
-@pytest.mark.parametrize(("extra", "options"), [(16, ""), (1, ""), (0, " --all-scored")])
-def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options):
+@pytest.mark.parametrize(("extra", "is_told"), [(16, False), (1, False), (0, True)])
+def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, is_told):
     settings = ("--printshellcmds", "--config", f"shards={{extra: {extra}}}")
     run = dry_run("results/voc12/data/labels.csv", *settings, directory=tmp_path)
-    assert f"--source voc --devkit {DEVKIT}{options} --output" in run.stdout
+    (command,) = commands(run, "prepare_dataset")
+    assert (command.option("source"), command.option("devkit")) == ("voc", DEVKIT)
+    assert ("all-scored" in command.options) == is_told
 
 
 @pytest.mark.parametrize(
     ("limit", "of_training", "of_others"),
-    [(0, "0", "0"), (1, "1", "1"), (2, "2", "1"), (9, "4", "1")],
+    [(0, 0, 0), (1, 1, 1), (2, 2, 1), (9, 4, 1)],
 )
 def test_gpus_are_used_where_they_are_offered(tmp_path, limit, of_training, of_others):
     """What leases them and what computes on them are told the same number."""
     run = dry_run("--printshellcmds", "--resources", f"gpu={limit}", directory=tmp_path)
-    jobs = re.findall(
-        r"gpu_lease (\d+) python -m workflow_scripts.(\w+) .* --gpus (\d+)", run.stdout
-    )
-    found = {("train" in script, leased, given) for leased, script, given in jobs}
+    jobs = [c for c in commands(run) if c.leased is not None or "gpus" in c.options]
+    found = {("train" in job.script, job.leased, int(job.option("gpus"))) for job in jobs}
     assert found == {(True, of_training, of_training), (False, of_others, of_others)}
-    assert len(jobs) == run.stdout.count(" --gpus ")
 
 
 def test_every_rule_tells_all_about_itself():
@@ -238,7 +245,9 @@ def test_wrong_config_is_told_in_one_line_each(tmp_path, text, lines):
 def test_option_of_the_command_line_overrides_one_key(tmp_path):
     option = "dataset={source: folder, root: my photos}"
     run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
-    assert "--source folder --root 'my photos' --output results/voc12/data" in run.stdout
+    (command,) = commands(run, "prepare_dataset")
+    assert (command.option("source"), command.option("root")) == ("folder", "my photos")
+    assert command.option("output") == "results/voc12/data"
 
 
 def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
@@ -286,14 +295,14 @@ def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
     assert counts["infer_cam"] == 2 * 4
     assert not {"evaluate_cam", "evaluate_masks", "summarise", "report_table"} & {*counts}
     here = "results/voc12/seam"
+    shares = {c.option("output"): c for c in commands(run, "class_shares")}
     for seed, stage in ((0, "random_walk"), (1, "segmentation_crf"), (2, "segmentation_crf")):
-        weights = f" --weights {here}/seed{seed}/segmenter/weights.pt" if seed else ""
-        masks = " ".join(f"{here}/seed{seed}/{stage}/extra-{shard}" for shard in range(2))
-        assert (
-            f"class_shares --dataset results/voc12/data --method seam --seed {seed} --masks {masks}"
-            f"{weights} --sheet results/voc12/report/sheets/seam.jpg"
-            f" --output {here}/seed{seed}/classes.csv"
-        ) in run.stdout
+        command = shares[f"{here}/seed{seed}/classes.csv"]
+        masks = [f"{here}/seed{seed}/{stage}/extra-{shard}" for shard in range(2)]
+        assert command.options["masks"] == masks
+        weights = f"{here}/seed{seed}/segmenter/weights.pt" if seed else None
+        assert command.option("weights") == weights
+        assert command.option("sheet") == "results/voc12/report/sheets/seam.jpg"
 
 
 def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
@@ -304,10 +313,13 @@ def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
     counts = job_counts(run)
     more = {rule: n - without.get(rule, 0) for rule, n in counts.items() if n != without.get(rule)}
     assert more == {"segment": 2 * 3, "segment_crf": 2 * 3, "submission": 2}
-    assert f"--source voc --devkit {DEVKIT} --test data/test --output" in run.stdout
-    assert len(re.findall(r"segment .* --part test --shard 2 --num-shards 3", run.stdout)) == 2
-    masks = " ".join(f"results/voc12/sb/seed0/segmentation_crf/test-{i}" for i in range(3))
-    assert f"submission --dataset results/voc12/data --masks {masks} --threads" in run.stdout
+    (prepared,) = commands(run, "prepare_dataset")
+    assert (prepared.option("devkit"), prepared.option("test")) == (DEVKIT, "data/test")
+    tests = [c for c in commands(run, "segment") if c.option("part") == "test"]
+    shards = sorted((c.option("shard"), c.option("num-shards")) for c in tests)
+    assert shards == [(shard, "3") for shard in "001122"]  # of two methods
+    masks = [f"results/voc12/sb/seed0/segmentation_crf/test-{i}" for i in range(3)]
+    assert masks in [c.options["masks"] for c in commands(run, "submission")]
 
 
 def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
@@ -316,7 +328,9 @@ def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
     counts = job_counts(run)
     assert "submission" not in counts
     assert counts["segment_crf"] == 2 * (4 + 2)
-    assert "--test data/test --classes cat dog --output" in run.stdout
+    (prepared,) = commands(run, "prepare_dataset")
+    assert prepared.option("test") == "data/test"
+    assert prepared.options["classes"] == ["cat", "dog"]
 
 
 def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):

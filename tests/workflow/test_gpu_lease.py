@@ -1,5 +1,6 @@
 """Handing out GPUs: names of devices that are not there do, since only locks are taken."""
 
+import fcntl
 import itertools
 import os
 import subprocess
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from wsss_core.runtime.errors import UserError
-from wsss_core.workflow import gpu_lease
 from wsss_core.workflow.gpu_lease import lease, visible_gpus
 
 PROJECT = Path(__file__).parent.parent
@@ -132,4 +132,6 @@ def test_locks_are_for_every_user_and_named_by_their_gpu(tmp_path):
     assert lease(["MIG-GPU-x/1/2", "1"], 2, directory=directory) == ["MIG-GPU-x/1/2", "1"]
     assert {path.name for path in directory.iterdir()} == {"MIG-GPU-x-1-2.lock", "1.lock"}
     assert directory.stat().st_mode & 0o777 == 0o777
-    assert gpu_lease._lock_free(["1"], 1, directory) == {}
+    for path in directory.iterdir():
+        with path.open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

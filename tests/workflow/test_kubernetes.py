@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.workflow.running import PROJECT, job_counts, snakemake
+from tests.workflow.running import PROJECT, commands, job_counts, snakemake
 
 PROFILE = PROJECT / "profiles/kubernetes"
 TINY = PROJECT / "tests/workflow/tiny.yaml"
@@ -49,8 +49,8 @@ def run(*arguments, tmp_path, environment):
 def test_dry_run_asks_for_gpus(tmp_path, cluster):
     done = run("--dry-run", "--printshellcmds", tmp_path=tmp_path, environment=cluster[0])
     assert job_counts(done)["train_classifier"] == 4
-    assert "gpu_lease 4 python -m workflow_scripts.train_segmenter" in done.stdout
-    assert "gpu_lease 1 python -m workflow_scripts.infer_cam" in done.stdout
+    for script, num_gpus in (("train_segmenter", 4), ("infer_cam", 1)):
+        assert {command.leased for command in commands(done, script)} == {num_gpus}
 
 
 def test_a_job_is_described_and_run(tmp_path, cluster):

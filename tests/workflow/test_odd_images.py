@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 from tests.conftest import TRAIN_IDS, VAL_IDS, write_tiny_dataset
 from tests.workflow.running import PROJECT
-from wsss_core.config.experiment import load_experiment
+from wsss_core.config.experiment import load_experiment, training_sections
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_mask, write_mask
 from wsss_core.data.score_maps import ScoreReader
@@ -65,12 +65,7 @@ def run(script, **options):
 
 
 def train_classifier(method, experiment, **inputs):
-    config = json.dumps(
-        {
-            "classifier": experiment.classifier.model_dump(mode="json"),
-            "method": experiment.methods[method].model_dump(mode="json", exclude={"extends"}),
-        }
-    )
+    config = json.dumps(training_sections(experiment, method))
     outputs = {"output": f"{method}/weights.pt", "history": f"{method}/history.csv"}
     run(
         "train_classifier",

@@ -30,6 +30,17 @@ class ClassifierConfig(Strict):
         return self
 
 
+class MethodSchedule(TrainingConfig):
+    """A training whose learning rate may be that of a longer one."""
+
+    schedule_epochs: int | None
+
+    @property
+    def lr_epochs(self) -> int:
+        """Epochs after which the learning rate would be zero."""
+        return self.schedule_epochs or self.epochs
+
+
 class ClassifierTraining(Strict):
     """Everything that `train_classifier` reads: the shared part and the method's own."""
 
@@ -48,7 +59,7 @@ class ClassifierTraining(Strict):
     @property
     def training(self) -> TrainingConfig:
         """How long and on what batches the method is trained."""
-        return TrainingConfig(
+        return MethodSchedule(
             epochs=self.method.epochs,
             schedule_epochs=self.method.schedule_epochs,
             batch_size=self.classifier.batch_size,

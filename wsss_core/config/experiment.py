@@ -171,6 +171,16 @@ def problems_of(
     ]
 
 
+def training_sections(experiment: Experiment, method: str) -> dict[str, Any]:
+    """What the training of a method reads of the config, as JSON has it."""
+    entry = experiment.methods[method]
+    return {
+        "classifier": experiment.classifier.model_dump(mode="json"),
+        "method": entry.model_dump(mode="json", exclude={"extends"}),
+        "canny": experiment.canny.model_dump(mode="json"),
+    }
+
+
 def extra_supervision(
     experiment: Experiment, plans: Mapping[str, MethodPlan], method: str, stage: str
 ) -> str | None:

@@ -37,13 +37,13 @@ class TrainingConfig(Strict):
     """How long and on what batches a network is trained."""
 
     epochs: int = Field(ge=0)
-    schedule_epochs: int | None = Field(
-        None,
-        ge=1,
-        description="epochs after which the learning rate would be zero; null: after the last",
-    )
     batch_size: int = Field(8, ge=1, description="effective batch size, over all devices")
     optim: OptimConfig = OptimConfig()
+
+    @property
+    def lr_epochs(self) -> int:
+        """Epochs after which the learning rate would be zero."""
+        return self.epochs
 
 
 def check_range(key: str, ends: tuple[float, float] | None) -> None:

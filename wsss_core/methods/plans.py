@@ -17,9 +17,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import ClassifierTraining
-from wsss_core.config.experiment import Experiment, Key, mistakes, problems_of, unknown
-from wsss_core.config.methods import IMAGENET, MethodConfig, MethodEntry, MethodPlan, references
+from wsss_core.config.experiment import (
+    Experiment,
+    Key,
+    mistakes,
+    problems_of,
+    training_sections,
+    unknown,
+)
+from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan, references
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.workflow.code_digest import PROJECT, code_digest
@@ -126,7 +132,7 @@ def _check_method(
         yield ("kind",), str(error)
         return
     try:
-        method = kind.Config.model_validate(_own_keys(entry))
+        method = kind.Config.model_validate(entry.model_dump(mode="json", exclude={"extends"}))
         method.check_crop(shared.crop_size)
     except ValidationError as error:
         yield from problems_of(error, kind.Config)
@@ -177,18 +183,12 @@ def _unknown_kind(kind: str) -> str:
     return unknown("kind", kind, ours)
 
 
-def _own_keys(entry: MethodConfig) -> dict[str, Any]:
-    return entry.model_dump(mode="json", exclude={"extends"})
-
-
 def _plan(name: str, experiment: Experiment, module: str) -> MethodPlan:
-    from wsss_core.methods.kinds import find_kind
+    from wsss_core.methods.kinds import training_config
 
-    entry = experiment.methods[name]
-    method = find_kind(entry.kind).Config.model_validate(_own_keys(entry))
-    training = ClassifierTraining(classifier=experiment.classifier, method=method)
+    method = training_config(training_sections(experiment, name)).method
     return MethodPlan(
-        config=training.method.model_dump(mode="json"),
+        config=method.model_dump(mode="json"),
         init=method.init,
         boundaries=method.boundary_inputs(),
         module=module,

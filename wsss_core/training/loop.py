@@ -122,7 +122,7 @@ def train(  # noqa: PLR0913
     part = schedule.part(fabric.global_rank, fabric.world_size)
     if part.world_size > 1:
         train_as_one(model, part, fabric.device)
-    lr_steps = (config.schedule_epochs or config.epochs) * schedule.steps_per_epoch
+    lr_steps = config.lr_epochs * schedule.steps_per_epoch
     optimizer = build_optimizer(cast(TrainableModel, model).param_groups(), config.optim)
     wrapped, stepper = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
     state = TrainingState(work_dir / "state.pt", key, model, optimizer)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmarks.cost.stages import StageCost, stage_costs
 from wsss_core.config.experiment import Experiment
-from wsss_core.cost.stages import StageCost, stage_costs
 
 
 @dataclass(frozen=True)
