@@ -21,8 +21,6 @@ rule canny:
         dataset=data_dir,
         config=section_json("canny", exclude={"input", "edge_value"}),
         code=stage_code("canny"),
-    message:
-        "Canny edges of the training images"
     shell:
         "python -m workflow_scripts.canny --dataset {params.dataset} --output {output}"
         " --threads {threads} --config {params.config:q} 2>&1 | tee -i {log}"
@@ -48,8 +46,6 @@ rule semantic_boundary:
     params:
         dataset=data_dir,
         code=stage_code("semantic_boundary"),
-    message:
-        "Boundaries from {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m workflow_scripts.semantic_boundary --dataset {params.dataset}"
         " --segmentation {input.segmentation} --output {output} 2>&1 | tee -i {log}"

@@ -29,8 +29,6 @@ rule train_classifier:
         options=classifier_options,
         config=classifier_config,
         code=train_classifier_code,
-    message:
-        "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
@@ -67,8 +65,6 @@ rule infer_cam:
         num_shards=num_shards,
         config=section_json("cam"),
         code=infer_cam_code,
-    message:
-        "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.infer_cam --dataset {params.dataset}"

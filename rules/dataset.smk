@@ -33,8 +33,6 @@ checkpoint prepare_dataset:
         splits=SPLITS,
         config=section_json("dataset"),
         code=stage_code("prepare_dataset"),
-    message:
-        "Preparing the dataset"
     shell:
         "python -m workflow_scripts.prepare_dataset {params.source:q}"
         " --output {params.output} --scored-splits {params.splits} --threads {threads}"

@@ -29,8 +29,6 @@ rule download_archive:
         content=archive_content,
         sources=archive_sources,
         directory=archives_directory,
-    message:
-        "Obtaining the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.download_archive --archive {wildcards.archive}"
         " --sources {params.sources:q} --directory {params.directory:q} --output {output}"
@@ -56,8 +54,6 @@ rule unpack_archive:
     params:
         content=archive_content,
         directory=archives_directory,
-    message:
-        "Unpacking the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.unpack_archive --archive {wildcards.archive}"
         " --downloaded {input} --directory {params.directory:q} --output {output}"

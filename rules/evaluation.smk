@@ -25,8 +25,6 @@ rule evaluate_cam:
         splits=SPLITS,
         options=supervision_options,
         code=stage_code("evaluate"),
-    message:
-        "Scoring {wildcards.method}, seed {wildcards.seed}: cam"
     shell:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage cam"
@@ -57,8 +55,6 @@ rule evaluate_masks:
         splits=SPLITS,
         options=supervision_options,
         code=stage_code("evaluate"),
-    message:
-        "Scoring {wildcards.method}, seed {wildcards.seed}: {wildcards.stage}"
     shell:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage {wildcards.stage}"
@@ -83,8 +79,6 @@ rule summarise:
         runtime=growing(10),
     params:
         code=stage_code("summarise"),
-    message:
-        "Collecting all scores in {output}"
     shell:
         "python -m workflow_scripts.summarise --scores {input} --output {output} 2>&1 | tee -i {log}"
 
@@ -111,8 +105,6 @@ if not SPLITS:
             dataset=data_dir,
             options=class_shares_options,
             code=stage_code("class_shares"),
-        message:
-            "Counting the classes in the masks of {wildcards.method}, seed {wildcards.seed}"
         shell:
             "python -m workflow_scripts.class_shares --dataset {params.dataset}"
             " --method {wildcards.method} --seed {wildcards.seed} {params.options}"

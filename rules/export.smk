@@ -25,8 +25,6 @@ rule export_voc:
         dataset=data_dir,
         options=export_voc_options,
         code=stage_code("export_voc"),
-    message:
-        "A folder as VOC's of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m workflow_scripts.export_voc --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} {params.options} --output {output} 2>&1"
@@ -52,8 +50,6 @@ rule export_cams:
     params:
         dataset=data_dir,
         code=stage_code("export_cams"),
-    message:
-        "CAMs of {wildcards.method}, seed {wildcards.seed}, in the layout of {wildcards.layout}"
     shell:
         "python -m workflow_scripts.export_cams --dataset {params.dataset} --cams {input.cams}"
         " --layout {wildcards.layout} --output {output} 2>&1 | tee -i {log}"
@@ -78,8 +74,6 @@ rule export_seeds:
     params:
         dataset=data_dir,
         code=stage_code("export_seeds"),
-    message:
-        "CRF seeds of {wildcards.method}, seed {wildcards.seed}, in the layout of SEAM"
     shell:
         "python -m workflow_scripts.export_seeds --dataset {params.dataset} --seeds {input.seeds}"
         " --output {output} 2>&1 | tee -i {log}"

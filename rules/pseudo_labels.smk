@@ -23,8 +23,6 @@ rule crf_seeds:
         dataset=data_dir,
         config=section_json("crf_seeds"),
         code=stage_code("crf_seeds"),
-    message:
-        "CRF seeds of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m workflow_scripts.crf_seeds --dataset {params.dataset} --cams {input.cams}"
         " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"
@@ -58,8 +56,6 @@ rule train_affinity:
         options=affinity_options,
         config=section_json("affinity"),
         code=stage_code("train_affinity"),
-    message:
-        "Training the AffinityNet of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
@@ -92,8 +88,6 @@ rule random_walk:
         dataset=data_dir,
         config=section_json("random_walk"),
         code=stage_code("random_walk"),
-    message:
-        "Pseudo labels of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.random_walk --dataset {params.dataset}"

@@ -23,8 +23,6 @@ rule report_table:
         runtime=growing(10),
     params:
         code=stage_code("report_table"),
-    message:
-        "Drawing {output}"
     shell:
         "python -m workflow_scripts.report_table --summary {input} --output {output}"
         " 2>&1 | tee -i {log}"
@@ -53,8 +51,6 @@ rule loss_curves:
     params:
         histories=labelled_histories,
         code=stage_code("loss_curves"),
-    message:
-        "Drawing {output}"
     shell:
         "python -m workflow_scripts.loss_curves --histories {params.histories} --output {output}"
         " 2>&1 | tee -i {log}"
@@ -91,8 +87,6 @@ rule sheet:
         split=SHOWN_SPLIT,
         options=sheet_options,
         code=stage_code("sheet"),
-    message:
-        "Drawing {output}"
     shell:
         "python -m workflow_scripts.sheet --dataset {params.dataset} --method {wildcards.method}"
         " --seed {params.seed} --split {params.split} {params.options} --output {output}"

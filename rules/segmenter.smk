@@ -29,8 +29,6 @@ rule train_segmenter:
         options=segmenter_options,
         config=section_json("segmenter"),
         code=stage_code("train_segmenter"),
-    message:
-        "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
@@ -67,8 +65,6 @@ rule segment:
         options=segment_options,
         config=section_json("segment", exclude={"crf"}),
         code=stage_code("segment"),
-    message:
-        "Segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.segment --dataset {params.dataset}"
@@ -101,8 +97,6 @@ if EXPERIMENT.segment.crf:
             dataset=data_dir,
             config=section_json("segment.crf"),
             code=stage_code("segment_crf"),
-        message:
-            "CRF on segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
         shell:
             "python -m workflow_scripts.segment_crf --dataset {params.dataset}"
             " --probs {input.probs} --threads {threads} --output {output}"

@@ -23,8 +23,6 @@ if HAS_TEST:
         params:
             dataset=data_dir,
             code=stage_code("submission"),
-        message:
-            "Packing the test masks of {wildcards.method}, seed {wildcards.seed}"
         shell:
             "python -m workflow_scripts.submission --dataset {params.dataset}"
             " --masks {input.masks} --threads {threads} --output {output} 2>&1 | tee -i {log}"
