@@ -1,4 +1,4 @@
-"""Figures of the report: the table of scores, loss curves, a sheet of images for each method."""
+"""Figures of the report: the table of scores, loss curves, qualitative results of each method."""
 
 
 rule report_table:
@@ -56,9 +56,9 @@ rule loss_curves:
         " 2>&1 | tee -i {log}"
 
 
-rule sheet:
+rule qualitative_results:
     input:
-        unpack(sheet_inputs),
+        unpack(qualitative_results_inputs),
         labels=f"{DATA}/labels.csv",
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
@@ -66,15 +66,15 @@ rule sheet:
         splits=split_files(SHOWN_SPLIT),
     output:
         report(
-            f"{RESULTS}/report/sheets/{{method}}.jpg",
-            caption="../report/sheet.rst",
+            f"{RESULTS}/report/qualitative_results/{{method}}.jpg",
+            caption="../report/qualitative_results.rst",
             category="Images",
             labels={"method": "{method}"},
         ),
     log:
-        f"{RESULTS}/logs/sheet/{{method}}.log",
+        f"{RESULTS}/logs/qualitative_results/{{method}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/sheet/{{method}}.tsv"
+        f"{RESULTS}/benchmarks/qualitative_results/{{method}}.tsv"
     conda:
         "../envs/wsss.yaml"
     threads: 1
@@ -83,11 +83,11 @@ rule sheet:
         runtime=growing(10),
     params:
         dataset=data_dir,
-        seed=sheet_seed,
+        seed=qualitative_results_seed,
         split=SHOWN_SPLIT,
-        options=sheet_options,
-        code=stage_code("sheet"),
+        options=qualitative_results_options,
+        code=stage_code("qualitative_results"),
     shell:
-        "python -m workflow_scripts.sheet --dataset {params.dataset} --method {wildcards.method}"
-        " --seed {params.seed} --split {params.split} {params.options} --output {output}"
-        " 2>&1 | tee -i {log}"
+        "python -m workflow_scripts.qualitative_results --dataset {params.dataset}"
+        " --method {wildcards.method} --seed {params.seed} --split {params.split}"
+        " {params.options} --output {output} 2>&1 | tee -i {log}"

@@ -37,8 +37,8 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
         write_mask(shard / f"{name}.png", np.full((3, 4), index, dtype=np.uint8))
     done = subprocess.run(
         [sys.executable, "-m", "workflow_scripts.class_shares", "--dataset", tiny_dataset,
-         "--method", "sb", "--seed", "3", "--masks", *shards, "--sheet", "sheet.jpg",
-         "--output", tmp_path / "classes.csv"],
+         "--method", "sb", "--seed", "3", "--masks", *shards,
+         "--qualitative-results", "qualitative_results.jpg", "--output", tmp_path / "classes.csv"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
@@ -48,7 +48,7 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
         "square             1          50.00 %",
         f"masks    {tmp_path}",
         f"shares   {tmp_path / 'classes.csv'}",
-        "sheet    sheet.jpg",
+        "figure   qualitative_results.jpg",
     ]
     assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
         "image,background,disc,square\ntrain 0,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"

@@ -38,14 +38,14 @@ def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
         "summarise": 1,
         "report_table": 1,
         "loss_curves": 1,
-        "sheet": 4,
+        "qualitative_results": 4,
     }
 
 
 def test_demo_runs_all_methods_to_the_end(tmp_path):
     counts = job_counts(dry_run("--configfile", PROJECT / "configs/demo.yaml", directory=tmp_path))
     assert counts["train_classifier"] == counts["train_affinity"] == 4
-    assert counts["train_segmenter"] == counts["sheet"] == 4
+    assert counts["train_segmenter"] == counts["qualitative_results"] == 4
     assert counts["segment"] == 2 * 4
     assert counts["semantic_boundary"] == 2
 
@@ -290,7 +290,7 @@ def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
         masks = " ".join(f"{here}/seed{seed}/{stage}/extra-{shard}" for shard in range(2))
         assert (
             f"class_shares --dataset results/voc12/data --method seam --seed {seed} --masks {masks}"
-            f"{weights} --sheet results/voc12/report/sheets/seam.jpg"
+            f"{weights} --qualitative-results results/voc12/report/qualitative_results/seam.jpg"
             f" --output {here}/seed{seed}/classes.csv"
         ) in run.stdout
 

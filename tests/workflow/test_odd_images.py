@@ -123,8 +123,8 @@ def run_stages(experiment):
     for stage in ("random_walk", "segmentation", "segmentation_crf"):
         run("evaluate", **data, **scored, stage=stage, masks=stage, output=f"{stage}.csv")
     masks = {"pseudo_labels": "random_walk", "segmentation": "segmentation_crf"}
-    sheet = {"method": "seam", "seed": 0, "split": "val", "output": "sheet.jpg"}
-    run("sheet", **data, **sheet, cams="cam.npz", **masks)
+    figure = {"method": "seam", "seed": 0, "split": "val", "output": "qualitative_results.jpg"}
+    run("qualitative_results", **data, **figure, cams="cam.npz", **masks)
 
 
 def test_score_maps_have_the_size_of_their_images(finished):
@@ -162,5 +162,5 @@ def test_trainings_are_finite_and_end(finished, method):
     assert (finished / method / "weights.pt").is_file()
 
 
-def test_the_sheet_shows_them(finished):
-    assert Image.open(finished / "sheet.jpg").height > 1000
+def test_the_qualitative_results_show_them(finished):
+    assert Image.open(finished / "qualitative_results.jpg").height > 1000

@@ -104,7 +104,7 @@ def test_the_run_ends_by_saying_what_is_in_the_masks_and_where(finished):
         f"{RUN}/segmentation_crf",
         f"{RUN}/classes.csv",
         f"{RUN}/segmenter/weights.pt",
-        f"{RESULTS}/report/sheets/sb.jpg",
+        f"{RESULTS}/report/qualitative_results/sb.jpg",
     ]
     rows = (finished / RUN / "classes.csv").read_text().splitlines()
     assert {row.split(",")[0] for row in rows[1:]} == set(dataset.labels)
