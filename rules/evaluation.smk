@@ -90,7 +90,7 @@ if not SPLITS:
             unpack(results_of_run),
             classes=f"{DATA}/classes.txt",
         output:
-            f"{RUN}/classes.csv",
+            f"{RUN}/class_coverage.csv",
         log:
             f"{RUN}/logs/class_shares.log",
         benchmark:

@@ -55,7 +55,7 @@ def maps_or_shares():
         for path in (
             shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "extra")
             if until == "cam"
-            else [f"{run_of(method, seed)}/classes.csv"]
+            else [f"{run_of(method, seed)}/class_coverage.csv"]
         )
     ]
 

@@ -14,8 +14,8 @@ def test_shares_by_hand(tmp_path: Path) -> None:
     shares = ClassShares(["cat", "dog, large", "cow"])
     shares.add("a", np.array([[0, 0], [0, 2]], dtype=np.uint8))
     shares.add("b", np.full((2, 6), 3, dtype=np.uint8))
-    shares.write(tmp_path / "classes.csv")
-    assert (tmp_path / "classes.csv").read_text() == (
+    shares.write(tmp_path / "class_coverage.csv")
+    assert (tmp_path / "class_coverage.csv").read_text() == (
         'image,background,cat,"dog, large",cow\na,75.00,0.00,25.00,0.00\nb,0.00,0.00,0.00,100.00\n'
     )
     assert shares.table().splitlines() == [
@@ -38,7 +38,8 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
     done = subprocess.run(
         [sys.executable, "-m", "workflow_scripts.class_shares", "--dataset", tiny_dataset,
          "--method", "sb", "--seed", "3", "--masks", *shards,
-         "--qualitative-results", "qualitative_results.jpg", "--output", tmp_path / "classes.csv"],
+         "--qualitative-results", "qualitative_results.jpg",
+         "--output", tmp_path / "class_coverage.csv"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
@@ -47,9 +48,9 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
         "background         1          50.00 %",
         "square             1          50.00 %",
         f"masks    {tmp_path}",
-        f"shares   {tmp_path / 'classes.csv'}",
+        f"shares   {tmp_path / 'class_coverage.csv'}",
         "figure   qualitative_results.jpg",
     ]
-    assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
+    assert (tmp_path / "class_coverage.csv").read_text(encoding="utf-8") == (
         "image,background,disc,square\ntrain 0,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"
     )

@@ -291,7 +291,7 @@ def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
         assert (
             f"class_shares --dataset results/voc12/data --method seam --seed {seed} --masks {masks}"
             f"{weights} --qualitative-results results/voc12/report/qualitative_results/seam.jpg"
-            f" --output {here}/seed{seed}/classes.csv"
+            f" --output {here}/seed{seed}/class_coverage.csv"
         ) in run.stdout
 
 

@@ -102,11 +102,11 @@ def test_the_run_ends_by_saying_what_is_in_the_masks_and_where(finished):
     places = [line.split(None, 1)[1] for line in told.splitlines()[-4:]]
     assert places == [
         f"{RUN}/segmentation_crf",
-        f"{RUN}/classes.csv",
+        f"{RUN}/class_coverage.csv",
         f"{RUN}/segmenter/weights.pt",
         f"{RESULTS}/report/qualitative_results/sb.jpg",
     ]
-    rows = (finished / RUN / "classes.csv").read_text().splitlines()
+    rows = (finished / RUN / "class_coverage.csv").read_text().splitlines()
     assert {row.split(",")[0] for row in rows[1:]} == set(dataset.labels)
 
 
