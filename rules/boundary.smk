@@ -15,8 +15,8 @@ rule canny:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         config=section_json("canny", exclude={"input", "edge_value"}),
@@ -41,8 +41,8 @@ rule semantic_boundary:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         code=stage_code("semantic_boundary"),

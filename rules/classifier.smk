@@ -22,7 +22,7 @@ rule train_classifier:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=2880,
     params:
         dataset=data_dir,
@@ -57,8 +57,8 @@ rule infer_cam:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(360),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(360),
     params:
         dataset=data_dir,
         splits=SPLITS,

@@ -24,8 +24,8 @@ checkpoint prepare_dataset:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         source=source_options(),
         pictures=source_pictures,

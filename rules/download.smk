@@ -23,7 +23,7 @@ rule download_archive:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
+        mem_mb=times_attempt(500),
         runtime=1440,
     params:
         content=archive_content,
@@ -49,8 +49,8 @@ rule unpack_archive:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(60),
     params:
         content=archive_content,
         directory=archives_directory,

@@ -18,8 +18,8 @@ rule evaluate_cam:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -48,8 +48,8 @@ rule evaluate_masks:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -75,8 +75,8 @@ rule summarise:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         code=stage_code("summarise"),
     shell:
@@ -99,8 +99,8 @@ if not SPLITS:
             "../envs/wsss.yaml"
         threads: 1
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(60),
+            mem_mb=times_attempt(2000),
+            runtime=times_attempt(60),
         params:
             dataset=data_dir,
             options=class_shares_options,

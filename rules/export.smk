@@ -19,8 +19,8 @@ rule export_voc:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         options=export_voc_options,
@@ -45,8 +45,8 @@ rule export_cams:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
     params:
         dataset=data_dir,
         code=stage_code("export_cams"),
@@ -69,8 +69,8 @@ rule export_seeds:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
     params:
         dataset=data_dir,
         code=stage_code("export_seeds"),

@@ -17,8 +17,8 @@ rule crf_seeds:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(240),
     params:
         dataset=data_dir,
         config=section_json("crf_seeds"),
@@ -49,7 +49,7 @@ rule train_affinity:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=1440,
     params:
         dataset=data_dir,
@@ -82,8 +82,8 @@ rule random_walk:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(240),
     params:
         dataset=data_dir,
         config=section_json("random_walk"),

@@ -19,8 +19,8 @@ rule report_table:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         code=stage_code("report_table"),
     shell:
@@ -46,8 +46,8 @@ rule loss_curves:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         histories=labelled_histories,
         code=stage_code("loss_curves"),
@@ -79,8 +79,8 @@ rule qualitative_results:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(10),
     params:
         dataset=data_dir,
         seed=qualitative_results_seed,

@@ -22,7 +22,7 @@ rule train_segmenter:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=2880,
     params:
         dataset=data_dir,
@@ -56,8 +56,8 @@ rule segment:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(360),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(360),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -91,8 +91,8 @@ if EXPERIMENT.segment.crf:
             "../envs/wsss.yaml"
         threads: 8
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(240),
+            mem_mb=times_attempt(4000),
+            runtime=times_attempt(240),
         params:
             dataset=data_dir,
             config=section_json("segment.crf"),

@@ -18,8 +18,8 @@ if HAS_TEST:
             "../envs/wsss.yaml"
         threads: 8
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(60),
+            mem_mb=times_attempt(4000),
+            runtime=times_attempt(60),
         params:
             dataset=data_dir,
             code=stage_code("submission"),

@@ -29,7 +29,7 @@ def code_of_method(script, method):
     return code_digest(f"workflow_scripts/{script}.py", without=without)
 
 
-def options(files, *names):
+def cli_options(files, *names):
     """Those of some named files that a job has, as options of a command line."""
     words = []
     for name in names:

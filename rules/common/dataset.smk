@@ -128,4 +128,4 @@ def source_options():
         files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
     files["classes"] = dataset.classes
     rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
-    return ["--source", dataset.source, *options(files, *files), *rest]
+    return ["--source", dataset.source, *cli_options(files, *files), *rest]

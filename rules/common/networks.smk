@@ -31,7 +31,7 @@ def classifier_inputs(wildcards):
 
 
 def classifier_options(wildcards, input):
-    return options(input, "init", "boundaries", "canny")
+    return cli_options(input, "init", "boundaries", "canny")
 
 
 def classifier_config(wildcards):
@@ -62,7 +62,7 @@ def affinity_inputs(wildcards):
 
 
 def affinity_options(wildcards, input):
-    return options(input, "init")
+    return cli_options(input, "init")
 
 
 def segmenter_inputs(wildcards):
@@ -78,7 +78,7 @@ def segmenter_inputs(wildcards):
 
 
 def segmenter_options(wildcards, input):
-    return options(input, "init")
+    return cli_options(input, "init")
 
 
 def segment_probs():
@@ -102,4 +102,4 @@ def segmented_splits(wildcards):
 
 
 def segment_options(wildcards, output):
-    return options(output, "probs")
+    return cli_options(output, "probs")

@@ -73,7 +73,7 @@ def results_of_run(wildcards):
 
 
 def class_shares_options(wildcards, input):
-    return options(input, "masks", "weights", "qualitative_results")
+    return cli_options(input, "masks", "weights", "qualitative_results")
 
 
 def scores_and_table():
@@ -98,7 +98,7 @@ def segmentation_of_run(wildcards):
 
 
 def export_voc_options(wildcards, input):
-    return options(input, "segmentation")
+    return cli_options(input, "segmentation")
 
 
 def all_exports():
@@ -151,4 +151,4 @@ def qualitative_results_inputs(wildcards):
 
 
 def qualitative_results_options(wildcards, input):
-    return options(input, "cams", "pseudo_labels", "segmentation")
+    return cli_options(input, "cams", "pseudo_labels", "segmentation")
