@@ -25,7 +25,7 @@ include: "rules/export.smk"
 
 
 onstart:
-    keep_current_code(Path(RESULTS))
+    record_code_digests(Path(RESULTS))
 
 
 localrules:

@@ -22,4 +22,6 @@ def test_all_rules_grow_but_for_the_time_of_those_that_go_on_where_they_were():
     for rule in rules:
         name = rule.split(":")[0]
         assert re.search(r"mem_mb=times_attempt\(\d+\),", rule), name
-        assert bool(re.search(r"runtime=times_attempt\(\d+\),", rule)) == (name not in SAVES_ITS_STATE)
+        assert bool(re.search(r"runtime=times_attempt\(\d+\),", rule)) == (
+            name not in SAVES_ITS_STATE
+        )

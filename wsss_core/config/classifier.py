@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
 from wsss_core.config.training import ColorJitter, OptimConfig, check_range
@@ -13,7 +13,7 @@ from wsss_core.config.training import ColorJitter, OptimConfig, check_range
 MIN_SIDE = 8  # pixels of the second branch's image, of which there is one feature cell then
 
 
-class SeamConfig(Strict):
+class SeamConfig(ConfigModel):
     """SEAM (Wang et al., CVPR 2020): second scale and pixel correlation module (PCM)."""
 
     scale: float = Field(0.3, gt=0, le=1, description="size of the second branch's image")
@@ -37,7 +37,7 @@ class SeamConfig(Strict):
     )
 
 
-class ClassifierConfig(Strict):
+class ClassifierConfig(ConfigModel):
     """Network and training of the classifier; how long is up to the method."""
 
     backbone: BackboneConfig
@@ -62,7 +62,7 @@ class ClassifierConfig(Strict):
         return self
 
 
-class ClassifierTraining(Strict):
+class ClassifierTraining(ConfigModel):
     """Everything that `train_classifier` reads: the shared part and the method's own."""
 
     classifier: ClassifierConfig

@@ -4,11 +4,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.crf import CrfConfig
 
 
-class Exponents(Strict):
+class Exponents(ConfigModel):
     """Background is (1 - max CAM) ** exponent: a strong one (low) and a weak one (high).
 
     What is foreground under the strong one and background under the weak one is trusted. They
@@ -26,7 +26,7 @@ class Exponents(Strict):
         return self
 
 
-class CrfSeedsConfig(Strict):
+class CrfSeedsConfig(ConfigModel):
     """Two backgrounds and the CRF that each is refined by."""
 
     exponents: Exponents = Exponents()

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 ARCHIVE = "archive"
 
 
-class DemoConfig(Strict):
+class DemoConfig(ConfigModel):
     """The drawn dataset.
 
     Attributes:
@@ -31,7 +31,7 @@ class DemoConfig(Strict):
 VocPath = Annotated[str, Field(min_length=1)]
 
 
-class VocConfig(Strict):
+class VocConfig(ConfigModel):
     """PASCAL VOC 2012 and SBD: what section `archives` obtains ("archive"), or paths.
 
     Attributes:
@@ -47,7 +47,7 @@ class VocConfig(Strict):
     id_lists: VocPath | None = None
 
 
-class DatasetConfig(Strict):
+class DatasetConfig(ConfigModel):
     """The dataset and where it comes from.
 
     Attributes:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.archives import ArchivesConfig
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig
@@ -39,13 +39,13 @@ SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
 
-class EvaluationConfig(Strict):
+class EvaluationConfig(ConfigModel):
     """Splits that are scored by their masks; none where there are no masks."""
 
     splits: tuple[SplitName, ...] = ("train", "val")
 
 
-class ShardsConfig(Strict):
+class ShardsConfig(ConfigModel):
     """Into how many jobs the images of a part are dealt at each stage without training.
 
     Attributes:
@@ -59,7 +59,7 @@ class ShardsConfig(Strict):
     test: int = Field(2, ge=1)
 
 
-class RunConfig(Strict):
+class RunConfig(ConfigModel):
     """A method that is run, with which seeds, and how far."""
 
     method: str
@@ -67,7 +67,7 @@ class RunConfig(Strict):
     until: Literal["cam", "random_walk", "segmentation"] = "segmentation"
 
 
-class Experiment(Strict):
+class Experiment(ConfigModel):
     """All sections of the config."""
 
     preset: Literal["paper", "released"] = "paper"

@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import InitFile, NameOrFile
 
 
-class SmoothingConfig(Strict):
+class SmoothingConfig(ConfigModel):
     """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
 
     boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
@@ -89,7 +89,7 @@ class SmoothingConfig(Strict):
     )
 
 
-class MethodConfig(Strict):
+class MethodConfig(ConfigModel):
     """One way to train the classifier. Ablations are methods too."""
 
     classifier: Literal["cam", "seam"]

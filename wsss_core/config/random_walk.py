@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
-class RandomWalkConfig(Strict):
+class RandomWalkConfig(ConfigModel):
     """Background, transition matrix and length of the walk (defaults: SEAM)."""
 
     exponent: float = Field(6.0, gt=0, description="background is (1 - max CAM) ** exponent")

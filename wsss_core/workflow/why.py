@@ -66,8 +66,8 @@ def current_code() -> dict[str, Files]:
     return {code_digest(s, without=part): file_digests(s, without=part) for s, part in arguments}
 
 
-def keep_current_code(directory: Path) -> None:
-    """Keeps which files each digest is of, for a later `why`.
+def record_code_digests(directory: Path) -> None:
+    """Records which files each digest is of, for a later `why`.
 
     Args:
         directory: results/<dataset>.
