@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="score file to write")
-    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", required=True, help="JSON: section cam")
     args = parser.parse_args()
 
@@ -39,7 +39,7 @@ def main() -> None:
     ids = shard_ids(ids, args.shard, args.num_shards)
     net = load_classifier(args.weights, dataset.class_names)
     net.to(memory_format=torch.channels_last).to(device(args.gpus))
-    cams = profiled(infer_cams(net, dataset, ids, config=config), args.profile)
+    cams = profiled(infer_cams(net, dataset, ids, config=config), args.trace)
     with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
         for cam in progress(cams, total=len(ids), desc="infer_cam"):
             writer.write(cam.image_id, cam.class_ids, cam.cam)

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--code", default="", help="digest of the code, part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write")
     parser.add_argument("--history", type=Path, required=True, help="loss curve to write")
-    parser.add_argument("--profile", type=Path, help="trace of ten steps to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten steps to write")
     parser.add_argument("--config", required=True, help="JSON: classifier and method")
     args = parser.parse_args()
 
@@ -80,7 +80,7 @@ def main() -> None:
         key=state_key(args.code, args.config, args.seed, samples.image_ids, *inputs),
         desc=f"train_classifier {args.method}",
         alarms=model.alarms,
-        profile=args.profile,
+        trace=args.trace,
     )
     metadata = {
         "network": "classifier",

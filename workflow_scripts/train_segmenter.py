@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--code", default="", help="digest of the code; part of the resume key")
     parser.add_argument("--output", type=Path, required=True, help="weights file")
     parser.add_argument("--history", type=Path, required=True, help="loss curve (CSV)")
-    parser.add_argument("--profile", type=Path, help="trace of ten steps to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten steps to write")
     parser.add_argument("--config", required=True, help="section 'segmenter' as JSON")
     args = parser.parse_args()
     config = SegmenterConfig.model_validate_json(args.config)
@@ -76,7 +76,7 @@ def main() -> None:
         log_every=args.log_every,
         key=state_key(args.code, config.model_dump_json(), args.seed, *inputs),
         desc="Segmenter",
-        profile=args.profile,
+        trace=args.trace,
     )
     write_history(args.history, history)
     metadata = segmenter_metadata(config, dataset.class_names)

@@ -6,8 +6,10 @@
 
 
 def times_attempt(first):
-    """A resource that grows with each attempt, so that a job that ran out of it succeeds when sent
-    again."""
+    """A resource that grows with each attempt.
+
+    So a job that ran out of it succeeds when it is sent again.
+    """
 
     def of_attempt(wildcards, attempt):
         return first * attempt
