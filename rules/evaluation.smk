@@ -3,7 +3,7 @@
 
 rule evaluate_cam:
     input:
-        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "scored"),
+        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "eval"),
         classes=f"{DATA}/classes.txt",
         masks=f"{DATA}/mask_digests.csv",
         splits=split_files(*SPLITS),
@@ -34,7 +34,7 @@ rule evaluate_cam:
 
 rule evaluate_masks:
     input:
-        masks=shards_of(f"{RUN}/{{stage}}/{{part}}-{{shard}}", "scored"),
+        masks=shards_of(f"{RUN}/{{stage}}/{{part}}-{{shard}}", "eval"),
         classes=f"{DATA}/classes.txt",
         true_masks=f"{DATA}/mask_digests.csv",
         splits=split_files(*SPLITS),

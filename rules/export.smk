@@ -4,7 +4,7 @@
 rule export_voc:
     input:
         unpack(segmentation_of_run),
-        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
+        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         masks=f"{DATA}/mask_digests.csv",
@@ -33,7 +33,7 @@ rule export_voc:
 
 rule export_cams:
     input:
-        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "scored", "extra"),
+        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
     output:
         directory(f"{RUN}/export/{{layout}}"),
@@ -57,7 +57,7 @@ rule export_cams:
 
 rule export_seeds:
     input:
-        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "scored", "extra"),
+        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
     output:
         directory(f"{RUN}/export/seam_crf"),

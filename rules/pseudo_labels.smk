@@ -31,7 +31,7 @@ rule crf_seeds:
 rule train_affinity:
     input:
         unpack(affinity_inputs),
-        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "scored", "extra"),
+        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         splits=split_files("train_aug"),

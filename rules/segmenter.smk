@@ -4,7 +4,7 @@
 rule train_segmenter:
     input:
         unpack(segmenter_inputs),
-        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
+        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         splits=split_files("train_aug"),

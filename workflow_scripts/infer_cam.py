@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="trained classifier")
-    parser.add_argument("--part", choices=("scored", "extra"), required=True)
+    parser.add_argument("--part", choices=("eval", "train_only"), required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--num-shards", type=int, required=True)
     parser.add_argument("--scored-splits", nargs="*", default=[])

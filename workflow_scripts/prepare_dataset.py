@@ -7,7 +7,7 @@ from pathlib import Path
 from wsss_core.config.dataset import DatasetConfig, DemoConfig
 from wsss_core.prepare.demo.generate import draw_dataset
 from wsss_core.prepare.folder import read_folder
-from wsss_core.prepare.source import Source, check_all_scored, choose_classes
+from wsss_core.prepare.source import Source, check_all_eval, choose_classes
 from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.atomic import staging_dir, writing_errors
 from wsss_core.runtime.errors import run_command
@@ -26,7 +26,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--classes", nargs="+", help="those to keep, without images of others")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
-    parser.add_argument("--all-scored", action="store_true", help="no other images are trained on")
+    parser.add_argument("--all-eval", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
     arguments = parser.parse_args()
@@ -41,8 +41,8 @@ def prepare(source: Source, args: argparse.Namespace, *, link: bool) -> None:
     """Prepares what a source lists, as the command line asks for."""
     if args.classes:
         source = choose_classes(source, args.classes)
-    if args.all_scored:
-        check_all_scored(source, scored_splits=args.scored_splits)
+    if args.all_eval:
+        check_all_eval(source, scored_splits=args.scored_splits)
     prepare_dataset(source, args.output, workers=args.threads, link=link)
 
 

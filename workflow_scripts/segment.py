@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="of train_segmenter")
-    parser.add_argument("--part", choices=["scored", "extra", "test"], required=True)
+    parser.add_argument("--part", choices=["eval", "train_only", "test"], required=True)
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--num-shards", type=int, default=1)
     parser.add_argument("--scored-splits", nargs="*", default=[])

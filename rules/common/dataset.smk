@@ -127,5 +127,5 @@ def source_options():
         files = dataset.voc.model_dump()
         files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
     files["classes"] = dataset.classes
-    rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
+    rest = [] if EXPERIMENT.shards.train_only else ["--all-eval"]
     return ["--source", dataset.source, *cli_options(files, *files), *rest]

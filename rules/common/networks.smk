@@ -23,7 +23,7 @@ def classifier_inputs(wildcards):
     if method.smoothing:
         teacher = run_of(method.smoothing.boundaries_from, wildcards.seed)
         inputs["boundaries"] = shards_of(
-            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
+            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "eval", "train_only"
         )
         if method.smoothing.canny and EXPERIMENT.canny.input == "rgb":
             inputs["canny"] = f"{RESULTS}/canny"

@@ -53,7 +53,7 @@ def maps_or_shares():
         path
         for method, seed, until in runs()
         for path in (
-            shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "extra")
+            shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "train_only")
             if until == "cam"
             else [f"{run_of(method, seed)}/class_coverage.csv"]
         )
@@ -65,7 +65,7 @@ def results_of_run(wildcards):
     method, seed = wildcards.method, int(wildcards.seed)
     run, walk = run_of(method, seed), (method, seed, "random_walk")
     stage = "random_walk" if walk in runs() else final_stage()
-    results = {"masks": shards_of(f"{run}/{stage}/{{part}}-{{shard}}", "extra")}
+    results = {"masks": shards_of(f"{run}/{stage}/{{part}}-{{shard}}", "train_only")}
     if stage != "random_walk":
         results["weights"] = f"{run}/segmenter/weights.pt"
     results["qualitative_results"] = f"{RESULTS}/report/qualitative_results/{method}.jpg"
@@ -93,7 +93,7 @@ def segmentation_of_run(wildcards):
     if (wildcards.method, int(wildcards.seed), "segmentation") not in runs():
         return {}
     run = run_of(wildcards.method, wildcards.seed)
-    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "scored", "extra")
+    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "eval", "train_only")
     return {"segmentation": masks}
 
 

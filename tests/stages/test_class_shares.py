@@ -31,7 +31,7 @@ def test_no_picture_is_an_empty_table() -> None:
 
 
 def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_dataset, tmp_path):
-    shards = [tmp_path / "extra-0", tmp_path / "extra-1"]
+    shards = [tmp_path / "train_only-0", tmp_path / "train_only-1"]
     for shard, name, index in zip(shards, ("train 0", "träin"), (0, 2), strict=True):
         shard.mkdir()
         write_mask(shard / f"{name}.png", np.full((3, 4), index, dtype=np.uint8))

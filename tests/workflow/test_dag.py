@@ -17,8 +17,8 @@ def dry_run(*arguments, directory):
 
 
 def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
-    shards, extra = 4, 16
-    every = shards + extra
+    shards, train_only = 4, 16
+    every = shards + train_only
     assert job_counts(dry_run(directory=tmp_path)) == {
         "download_archive": 1,
         "unpack_archive": 1,
@@ -155,9 +155,9 @@ def test_no_crf_after_segmentation(tmp_path):
     assert "--probs" not in run.stdout
 
 
-@pytest.mark.parametrize(("extra", "options"), [(16, ""), (1, ""), (0, " --all-scored")])
-def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, extra, options):
-    settings = ("--printshellcmds", "--config", f"shards={{extra: {extra}}}")
+@pytest.mark.parametrize(("train_only", "options"), [(16, ""), (1, ""), (0, " --all-eval")])
+def test_the_first_stage_is_told_that_there_is_no_rest(tmp_path, train_only, options):
+    settings = ("--printshellcmds", "--config", f"shards={{train_only: {train_only}}}")
     run = dry_run("results/voc12/data/labels.csv", *settings, directory=tmp_path)
     assert f"--source voc --devkit {DEVKIT}{options} --output" in run.stdout
 
@@ -278,7 +278,7 @@ def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
 def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
     runs = "[{method: cam, seeds: [0], until: cam}, {method: seam, seeds: [1, 2]}"
     runs += ", {method: seam, seeds: [0], until: random_walk}]"
-    option = ("--config", "evaluation={splits: []}", f"runs={runs}", "shards={extra: 2}")
+    option = ("--config", "evaluation={splits: []}", f"runs={runs}", "shards={train_only: 2}")
     run = dry_run("--printshellcmds", *option, directory=tmp_path)
     counts = job_counts(run)
     assert counts["class_shares"] == 3
@@ -287,7 +287,7 @@ def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
     here = "results/voc12/seam"
     for seed, stage in ((0, "random_walk"), (1, "segmentation_crf"), (2, "segmentation_crf")):
         weights = f" --weights {here}/seed{seed}/segmenter/weights.pt" if seed else ""
-        masks = " ".join(f"{here}/seed{seed}/{stage}/extra-{shard}" for shard in range(2))
+        masks = " ".join(f"{here}/seed{seed}/{stage}/train_only-{shard}" for shard in range(2))
         assert (
             f"class_shares --dataset results/voc12/data --method seam --seed {seed} --masks {masks}"
             f"{weights} --qualitative-results results/voc12/report/qualitative_results/seam.jpg"

@@ -97,7 +97,7 @@ def run_stages(experiment):
     data = {"dataset": "data"}
     run("canny", **data, output="canny", config=experiment.canny.model_dump_json())
     train_classifier("seam", experiment)
-    part = {"part": "scored", "shard": 0, "num_shards": 1, "scored_splits": list(SPLITS)}
+    part = {"part": "eval", "shard": 0, "num_shards": 1, "scored_splits": list(SPLITS)}
     cam = experiment.cam.model_dump_json()
     run("infer_cam", **data, weights="seam/weights.pt", **part, output="cam.npz", config=cam)
     seeds = experiment.crf_seeds.model_dump_json()

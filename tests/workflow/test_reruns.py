@@ -108,7 +108,7 @@ CONFIG = {
     "segment: {crf: {iterations: 2}}": {"seam": "segment_crf"},
     "checkpoint_minutes: 1": {},
     "log_every: 1": {},
-    "shards: {scored: 3}": all_methods("infer_cam"),
+    "shards: {eval: 3}": all_methods("infer_cam"),
     "archives: {directory: elsewhere}": {},
     "methods: {new: {classifier: cam, init: imagenet, epochs: 1}}": {},  # and no run of it
 }

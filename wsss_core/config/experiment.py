@@ -49,13 +49,13 @@ class ShardsConfig(ConfigModel):
     """Into how many jobs the images of a part are dealt at each stage without training.
 
     Attributes:
-        scored: The images of the scored splits.
-        extra: The other images of train_aug; 0 says that there are none.
+        eval: The images of the scored splits.
+        train_only: The other images of train_aug; 0 says that there are none.
         test: The images of the split test, where there is one.
     """
 
-    scored: int = Field(4, ge=1)
-    extra: int = Field(16, ge=0)
+    eval: int = Field(4, ge=1)
+    train_only: int = Field(16, ge=0)
     test: int = Field(2, ge=1)
 
 
@@ -179,9 +179,9 @@ def _references(name: str, method: MethodConfig) -> Iterator[tuple[Key, str]]:
 
 def _no_shards(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     """Finds that no images would be left."""
-    if not experiment.evaluation.splits and experiment.shards.extra == 0:
+    if not experiment.evaluation.splits and experiment.shards.train_only == 0:
         text = "got 0, and evaluation.splits is empty; expected at least 1 shard of images"
-        yield ("shards", "extra"), text
+        yield ("shards", "train_only"), text
 
 
 def _cycles(methods: Mapping[str, MethodConfig]) -> Iterator[tuple[Key, str]]:
