@@ -18,7 +18,7 @@ def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", choices=["voc", "folder", "demo"], required=True)
-    parser.add_argument("--root", type=Path, help="the folder (for --source folder)")
+    parser.add_argument("--folder", type=Path, help="the folder (for --source folder)")
     parser.add_argument("--devkit", type=Path, help="unpacked VOC 2012 (for --source voc)")
     parser.add_argument("--test", type=Path, help="unpacked VOC 2012 with the test images")
     parser.add_argument("--sbd", type=Path, help="unpacked SBD, to take its masks too")
@@ -30,8 +30,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
     arguments = parser.parse_args()
-    if arguments.source == "folder" and arguments.root is None:
-        parser.error("--source folder needs --root")
+    if arguments.source == "folder" and arguments.folder is None:
+        parser.error("--source folder needs --folder")
     if arguments.source == "voc" and arguments.devkit is None:
         parser.error("--source voc needs --devkit")
     return arguments
@@ -51,7 +51,7 @@ def main() -> None:
     args = parse_arguments()
     scored = args.scored_splits
     if args.source == "folder":
-        prepare(read_folder(args.root, scored_splits=scored), args, link=True)
+        prepare(read_folder(args.folder, scored_splits=scored), args, link=True)
     elif args.source == "voc":
         others = {"test": args.test, "sbd": args.sbd, "id_lists": args.id_lists}
         prepare(read_voc(args.devkit, scored_splits=scored, **others), args, link=True)

@@ -440,7 +440,7 @@ def run_script(*arguments) -> subprocess.CompletedProcess:
 def test_script_reports_bad_input_in_one_line(tiny_dataset, tmp_path):
     (tiny_dataset / "images" / "train_5.jpg").write_bytes(b"")
     done = run_script(
-        "--source", "folder", "--root", tiny_dataset, "--output", tmp_path / "r" / "data",
+        "--source", "folder", "--folder", tiny_dataset, "--output", tmp_path / "r" / "data",
         "--scored-splits", "train", "val", "--threads", 2,
     )  # fmt: skip
     assert done.returncode == 1
@@ -465,7 +465,7 @@ def test_script_draws_nothing_on_a_full_disk(tmp_path):
 def test_script_needs_a_root_for_a_folder(tmp_path):
     done = run_script("--source", "folder", "--output", tmp_path / "data")
     assert done.returncode == 2
-    assert "--source folder needs --root" in done.stderr
+    assert "--source folder needs --folder" in done.stderr
 
 
 def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset):
@@ -480,7 +480,7 @@ def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset):
 
 
 def test_script_checks_that_there_is_no_rest(tiny_dataset, tmp_path):
-    arguments = ("--source", "folder", "--root", tiny_dataset, "--output", tmp_path / "data")
+    arguments = ("--source", "folder", "--folder", tiny_dataset, "--output", tmp_path / "data")
     done = run_script(*arguments, "--all-eval")
     assert done.returncode == 1
     assert done.stderr.startswith("error: shards.train_only is 0, but 2 images")

@@ -235,9 +235,9 @@ def test_wrong_config_is_told_in_one_line_each(tmp_path, text, lines):
 
 
 def test_option_of_the_command_line_overrides_one_key(tmp_path):
-    option = "dataset={source: folder, root: my photos}"
+    option = "dataset={source: folder, folder: my photos}"
     run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
-    assert "--source folder --root 'my photos' --output results/voc12/data" in run.stdout
+    assert "--source folder --folder 'my photos' --output results/voc12/data" in run.stdout
 
 
 def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
@@ -254,7 +254,7 @@ def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
 
 def test_change_of_the_source_is_seen_and_nothing_else(tmp_path, tiny_dataset):
     """Tables are inputs; pictures, far too many for that, are told by a digest."""
-    root = f"dataset={{name: mine, source: folder, root: '{tiny_dataset}'}}"
+    root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
     target = "results/mine/data/labels.csv"
 
     def jobs():
@@ -321,7 +321,7 @@ def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
 def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):
     (tiny_dataset / "splits/test.txt").write_text("new_0\n")
     shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new_0.jpg")
-    root = f"dataset={{name: mine, source: folder, root: '{tiny_dataset}'}}"
+    root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
     counts = job_counts(dry_run("--config", root, directory=tmp_path))
     assert counts["segment_crf"] == 2 * (4 + 2)
     data = "results/mine/data/test_digests.csv"

@@ -93,7 +93,7 @@ def finished(tmp_path_factory):
 
 def run_stages(experiment):
     prepared = {"output": "data", "scored_splits": list(SPLITS), "threads": 1}
-    run("prepare_dataset", source="folder", root="source", **prepared)
+    run("prepare_dataset", source="folder", folder="source", **prepared)
     data = {"dataset": "data"}
     run("canny", **data, output="canny", config=experiment.canny.model_dump_json())
     train_classifier("seam", experiment)
