@@ -288,7 +288,7 @@ def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> Non
         {"padding": "zeros"},
         {"edge_weight": "value"},
         {"order_weights": (10.0, 1.0)},
-        {"alpha": 1.0},
+        {"edge_alpha": 1.0},
         {"boundary_radius": 2},
         {"mean_over": "present"},
         {"reference_size": 448},

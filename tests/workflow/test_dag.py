@@ -122,7 +122,9 @@ def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
         "preset: released\nmethods: {sb: {smoothing: {lambda_boundary: 0.02}}}"
     )
     options = ("--printshellcmds", "--configfile", "x.yaml")
-    run = dry_run(*options, "--config", "classifier={seam: {top_k: 0.5}}", directory=tmp_path)
+    run = dry_run(
+        *options, "--config", "classifier={seam: {ecr_top_fraction: 0.5}}", directory=tmp_path
+    )
     counts = job_counts(run)
     assert counts["train_classifier"] == 4
     assert "canny" not in counts  # edges are those of the network's input
@@ -130,7 +132,7 @@ def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
     config = json.loads(trained)
     smoothing, seam = config["method"]["smoothing"], config["classifier"]["seam"]
     assert (smoothing["head"], smoothing["lambda_boundary"]) == ("released", 0.02)
-    assert (seam["background"], seam["top_k"]) == (True, 0.5)
+    assert (seam["background"], seam["ecr_top_fraction"]) == (True, 0.5)
     assert config["canny"]["input"] == "normalized_cast"
     paper = dry_run(*options, "--config", "preset=paper", directory=tmp_path)
     assert job_counts(paper)["canny"] == 1

@@ -95,9 +95,9 @@ CODE = {
 }
 
 CONFIG = {
-    "methods: {sb: {smoothing: {alpha: 5}}}": BRANCH,
+    "methods: {sb: {smoothing: {edge_alpha: 5}}}": BRANCH,
     "methods: {seam_extra: {epochs: 2}}": {"seam_extra": "train_classifier"},
-    "classifier: {seam: {top_k: 0.5}}": {"seam": "train_classifier"},
+    "classifier: {seam: {ecr_top_fraction: 0.5}}": {"seam": "train_classifier"},
     "classifier: {dropout: 0.25}": EVERYTHING,
     "canny: {high: 50}": BRANCH,
     "cam: {flip: true}": all_methods("infer_cam"),

@@ -56,10 +56,10 @@ def test_the_file_that_changed_is_named(finished, copy):
     ("changes", "told"),
     [
         (
-            "methods: {sb: {smoothing: {alpha: 5, canny: true}}}",
+            "methods: {sb: {smoothing: {edge_alpha: 5, canny: true}}}",
             [
                 "train_classifier: method=sb, seed=0",
-                "    config: method.smoothing.alpha: 10.0 -> 5.0",
+                "    config: method.smoothing.edge_alpha: 10.0 -> 5.0",
             ],
         ),
         (

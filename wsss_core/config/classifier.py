@@ -23,7 +23,9 @@ class SeamConfig(ConfigModel):
     pcm_channels: tuple[PositiveInt, PositiveInt] = Field(
         (64, 128), description="channels each is reduced to"
     )
-    top_k: float = Field(0.2, gt=0, le=1, description="share of hardest elements in the ECR loss")
+    ecr_top_fraction: float = Field(
+        0.2, gt=0, le=1, description="share of hardest elements in the ECR loss"
+    )
     ecr_background: Literal["everywhere", "where_strongest"] = Field(
         "everywhere",
         description="where the target of the ECR loss has a background beside the strongest class",

@@ -78,7 +78,7 @@ class SmoothingConfig(ConfigModel):
             "weakens it where there are many; or over those present in the image"
         ),
     )
-    alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
+    edge_alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
     reference_size: int | None = Field(
         None,
         ge=1,

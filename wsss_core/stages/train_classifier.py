@@ -234,7 +234,10 @@ class SeamTraining(nn.Module):
 
     def _ecr(self, refined_cam: Tensor, target: Tensor) -> Tensor:
         return cross_refinement_loss(
-            refined_cam, target, top_k=self.seam.top_k, background=self.seam.ecr_background
+            refined_cam,
+            target,
+            top_fraction=self.seam.ecr_top_fraction,
+            background=self.seam.ecr_background,
         )
 
     def _smoothing_losses(
@@ -255,7 +258,7 @@ class SeamTraining(nn.Module):
             self._resize(cam_logits, size).sigmoid(),
             boundary[:, -cam_logits.shape[1] :],
             present=present,
-            alpha=config.alpha,
+            edge_alpha=config.edge_alpha,
             order_weights=config.order_weights,
             derivatives=config.derivatives,
             padding=config.padding,
