@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from wsss_core.data.images import read_image, read_mask
 
-IGNORE_INDEX = 255
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
 TEST_SPLIT = "test"  # images that are only segmented, where they are not scored
 

@@ -16,7 +16,7 @@ from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.data.images import read_mask
+from wsss_core.data.images import IGNORE_INDEX, read_mask
 from wsss_core.data.transforms import (
     Geometry,
     apply_geometry,
@@ -36,7 +36,7 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.classifier import build_classifier
 from wsss_core.models.seam import SeamNet, SeamOutput
-from wsss_core.ops.boundary import IGNORE, semantic_boundary
+from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.cam import add_background, foreground_score, normalize_cam
 from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.pretrained.boundary_head import to_boundary_head
@@ -122,7 +122,7 @@ class ClassifierSamples:
         if self.boundary_labels:
             mask = read_mask(self.boundary_labels[image_id])
             if self.map_radius is None:
-                mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE)
+                mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE_INDEX)
                 batch["mask"] = torch.from_numpy(mask)
             else:
                 batch["boundary"] = _boundary_maps(

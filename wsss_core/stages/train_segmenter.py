@@ -13,8 +13,8 @@ from torch import nn
 
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.data.dataset import IGNORE_INDEX, Dataset
-from wsss_core.data.images import read_mask
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import IGNORE_INDEX, read_mask
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
@@ -229,12 +229,7 @@ class SegmenterTraining(nn.Module):
             logits.append(highest(logits))
         num_labelled = (batch["mask"] != IGNORE_INDEX).sum()
         losses = (
-            segmentation_loss(
-                one,
-                batch["mask"],
-                ignore=IGNORE_INDEX,
-                align_corners=self.network.backbone.align_corners,
-            )
+            segmentation_loss(one, batch["mask"], align_corners=self.network.backbone.align_corners)
             for one in logits
         )
         return {
