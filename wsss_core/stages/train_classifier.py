@@ -17,6 +17,7 @@ from wsss_core.config.init_file import InitFile
 from wsss_core.config.methods import SmoothingConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.images import IGNORE_INDEX, read_mask
+from wsss_core.data.mask_files import find_masks
 from wsss_core.data.transforms import (
     Geometry,
     apply_geometry,
@@ -84,9 +85,7 @@ class ClassifierSamples:
         self.map_radius = map_radius
         self.image_ids = dataset.split(TRAIN_SPLIT)
         self.canny_dir = canny_dir
-        self.boundary_labels = {
-            file.stem: file for directory in boundary_dirs for file in directory.glob("*.png")
-        }
+        self.boundary_labels = find_masks(boundary_dirs, what="segmentation")
         if boundary_dirs:
             missing = [i for i in self.image_ids if i not in self.boundary_labels]
             if missing:
