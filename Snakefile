@@ -25,7 +25,7 @@ include: "rules/export.smk"
 
 
 onstart:
-    keep_current_code(Path(RESULTS))
+    record_code_digests(Path(RESULTS))
 
 
 localrules:
@@ -38,7 +38,7 @@ rule all:
     input:
         scores_and_table() if SPLITS else maps_or_shares(),
         rules.loss_curves.output,
-        expand(rules.sheet.output, method=methods_run()),
+        expand(rules.qualitative_results.output, method=methods_run()),
         test_outputs(),
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.ops.affinity import (
     Offset,
@@ -34,7 +35,7 @@ def pair_labels(
             for dy, dx in offsets
         ]
     )
-    known = (source < 255)[None] & (targets < 255)
+    known = (source < IGNORE_INDEX)[None] & (targets < IGNORE_INDEX)
     alike = (source[None] == targets) & known
     background = alike & (source == 0)[None]
     foreground = alike & (source != 0)[None]

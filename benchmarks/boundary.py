@@ -12,9 +12,9 @@ from torch import Tensor
 from benchmarks.pictures import HEIGHT, NUM_CLASSES, WIDTH, mask, two_classes
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of, scaled
-from wsss_core.data.images import read_mask, write_mask
+from wsss_core.data.images import IGNORE_INDEX, read_mask, write_mask
 from wsss_core.data.transforms import Geometry, apply_geometry
-from wsss_core.ops.boundary import IGNORE, semantic_boundary
+from wsss_core.ops.boundary import semantic_boundary
 
 CROP_SIZE = 448
 RESIZED = (576, 768)  # the longer side is drawn from 448 to 768
@@ -51,7 +51,9 @@ def run(device: torch.device) -> list[Row]:
         np.save(npy, maps[0].permute(1, 2, 0).numpy())
 
         def ours() -> NDArray[np.uint8]:
-            return apply_geometry(read_mask(png), geometry, interpolation="nearest", fill=IGNORE)
+            return apply_geometry(
+                read_mask(png), geometry, interpolation="nearest", fill=IGNORE_INDEX
+            )
 
         crops = torch.from_numpy(np.stack([ours()] * 8)).to(device)
         seconds = compare(ours, lambda: resized_maps(npy), repetitions=3)

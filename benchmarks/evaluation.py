@@ -11,7 +11,8 @@ from PIL import Image
 from benchmarks.pictures import NUM_CLASSES, write_dataset
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of
-from wsss_core.data.dataset import IGNORE_INDEX, Dataset
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.stages.evaluate import evaluate_masks
 
 NUMBER = 1449  # images of VOC's val

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.data.dataset import IGNORE_INDEX, Dataset, open_dataset
-from wsss_core.data.images import write_mask
+from wsss_core.data.dataset import Dataset, open_dataset
+from wsss_core.data.images import IGNORE_INDEX, write_mask
 
 HEIGHT, WIDTH = 375, 500  # of most of VOC's photographs
 NUM_CLASSES = 20  # of VOC, without background

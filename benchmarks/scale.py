@@ -37,7 +37,7 @@ def experiment(number: int) -> dict[str, object]:
         "source": "demo",
         "demo": {"num_train": number // 2, "num_val": number - number // 2, "size": SIZE},
     }
-    config["shards"]["scored"] = 1
+    config["shards"]["eval"] = 1
     config["runs"] = [{"method": "cam", "seeds": [0], "until": "segmentation"}]
     config["methods"]["cam"]["epochs"] = 1
     config["classifier"] |= {"resize_long": [48, 64], "crop_size": 64}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.pictures import NUM_CLASSES, mask, score_maps, two_classes
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
-from wsss_core.data.dataset import IGNORE_INDEX
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.ops.metrics import NUM_THRESHOLDS, ThresholdSweep
 
 

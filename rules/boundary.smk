@@ -15,14 +15,12 @@ rule canny:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         config=section_json("canny", exclude={"input", "edge_value"}),
         code=stage_code("canny"),
-    message:
-        "Canny edges of the training images"
     shell:
         "python -m workflow_scripts.canny --dataset {params.dataset} --output {output}"
         " --threads {threads} --config {params.config:q} 2>&1 | tee -i {log}"
@@ -43,13 +41,11 @@ rule semantic_boundary:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         code=stage_code("semantic_boundary"),
-    message:
-        "Boundaries from {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m workflow_scripts.semantic_boundary --dataset {params.dataset}"
         " --segmentation {input.segmentation} --output {output} 2>&1 | tee -i {log}"

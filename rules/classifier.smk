@@ -22,15 +22,13 @@ rule train_classifier:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=2880,
     params:
         dataset=data_dir,
         options=classifier_options,
         config=classifier_config,
         code=train_classifier_code,
-    message:
-        "Training the classifier of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
@@ -59,8 +57,8 @@ rule infer_cam:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(360),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(360),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -68,8 +66,6 @@ rule infer_cam:
         kind=method_kind,
         config=section_json("cam"),
         code=infer_cam_code,
-    message:
-        "CAMs of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.infer_cam --dataset {params.dataset}"

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 from wsss_core.workflow.job_environment import prepare_environment
-from wsss_core.workflow.why import keep_current_code
+from wsss_core.workflow.why import record_code_digests
 
 
 def prepend_path(variable, directory):

@@ -24,8 +24,8 @@ checkpoint prepare_dataset:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         source=source_options(),
         pictures=source_pictures,
@@ -33,8 +33,6 @@ checkpoint prepare_dataset:
         splits=SPLITS,
         config=section_json("dataset"),
         code=stage_code("prepare_dataset"),
-    message:
-        "Preparing the dataset"
     shell:
         "python -m workflow_scripts.prepare_dataset {params.source:q}"
         " --output {params.output} --scored-splits {params.splits} --threads {threads}"

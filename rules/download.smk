@@ -23,14 +23,12 @@ rule download_archive:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
+        mem_mb=times_attempt(500),
         runtime=1440,
     params:
         content=archive_content,
         sources=archive_sources,
         directory=archives_directory,
-    message:
-        "Obtaining the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.download_archive --archive {wildcards.archive}"
         " --sources {params.sources:q} --directory {params.directory:q} --output {output}"
@@ -51,13 +49,11 @@ rule unpack_archive:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(60),
     params:
         content=archive_content,
         directory=archives_directory,
-    message:
-        "Unpacking the archive {wildcards.archive}"
     shell:
         "python -m workflow_scripts.unpack_archive --archive {wildcards.archive}"
         " --downloaded {input} --directory {params.directory:q} --output {output}"

@@ -3,7 +3,7 @@
 
 rule evaluate_cam:
     input:
-        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "scored"),
+        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "eval"),
         classes=f"{DATA}/classes.txt",
         masks=f"{DATA}/mask_digests.csv",
         splits=split_files(*SPLITS),
@@ -18,15 +18,13 @@ rule evaluate_cam:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
         options=supervision_options,
         code=stage_code("evaluate"),
-    message:
-        "Scoring {wildcards.method}, seed {wildcards.seed}: cam"
     shell:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage cam"
@@ -36,7 +34,7 @@ rule evaluate_cam:
 
 rule evaluate_masks:
     input:
-        masks=shards_of(f"{RUN}/{{stage}}/{{part}}-{{shard}}", "scored"),
+        masks=shards_of(f"{RUN}/{{stage}}/{{part}}-{{shard}}", "eval"),
         classes=f"{DATA}/classes.txt",
         true_masks=f"{DATA}/mask_digests.csv",
         splits=split_files(*SPLITS),
@@ -50,15 +48,13 @@ rule evaluate_masks:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         splits=SPLITS,
         options=supervision_options,
         code=stage_code("evaluate"),
-    message:
-        "Scoring {wildcards.method}, seed {wildcards.seed}: {wildcards.stage}"
     shell:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage {wildcards.stage}"
@@ -79,12 +75,10 @@ rule summarise:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         code=stage_code("summarise"),
-    message:
-        "Collecting all scores in {output}"
     shell:
         "python -m workflow_scripts.summarise --scores {input} --output {output} 2>&1 | tee -i {log}"
 
@@ -96,7 +90,7 @@ if not SPLITS:
             unpack(results_of_run),
             classes=f"{DATA}/classes.txt",
         output:
-            f"{RUN}/classes.csv",
+            f"{RUN}/class_coverage.csv",
         log:
             f"{RUN}/logs/class_shares.log",
         benchmark:
@@ -105,14 +99,12 @@ if not SPLITS:
             "../envs/wsss.yaml"
         threads: 1
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(60),
+            mem_mb=times_attempt(2000),
+            runtime=times_attempt(60),
         params:
             dataset=data_dir,
             options=class_shares_options,
             code=stage_code("class_shares"),
-        message:
-            "Counting the classes in the masks of {wildcards.method}, seed {wildcards.seed}"
         shell:
             "python -m workflow_scripts.class_shares --dataset {params.dataset}"
             " --method {wildcards.method} --seed {wildcards.seed} {params.options}"

@@ -4,7 +4,7 @@
 rule export_voc:
     input:
         unpack(segmentation_of_run),
-        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
+        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         masks=f"{DATA}/mask_digests.csv",
@@ -19,14 +19,12 @@ rule export_voc:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(60),
     params:
         dataset=data_dir,
         options=export_voc_options,
         code=stage_code("export_voc"),
-    message:
-        "A folder as VOC's of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m workflow_scripts.export_voc --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} {params.options} --output {output} 2>&1"
@@ -35,7 +33,7 @@ rule export_voc:
 
 rule export_cams:
     input:
-        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "scored", "extra"),
+        cams=shards_of(f"{RUN}/cam/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
     output:
         directory(f"{RUN}/export/{{layout}}"),
@@ -47,13 +45,11 @@ rule export_cams:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
     params:
         dataset=data_dir,
         code=stage_code("export_cams"),
-    message:
-        "CAMs of {wildcards.method}, seed {wildcards.seed}, in the layout of {wildcards.layout}"
     shell:
         "python -m workflow_scripts.export_cams --dataset {params.dataset} --cams {input.cams}"
         " --layout {wildcards.layout} --output {output} 2>&1 | tee -i {log}"
@@ -61,7 +57,7 @@ rule export_cams:
 
 rule export_seeds:
     input:
-        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "scored", "extra"),
+        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
     output:
         directory(f"{RUN}/export/seam_crf"),
@@ -73,13 +69,11 @@ rule export_seeds:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
     params:
         dataset=data_dir,
         code=stage_code("export_seeds"),
-    message:
-        "CRF seeds of {wildcards.method}, seed {wildcards.seed}, in the layout of SEAM"
     shell:
         "python -m workflow_scripts.export_seeds --dataset {params.dataset} --seeds {input.seeds}"
         " --output {output} 2>&1 | tee -i {log}"

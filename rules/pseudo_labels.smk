@@ -17,14 +17,12 @@ rule crf_seeds:
         "../envs/wsss.yaml"
     threads: 8
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=times_attempt(4000),
+        runtime=times_attempt(240),
     params:
         dataset=data_dir,
         config=section_json("crf_seeds"),
         code=stage_code("crf_seeds"),
-    message:
-        "CRF seeds of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m workflow_scripts.crf_seeds --dataset {params.dataset} --cams {input.cams}"
         " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"
@@ -33,7 +31,7 @@ rule crf_seeds:
 rule train_affinity:
     input:
         unpack(affinity_inputs),
-        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "scored", "extra"),
+        seeds=shards_of(f"{RUN}/crf_seeds/{{part}}-{{shard}}.npz", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         splits=split_files("train_aug"),
@@ -51,15 +49,13 @@ rule train_affinity:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=1440,
     params:
         dataset=data_dir,
         options=affinity_options,
         config=section_json("affinity"),
         code=stage_code("train_affinity"),
-    message:
-        "Training the AffinityNet of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
@@ -86,14 +82,12 @@ rule random_walk:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(240),
     params:
         dataset=data_dir,
         config=section_json("random_walk"),
         code=stage_code("random_walk"),
-    message:
-        "Pseudo labels of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.random_walk --dataset {params.dataset}"

@@ -1,4 +1,4 @@
-"""Figures of the report: the table of scores, loss curves, a sheet of images for each method."""
+"""Figures of the report: the table of scores, loss curves, qualitative results of each method."""
 
 
 rule report_table:
@@ -19,13 +19,11 @@ rule report_table:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         code=stage_code("report_table"),
         template=template_digest("table.html"),
-    message:
-        "Drawing {output}"
     shell:
         "python -m workflow_scripts.report_table --summary {input} --output {output}"
         " 2>&1 | tee -i {log}"
@@ -49,21 +47,19 @@ rule loss_curves:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         histories=labelled_histories,
         code=stage_code("loss_curves"),
-    message:
-        "Drawing {output}"
     shell:
         "python -m workflow_scripts.loss_curves --histories {params.histories} --output {output}"
         " 2>&1 | tee -i {log}"
 
 
-rule sheet:
+rule qualitative_results:
     input:
-        unpack(sheet_inputs),
+        unpack(qualitative_results_inputs),
         labels=f"{DATA}/labels.csv",
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
@@ -71,30 +67,28 @@ rule sheet:
         splits=split_files(SHOWN_SPLIT),
     output:
         report(
-            f"{RESULTS}/report/sheets/{{method}}.jpg",
-            caption="../report/sheet.rst",
+            f"{RESULTS}/report/qualitative_results/{{method}}.jpg",
+            caption="../report/qualitative_results.rst",
             category="Images",
             labels={"method": "{method}"},
         ),
     log:
-        f"{RESULTS}/logs/sheet/{{method}}.log",
+        f"{RESULTS}/logs/qualitative_results/{{method}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/sheet/{{method}}.tsv"
+        f"{RESULTS}/benchmarks/qualitative_results/{{method}}.tsv"
     conda:
         "../envs/wsss.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(10),
     params:
         dataset=data_dir,
-        seed=sheet_seed,
+        seed=qualitative_results_seed,
         split=SHOWN_SPLIT,
-        options=sheet_options,
-        code=stage_code("sheet"),
-    message:
-        "Drawing {output}"
+        options=qualitative_results_options,
+        code=stage_code("qualitative_results"),
     shell:
-        "python -m workflow_scripts.sheet --dataset {params.dataset} --method {wildcards.method}"
-        " --seed {params.seed} --split {params.split} {params.options} --output {output}"
-        " 2>&1 | tee -i {log}"
+        "python -m workflow_scripts.qualitative_results --dataset {params.dataset}"
+        " --method {wildcards.method} --seed {params.seed} --split {params.split}"
+        " {params.options} --output {output} 2>&1 | tee -i {log}"

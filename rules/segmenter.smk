@@ -4,7 +4,7 @@
 rule train_segmenter:
     input:
         unpack(segmenter_inputs),
-        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "scored", "extra"),
+        pseudo_labels=shards_of(f"{RUN}/random_walk/{{part}}-{{shard}}", "eval", "train_only"),
         classes=f"{DATA}/classes.txt",
         images=f"{DATA}/image_digests.csv",
         splits=split_files("train_aug"),
@@ -22,15 +22,13 @@ rule train_segmenter:
         gpu=1,
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
-        mem_mb=growing(16000),
+        mem_mb=times_attempt(16000),
         runtime=2880,
     params:
         dataset=data_dir,
         options=segmenter_options,
         config=section_json("segmenter"),
         code=stage_code("train_segmenter"),
-    message:
-        "Training the segmentation network of {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
@@ -58,8 +56,8 @@ rule segment:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(360),
+        mem_mb=times_attempt(8000),
+        runtime=times_attempt(360),
     params:
         dataset=data_dir,
         splits=SPLITS,
@@ -67,8 +65,6 @@ rule segment:
         options=segment_options,
         config=section_json("segment", exclude={"crf"}),
         code=stage_code("segment"),
-    message:
-        "Segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.segment --dataset {params.dataset}"
@@ -95,14 +91,12 @@ if EXPERIMENT.segment.crf:
             "../envs/wsss.yaml"
         threads: 8
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(240),
+            mem_mb=times_attempt(4000),
+            runtime=times_attempt(240),
         params:
             dataset=data_dir,
             config=section_json("segment.crf"),
             code=stage_code("segment_crf"),
-        message:
-            "CRF on segmentations of {wildcards.method}, seed {wildcards.seed}: {wildcards.part}-{wildcards.shard}"
         shell:
             "python -m workflow_scripts.segment_crf --dataset {params.dataset}"
             " --probs {input.probs} --threads {threads} --output {output}"

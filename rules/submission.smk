@@ -18,13 +18,11 @@ if HAS_TEST:
             "../envs/wsss.yaml"
         threads: 8
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(60),
+            mem_mb=times_attempt(4000),
+            runtime=times_attempt(60),
         params:
             dataset=data_dir,
             code=stage_code("submission"),
-        message:
-            "Packing the test masks of {wildcards.method}, seed {wildcards.seed}"
         shell:
             "python -m workflow_scripts.submission --dataset {params.dataset}"
             " --masks {input.masks} --threads {threads} --output {output} 2>&1 | tee -i {log}"

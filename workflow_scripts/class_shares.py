@@ -25,7 +25,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--masks", type=Path, nargs="+", required=True, help="directories of masks")
     parser.add_argument("--weights", type=Path, help="the network that made them, only named")
-    parser.add_argument("--sheet", type=Path, help="picture of some of them, only named")
+    parser.add_argument(
+        "--qualitative-results", type=Path, help="picture of some of them, only named"
+    )
     parser.add_argument("--output", type=Path, required=True, help="a row for each image, .csv")
     return parser.parse_args()
 
@@ -42,7 +44,7 @@ def main() -> None:
         "masks": ", ".join(dict.fromkeys(str(path.parent) for path in args.masks)),
         "shares": args.output,
         "weights": args.weights,
-        "sheet": args.sheet,
+        "figure": args.qualitative_results,
     }
     lines = [f"{args.method}, seed {args.seed}: {len(masks)} pictures", shares.table()]
     lines += [f"{kind:8} {place}" for kind, place in places.items() if place]

@@ -22,14 +22,14 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="trained classifier")
     parser.add_argument("--kind", required=True, help="of the method that trained it")
-    parser.add_argument("--part", choices=("scored", "extra"), required=True)
+    parser.add_argument("--part", choices=("eval", "train_only"), required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--num-shards", type=int, required=True)
     parser.add_argument("--scored-splits", nargs="*", default=[])
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="score file to write")
-    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", required=True, help="JSON: section cam")
     args = parser.parse_args()
 
@@ -40,7 +40,7 @@ def main() -> None:
     ids = shard_ids(ids, args.shard, args.num_shards)
     net = load_classifier(args.weights, dataset.class_names, kind=args.kind)
     net.to(memory_format=torch.channels_last).to(device(args.gpus))
-    cams = profiled(infer_cams(net, dataset, ids, config=config), args.profile)
+    cams = profiled(infer_cams(net, dataset, ids, config=config), args.trace)
     with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
         for cam in progress(cams, total=len(ids), desc="infer_cam"):
             writer.write(cam.image_id, cam.class_ids, cam.cam)

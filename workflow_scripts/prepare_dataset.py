@@ -7,7 +7,7 @@ from pathlib import Path
 from wsss_core.config.dataset import DatasetConfig, DemoConfig
 from wsss_core.prepare.demo.generate import draw_dataset
 from wsss_core.prepare.folder import read_folder
-from wsss_core.prepare.source import Source, check_all_scored, choose_classes
+from wsss_core.prepare.source import Source, check_all_eval, choose_classes
 from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.atomic import staging_dir, writing_errors
 from wsss_core.runtime.errors import run_command
@@ -18,7 +18,7 @@ def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", choices=["voc", "folder", "demo"], required=True)
-    parser.add_argument("--root", type=Path, help="the folder (for --source folder)")
+    parser.add_argument("--folder", type=Path, help="the folder (for --source folder)")
     parser.add_argument("--devkit", type=Path, help="unpacked VOC 2012 (for --source voc)")
     parser.add_argument("--test", type=Path, help="unpacked VOC 2012 with the test images")
     parser.add_argument("--sbd", type=Path, help="unpacked SBD, to take its masks too")
@@ -26,12 +26,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--classes", nargs="+", help="those to keep, without images of others")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
-    parser.add_argument("--all-scored", action="store_true", help="no other images are trained on")
+    parser.add_argument("--all-eval", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
     parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
     arguments = parser.parse_args()
-    if arguments.source == "folder" and arguments.root is None:
-        parser.error("--source folder needs --root")
+    if arguments.source == "folder" and arguments.folder is None:
+        parser.error("--source folder needs --folder")
     if arguments.source == "voc" and arguments.devkit is None:
         parser.error("--source voc needs --devkit")
     return arguments
@@ -41,8 +41,8 @@ def prepare(source: Source, args: argparse.Namespace, *, link: bool) -> None:
     """Prepares what a source lists, as the command line asks for."""
     if args.classes:
         source = choose_classes(source, args.classes)
-    if args.all_scored:
-        check_all_scored(source, scored_splits=args.scored_splits)
+    if args.all_eval:
+        check_all_eval(source, scored_splits=args.scored_splits)
     prepare_dataset(source, args.output, workers=args.threads, link=link)
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     args = parse_arguments()
     scored = args.scored_splits
     if args.source == "folder":
-        prepare(read_folder(args.root, scored_splits=scored), args, link=True)
+        prepare(read_folder(args.folder, scored_splits=scored), args, link=True)
     elif args.source == "voc":
         others = {"test": args.test, "sbd": args.sbd, "id_lists": args.id_lists}
         prepare(read_voc(args.devkit, scored_splits=scored, **others), args, link=True)

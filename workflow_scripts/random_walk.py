@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of pseudo labels")
-    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", default="{}", help="section 'random_walk' as JSON")
     args = parser.parse_args()
     config = RandomWalkConfig.model_validate_json(args.config)
@@ -35,7 +35,7 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     cams = ScoreReader([args.cams], kind="cam", class_names=dataset.class_names)
     net = load_affinity_net(args.weights, dataset.class_names).to(device(args.gpus))
-    labels = profiled(pseudo_labels(net, dataset, cams, config=config), args.profile)
+    labels = profiled(pseudo_labels(net, dataset, cams, config=config), args.trace)
     with atomic_dir(args.output) as directory:
         for image_id, label in progress(labels, total=len(cams.image_ids), desc="random walk"):
             write_mask(directory / f"{image_id}.png", label)

@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="of train_segmenter")
-    parser.add_argument("--part", choices=["scored", "extra", "test"], required=True)
+    parser.add_argument("--part", choices=["eval", "train_only", "test"], required=True)
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--num-shards", type=int, default=1)
     parser.add_argument("--scored-splits", nargs="*", default=[])
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")
     parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write too")
-    parser.add_argument("--profile", type=Path, help="trace of ten images to write")
+    parser.add_argument("--trace", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", default="{}", help="section 'segment' as JSON")
     args = parser.parse_args()
     config = SegmentConfig.model_validate_json(args.config)
@@ -42,7 +42,7 @@ def main() -> None:
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
     network = load_segmenter(args.weights, names).network.to(device(args.gpus))
-    results = profiled(segment(network, dataset, ids, config=config), args.profile)
+    results = profiled(segment(network, dataset, ids, config=config), args.trace)
     with ExitStack() as outputs:
         directory = outputs.enter_context(atomic_dir(args.output))
         writer = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsss_core.data.dataset import TRAIN_SPLIT, open_dataset
 from wsss_core.data.images import read_mask, write_mask
+from wsss_core.data.mask_files import find_masks
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.progress import progress
@@ -25,7 +26,8 @@ def main() -> None:
 
     dataset = open_dataset(args.dataset)
     trained = set(dataset.split(TRAIN_SPLIT))
-    files = [file for file in sorted(args.segmentation.glob("*.png")) if file.stem in trained]
+    masks = find_masks([args.segmentation], what="segmentation")
+    files = [path for image_id, path in masks.items() if image_id in trained]
     with atomic_dir(args.output) as directory:
         for file in progress(files, desc="semantic_boundary"):
             mask = gate_by_label(read_mask(file), dataset.labels[file.stem])

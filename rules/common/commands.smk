@@ -40,7 +40,7 @@ def code_of_method(script, method):
 >>>>>>> helper-b
 
 
-def options(files, *names):
+def cli_options(files, *names):
     """Those of some named files that a job has, as options of a command line."""
     words = []
     for name in names:

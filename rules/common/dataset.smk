@@ -52,7 +52,7 @@ def has_test_part():
     if "test" in SPLITS:
         return False
     if dataset.source == "folder":
-        return Path(dataset.root, "splits", "test.txt").is_file()
+        return Path(dataset.folder, "splits", "test.txt").is_file()
     if dataset.source == "voc" and dataset.voc.id_lists:
         return Path(dataset.voc.id_lists, "test.txt").is_file()
     return dataset.source == "voc" and dataset.voc.test is not None
@@ -85,7 +85,7 @@ def source_roots():
     """Directories of the user in which the source's tables and pictures are, or would be."""
     dataset = EXPERIMENT.dataset
     if dataset.source == "folder":
-        return [Path(dataset.root)]
+        return [Path(dataset.folder)]
     if dataset.source == "demo":
         return []
     given = dataset.voc.model_dump(exclude={*voc_archives(), "id_lists"}, exclude_none=True)
@@ -122,10 +122,10 @@ def source_pictures(wildcards):
 def source_options():
     """Where the source is, or will be once its archives are unpacked, and what is wanted of it."""
     dataset = EXPERIMENT.dataset
-    files = {"root": dataset.root} if dataset.source == "folder" else {}
+    files = {"folder": dataset.folder} if dataset.source == "folder" else {}
     if dataset.source == "voc":
         files = dataset.voc.model_dump()
         files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
     files["classes"] = dataset.classes
-    rest = [] if EXPERIMENT.shards.extra else ["--all-scored"]
-    return ["--source", dataset.source, *options(files, *files), *rest]
+    rest = [] if EXPERIMENT.shards.train_only else ["--all-eval"]
+    return ["--source", dataset.source, *cli_options(files, *files), *rest]

@@ -23,7 +23,7 @@ def classifier_inputs(wildcards):
     if method.boundaries:
         teacher = run_of(method.boundaries.teacher, wildcards.seed)
         inputs["boundaries"] = shards_of(
-            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "scored", "extra"
+            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "eval", "train_only"
         )
         if method.boundaries.canny and EXPERIMENT.canny.input == "rgb":
             inputs["canny"] = f"{RESULTS}/canny"
@@ -31,7 +31,7 @@ def classifier_inputs(wildcards):
 
 
 def classifier_options(wildcards, input):
-    return options(input, "init", "boundaries", "canny")
+    return cli_options(input, "init", "boundaries", "canny")
 
 
 def classifier_config(wildcards):
@@ -65,7 +65,7 @@ def affinity_inputs(wildcards):
 
 
 def affinity_options(wildcards, input):
-    return options(input, "init")
+    return cli_options(input, "init")
 
 
 def segmenter_inputs(wildcards):
@@ -81,7 +81,7 @@ def segmenter_inputs(wildcards):
 
 
 def segmenter_options(wildcards, input):
-    return options(input, "init")
+    return cli_options(input, "init")
 
 
 def segment_probs():
@@ -105,4 +105,4 @@ def segmented_splits(wildcards):
 
 
 def segment_options(wildcards, output):
-    return options(output, "probs")
+    return cli_options(output, "probs")

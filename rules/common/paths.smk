@@ -5,7 +5,7 @@ DATA = f"{RESULTS}/data"
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)
 # The images that a person looks at: where none are scored, those that are trained on.
-SHOWN_PART, SHOWN_SPLIT = ("scored", SPLITS[-1]) if SPLITS else ("extra", "train_aug")
+SHOWN_PART, SHOWN_SPLIT = ("eval", SPLITS[-1]) if SPLITS else ("train_only", "train_aug")
 
 
 def run_of(method, seed):
@@ -14,7 +14,7 @@ def run_of(method, seed):
 
 def shards_in(part):
     """How many jobs share the images of a part."""
-    return 0 if part == "scored" and not SPLITS else getattr(EXPERIMENT.shards, part)
+    return 0 if part == "eval" and not SPLITS else getattr(EXPERIMENT.shards, part)
 
 
 def shards_of(pattern, *parts):
@@ -29,7 +29,7 @@ def shards_of(pattern, *parts):
 wildcard_constraints:
     method="|".join(EXPERIMENT.methods),
     seed=r"\d+",
-    part="scored|extra|test",
+    part="eval|train_only|test",
     shard=r"\d+",
     stage="random_walk|segmentation|segmentation_crf",
     layout="seam|irn",

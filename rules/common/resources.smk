@@ -5,8 +5,11 @@
 # of the paper's size and more processes take more; what rules ask for is a limit for those.
 
 
-def growing(first):
-    """A resource that is so much more at each attempt: a job that ran out of it is sent again."""
+def times_attempt(first):
+    """A resource that grows with each attempt.
+
+    So a job that ran out of it succeeds when it is sent again.
+    """
 
     def of_attempt(wildcards, attempt):
         return first * attempt

@@ -53,27 +53,27 @@ def maps_or_shares():
         path
         for method, seed, until in runs()
         for path in (
-            shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "extra")
+            shards_of(f"{run_of(method, seed)}/cam/{{part}}-{{shard}}.npz", "train_only")
             if until == "cam"
-            else [f"{run_of(method, seed)}/classes.csv"]
+            else [f"{run_of(method, seed)}/class_coverage.csv"]
         )
     ]
 
 
 def results_of_run(wildcards):
-    """The masks that a run without scores ends with, the network that made them, and the sheet."""
+    """The masks that a run without scores ends with, their network, and pictures of some."""
     method, seed = wildcards.method, int(wildcards.seed)
     run, walk = run_of(method, seed), (method, seed, "random_walk")
     stage = "random_walk" if walk in runs() else final_stage()
-    results = {"masks": shards_of(f"{run}/{stage}/{{part}}-{{shard}}", "extra")}
+    results = {"masks": shards_of(f"{run}/{stage}/{{part}}-{{shard}}", "train_only")}
     if stage != "random_walk":
         results["weights"] = f"{run}/segmenter/weights.pt"
-    results["sheet"] = f"{RESULTS}/report/sheets/{method}.jpg"
+    results["qualitative_results"] = f"{RESULTS}/report/qualitative_results/{method}.jpg"
     return results
 
 
 def class_shares_options(wildcards, input):
-    return options(input, "masks", "weights", "sheet")
+    return cli_options(input, "masks", "weights", "qualitative_results")
 
 
 def scores_and_table():
@@ -93,12 +93,12 @@ def segmentation_of_run(wildcards):
     if (wildcards.method, int(wildcards.seed), "segmentation") not in runs():
         return {}
     run = run_of(wildcards.method, wildcards.seed)
-    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "scored", "extra")
+    masks = shards_of(f"{run}/{final_stage()}/{{part}}-{{shard}}", "eval", "train_only")
     return {"segmentation": masks}
 
 
 def export_voc_options(wildcards, input):
-    return options(input, "segmentation")
+    return cli_options(input, "segmentation")
 
 
 def all_exports():
@@ -129,17 +129,17 @@ def labelled_histories(wildcards):
     return [f"{network}/{method}={path}" for network, method, path in all_histories()]
 
 
-def sheet_run(wildcards):
-    """The run that a method's sheet is drawn of: its first."""
+def qualitative_results_run(wildcards):
+    """The run that a method's qualitative results are drawn of: its first."""
     return next((seed, until) for method, seed, until in runs() if method == wildcards.method)
 
 
-def sheet_seed(wildcards):
-    return sheet_run(wildcards)[0]
+def qualitative_results_seed(wildcards):
+    return qualitative_results_run(wildcards)[0]
 
 
-def sheet_inputs(wildcards):
-    seed, until = sheet_run(wildcards)
+def qualitative_results_inputs(wildcards):
+    seed, until = qualitative_results_run(wildcards)
     run = run_of(wildcards.method, seed)
     stages = stages_until(until)
     inputs = {"cams": shards_of(f"{run}/cam/{{part}}-{{shard}}.npz", SHOWN_PART)}
@@ -150,5 +150,5 @@ def sheet_inputs(wildcards):
     return inputs
 
 
-def sheet_options(wildcards, input):
-    return options(input, "cams", "pseudo_labels", "segmentation")
+def qualitative_results_options(wildcards, input):
+    return cli_options(input, "cams", "pseudo_labels", "segmentation")

@@ -304,8 +304,8 @@ def test_config_yaml_spells_out_every_key():
             "x.yaml: runs.0.seeds: is too short; expected at least 1",
         ),
         (
-            {"evaluation": {"splits": []}, "shards": {"extra": 0}},
-            "x.yaml: shards.extra: got 0, and evaluation.splits is empty; "
+            {"evaluation": {"splits": []}, "shards": {"train_only": 0}},
+            "x.yaml: shards.train_only: got 0, and evaluation.splits is empty; "
             "expected at least 1 shard of images",
         ),
     ],
@@ -342,9 +342,9 @@ def test_missing_key_is_told_with_the_file_that_has_its_section():
 
 
 def test_all_mistakes_are_told_at_once():
-    changes = {"cam": {"flop": True}, "canny": {"low": -1}, "shards": {"scored": 0}}
+    changes = {"cam": {"flop": True}, "canny": {"low": -1}, "shards": {"eval": 0}}
     assert [line.split(": ")[1] for line in errors(changes)] == [
-        "shards.scored",
+        "shards.eval",
         "canny.low",
         "cam.flop",
     ]

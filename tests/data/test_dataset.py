@@ -41,10 +41,10 @@ def test_dataset_can_be_sent_to_workers(tiny_dataset):
 
 def test_parts_cover_training_and_scored_images_once(tiny_dataset):
     dataset = open_dataset(tiny_dataset)
-    scored = part_ids(dataset, "scored", ["val", "train"])
-    extra = part_ids(dataset, "extra", ["val", "train"])
-    assert scored == ["train_0", "train_1", "train_2", "train_3", "val_0", "val_1"]
-    assert extra == ["train_4", "train_5"]
+    eval_ids = part_ids(dataset, "eval", ["val", "train"])
+    train_only = part_ids(dataset, "train_only", ["val", "train"])
+    assert eval_ids == ["train_0", "train_1", "train_2", "train_3", "val_0", "val_1"]
+    assert train_only == ["train_4", "train_5"]
 
 
 def test_the_test_part_is_neither_scored_nor_trained_on(tiny_dataset):
@@ -55,7 +55,7 @@ def test_the_test_part_is_neither_scored_nor_trained_on(tiny_dataset):
 
 
 def test_unknown_part(tiny_dataset):
-    with pytest.raises(ValueError, match="part is 'all'; expected 'scored', 'extra' or 'test'"):
+    with pytest.raises(ValueError, match="part is 'all'; expected 'eval', 'train_only' or 'test'"):
         part_ids(open_dataset(tiny_dataset), "all", ["val"])
 
 

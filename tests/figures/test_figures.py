@@ -24,7 +24,11 @@ from wsss_core.figures.loss_curves import (
     smoothing_window,
     write_loss_curves,
 )
-from wsss_core.figures.sheet import choose_images, paint_heat, write_sheet
+from wsss_core.figures.qualitative_results import (
+    choose_images,
+    paint_heat,
+    write_qualitative_results,
+)
 from wsss_core.figures.table import build_page, write_table
 from wsss_core.runtime.errors import UserError
 
@@ -181,7 +185,7 @@ def test_label_of_a_history(tmp_path: Path) -> None:
         read_curves("affinity/sb", path)
 
 
-# --- sheet ---
+# --- qualitative results ---
 
 
 def test_images_are_spread_over_classes() -> None:
@@ -216,7 +220,7 @@ def test_heat_ignores_order_of_classes_and_allows_none() -> None:
 
 
 @pytest.mark.parametrize("stages", [[], ["pseudo label", "segmentation"]])
-def test_sheet_has_the_columns_of_the_method(
+def test_qualitative_results_have_the_columns_of_the_method(
     tiny_dataset: Path, tmp_path: Path, stages: list[str]
 ) -> None:
     dataset = open_dataset(tiny_dataset)
@@ -228,24 +232,24 @@ def test_sheet_has_the_columns_of_the_method(
             writer.write(image_id, class_ids, np.full(shape, 0.5))
     cams = ScoreReader([tmp_path / "c.npz"], kind="cam", class_names=dataset.class_names)
     masks = {image_id: dataset.mask_path(image_id) for image_id in image_ids}
-    write_sheet(
-        tmp_path / "sheet.jpg",
+    write_qualitative_results(
+        tmp_path / "qualitative_results.jpg",
         dataset,
         image_ids,
         cams=cams,
         masks=dict.fromkeys(stages, masks),
         title="sb, seed 0, val",
     )
-    with Image.open(tmp_path / "sheet.jpg") as sheet:
-        assert sheet.width == pytest.approx(110 * (0.25 + 2.54 * (3 + len(stages))), abs=2)
+    with Image.open(tmp_path / "qualitative_results.jpg") as picture:
+        assert picture.width == pytest.approx(110 * (0.25 + 2.54 * (3 + len(stages))), abs=2)
 
 
-def test_sheet_names_a_missing_mask(tiny_dataset: Path, tmp_path: Path) -> None:
+def test_qualitative_results_name_a_missing_mask(tiny_dataset: Path, tmp_path: Path) -> None:
     dataset = open_dataset(tiny_dataset)
     with ScoreWriter(tmp_path / "c.npz", kind="cam", class_names=dataset.class_names) as writer:
         writer.write("val_0", (1,), np.ones((1, 48, 46)))
     cams = ScoreReader([tmp_path / "c.npz"], kind="cam", class_names=dataset.class_names)
     with pytest.raises(UserError, match="image val_0 has no mask, expected val_0.png"):
-        write_sheet(
+        write_qualitative_results(
             tmp_path / "s.jpg", dataset, ["val_0"], cams=cams, masks={"segmentation": {}}, title=""
         )

@@ -73,21 +73,21 @@ def test_cross_refinement_by_hand(background, expected):
     """Beside the class of 0.8 background counts as 0.2, 0.3 off, or as 0, 0.5 off."""
     target = torch.tensor([[0.6, 0.2], [0.4, 0.8], [0.3, 0.1]]).view(1, 3, 1, 2)
     refined = torch.tensor([[0.5, 0.5], [0.3, -0.1], [0.2, 0.0]]).view(1, 3, 1, 2)
-    loss = cross_refinement_loss(refined, target, top_k=1 / 3, background=background)
+    loss = cross_refinement_loss(refined, target, top_fraction=1 / 3, background=background)
     assert loss.item() == pytest.approx(expected)
 
 
 @given(
     shape=SHAPES,
     seed=st.integers(0, 99),
-    top_k=st.sampled_from([0.2, 0.5, 1.0]),
+    top_fraction=st.sampled_from([0.2, 0.5, 1.0]),
     background=st.sampled_from(["everywhere", "where_strongest"]),
 )
 @settings(max_examples=30)
-def test_cross_refinement_as_the_formula(shape, seed, top_k, background):
+def test_cross_refinement_as_the_formula(shape, seed, top_fraction, background):
     shape = (shape[0], shape[1] + 1, shape[2] + 1, shape[3] + 1)
     refined, target = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
-    count = int(np.prod(shape[1:]) * top_k)
+    count = int(np.prod(shape[1:]) * top_fraction)
     means = []
     for image in range(shape[0]):
         differences = []
@@ -98,7 +98,7 @@ def test_cross_refinement_as_the_formula(shape, seed, top_k, background):
             wanted = target[image, channel, y, x].item() if stays or wins else 0.0
             differences.append(abs(wanted - refined[image, channel, y, x].item()))
         means.append(np.mean(sorted(differences, reverse=True)[:count]))
-    loss = cross_refinement_loss(refined, target, top_k=top_k, background=background)
+    loss = cross_refinement_loss(refined, target, top_fraction=top_fraction, background=background)
     assert loss.item() == pytest.approx(np.mean(means))
 
 
@@ -107,7 +107,7 @@ def test_the_share_of_the_reference():
     size = 21 * 134 * 134
     differences = torch.arange(size, dtype=torch.float64) / size
     loss = cross_refinement_loss(
-        differences.view(1, 21, 134, 134), torch.zeros(1, 21, 134, 134), top_k=0.2
+        differences.view(1, 21, 134, 134), torch.zeros(1, 21, 134, 134), top_fraction=0.2
     )
     assert loss.item() == pytest.approx(differences[-75_415:].mean().item(), abs=1e-12)
 
@@ -116,13 +116,13 @@ def test_of_few_elements_at_least_one_counts():
     cam = torch.tensor([[[[0.25]], [[0.5]]]])
     label = torch.ones(1, 2)
     assert adaptive_min_loss(cam, label) == 0.5
-    assert cross_refinement_loss(cam, torch.zeros_like(cam), top_k=0.2) == 0.5
+    assert cross_refinement_loss(cam, torch.zeros_like(cam), top_fraction=0.2) == 0.5
 
 
 def test_no_gradient_reaches_the_target():
     refined = rand(1, 3, 2, 2, seed=0).requires_grad_()
     target = rand(1, 3, 2, 2, seed=1).requires_grad_()
-    cross_refinement_loss(refined, target, top_k=0.5).backward()
+    cross_refinement_loss(refined, target, top_fraction=0.5).backward()
     assert target.grad is None
     assert refined.grad.count_nonzero() == 6
 
@@ -136,7 +136,7 @@ def test_gradients():
     for background in ("everywhere", "where_strongest"):
         assert gradcheck(
             lambda x, background=background: cross_refinement_loss(
-                x, other, top_k=0.3, background=background
+                x, other, top_fraction=0.3, background=background
             ),
             (cam,),
         )
@@ -149,7 +149,9 @@ def test_a_label_of_other_classes_is_refused(loss, num_classes):
         loss(rand(1, 3, 4, 4), labels(1, num_classes))
 
 
-@pytest.mark.parametrize("loss", [equivariance_loss, partial(cross_refinement_loss, top_k=0.2)])
+@pytest.mark.parametrize(
+    "loss", [equivariance_loss, partial(cross_refinement_loss, top_fraction=0.2)]
+)
 def test_maps_of_another_size_are_refused(loss):
     with pytest.raises(ValueError, match=r"has shape \(1, 3, 1, 4\); expected \(1, 3, 4, 4\)"):
         loss(rand(1, 3, 4, 4), rand(1, 3, 1, 4))

@@ -47,7 +47,7 @@ def correlate(x: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarray:
 
 
 def smoothness_plainly(
-    cam, boundary, present, *, alpha, weights, pixel_size, derivatives, padding, edge_weight
+    cam, boundary, present, *, edge_alpha, weights, pixel_size, derivatives, padding, edge_weight
 ) -> float:
     """Equations 3 to 5, class by class and pixel by pixel."""
 
@@ -63,7 +63,7 @@ def smoothness_plainly(
                 change = correlate(score, kernel, padding) / pixel_size**order
                 step = correlate(edge, kernel, padding) if edge_weight == "gradient" else edge
                 for pixel in np.ndindex(score.shape):
-                    relax = np.exp(-alpha * abs(step[pixel]))
+                    relax = np.exp(-edge_alpha * abs(step[pixel]))
                     pixels[pixel] += weight * psi(abs(change[pixel]) * relax)
         losses.append(np.mean(pixels))
     return float(np.mean(losses)) if losses else 0.0
@@ -73,7 +73,7 @@ def smoothness_plainly(
     height=st.integers(1, 5),
     width=st.integers(1, 5),
     seed=st.integers(0, 99),
-    alpha=st.sampled_from([0.0, 1.0, 10.0]),
+    edge_alpha=st.sampled_from([0.0, 1.0, 10.0]),
     pixel_size=st.sampled_from([1.0, 0.5, 2.8]),
     derivatives=st.sampled_from(["differences", "sobel"]),
     padding=st.sampled_from(["replicate", "zeros"]),

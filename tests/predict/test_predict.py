@@ -230,7 +230,7 @@ def test_the_table_gives_each_class_its_share(weights, pictures, tmp_path, capsy
     out = tmp_path / "out"
     _run("--weights", weights, pictures, out)
     masks = {path.stem: read_mask(path) for path in (out / "masks").iterdir()}
-    with (out / "classes.csv").open(encoding="utf-8") as file:
+    with (out / "class_coverage.csv").open(encoding="utf-8") as file:
         rows = {row["image"]: row for row in csv.DictReader(file)}
     assert set(rows) == set(masks) == {"Größe 1", "b"}
     for name, mask in masks.items():
@@ -249,13 +249,13 @@ def test_what_is_done_is_left_out(weights, pictures, tmp_path, capsys) -> None:
     run = ("--weights", weights, pictures, out)
     _run(*run)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*/*.*")}
-    first_table = (out / "classes.csv").read_text()
+    first_table = (out / "class_coverage.csv").read_text()
     (out / "masks" / "b.png").unlink()
     _run(*run)
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*/*.*")}
     assert {path.name for path in after if after[path] != before[path]} == {"b.png", "b.jpg"}
     assert capsys.readouterr().out.splitlines()[-1] == "pictures: 2, done before: 1"
-    assert (out / "classes.csv").read_text() == first_table
+    assert (out / "class_coverage.csv").read_text() == first_table
     _run(*run, "--overwrite")
     assert all(path.stat().st_mtime_ns > time for path, time in after.items())
     _run(*run, "--probs")  # one more kind of file, the same masks

@@ -14,8 +14,8 @@ def test_shares_by_hand(tmp_path: Path) -> None:
     shares = ClassShares(["cat", "dog, large", "cow"])
     shares.add("a", np.array([[0, 0], [0, 2]], dtype=np.uint8))
     shares.add("b", np.full((2, 6), 3, dtype=np.uint8))
-    shares.write(tmp_path / "classes.csv")
-    assert (tmp_path / "classes.csv").read_text() == (
+    shares.write(tmp_path / "class_coverage.csv")
+    assert (tmp_path / "class_coverage.csv").read_text() == (
         'image,background,cat,"dog, large",cow\na,75.00,0.00,25.00,0.00\nb,0.00,0.00,0.00,100.00\n'
     )
     assert shares.table().splitlines() == [
@@ -31,14 +31,15 @@ def test_no_picture_is_an_empty_table() -> None:
 
 
 def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_dataset, tmp_path):
-    shards = [tmp_path / "extra-0", tmp_path / "extra-1"]
+    shards = [tmp_path / "train_only-0", tmp_path / "train_only-1"]
     for shard, name, index in zip(shards, ("train 0", "träin"), (0, 2), strict=True):
         shard.mkdir()
         write_mask(shard / f"{name}.png", np.full((3, 4), index, dtype=np.uint8))
     done = subprocess.run(
         [sys.executable, "-m", "workflow_scripts.class_shares", "--dataset", tiny_dataset,
-         "--method", "sb", "--seed", "3", "--masks", *shards, "--sheet", "sheet.jpg",
-         "--output", tmp_path / "classes.csv"],
+         "--method", "sb", "--seed", "3", "--masks", *shards,
+         "--qualitative-results", "qualitative_results.jpg",
+         "--output", tmp_path / "class_coverage.csv"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
@@ -47,9 +48,9 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
         "background         1          50.00 %",
         "square             1          50.00 %",
         f"masks    {tmp_path}",
-        f"shares   {tmp_path / 'classes.csv'}",
-        "sheet    sheet.jpg",
+        f"shares   {tmp_path / 'class_coverage.csv'}",
+        "figure   qualitative_results.jpg",
     ]
-    assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
+    assert (tmp_path / "class_coverage.csv").read_text(encoding="utf-8") == (
         "image,background,disc,square\ntrain 0,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"
     )

@@ -117,7 +117,7 @@ def run(root, cams_path, *options):
 def test_program(files, tmp_path):
     root, cams_path = files
     output = tmp_path / "out" / "seeds.npz"
-    config = '{"exponents": {"low": 2}, "crf": {"iterations": 3}}'
+    config = '{"low_alpha": 2, "crf": {"iterations": 3}}'
     done = run(root, cams_path, "--threads", "2", "--output", output, "--config", config)
     assert done.returncode == 0, done.stderr
     assert "3/3" in done.stderr
@@ -134,14 +134,14 @@ def test_program_stops_at_a_damaged_image(files, tmp_path):
     assert not list(tmp_path.glob("*seeds*"))
 
 
-def test_program_refuses_exponents_in_the_wrong_order(files, tmp_path):
+def test_program_refuses_alphas_in_the_wrong_order(files, tmp_path):
     root, cams_path = files
-    config = '{"exponents": {"low": 24, "high": 4}}'
+    config = '{"low_alpha": 24, "high_alpha": 4}'
     done = run(root, cams_path, "--output", tmp_path / "seeds.npz", "--config", config)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "exponents" in done.stderr
-    assert "expected low < high" in done.stderr
+    assert "low_alpha is 24.0 and high_alpha 4.0" in done.stderr
+    assert "expected low_alpha < high_alpha" in done.stderr
 
 
 def test_the_program_runs_without_torch():

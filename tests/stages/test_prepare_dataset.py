@@ -14,7 +14,7 @@ from tests.runtime.small_disk import small_disk
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_image, read_mask, write_mask
 from wsss_core.prepare.folder import read_folder
-from wsss_core.prepare.source import check_all_scored, choose_classes
+from wsss_core.prepare.source import check_all_eval, choose_classes
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.prepare_dataset import prepare_dataset
 
@@ -440,7 +440,7 @@ def run_script(*arguments) -> subprocess.CompletedProcess:
 def test_script_reports_bad_input_in_one_line(tiny_dataset, tmp_path):
     (tiny_dataset / "images" / "train_5.jpg").write_bytes(b"")
     done = run_script(
-        "--source", "folder", "--root", tiny_dataset, "--output", tmp_path / "r" / "data",
+        "--source", "folder", "--folder", tiny_dataset, "--output", tmp_path / "r" / "data",
         "--scored-splits", "train", "val", "--threads", 2,
     )  # fmt: skip
     assert done.returncode == 1
@@ -465,23 +465,23 @@ def test_script_draws_nothing_on_a_full_disk(tmp_path):
 def test_script_needs_a_root_for_a_folder(tmp_path):
     done = run_script("--source", "folder", "--output", tmp_path / "data")
     assert done.returncode == 2
-    assert "--source folder needs --root" in done.stderr
+    assert "--source folder needs --folder" in done.stderr
 
 
 def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset):
     source = read_folder(tiny_dataset, scored_splits=SCORED)
     with pytest.raises(UserError) as error:
-        check_all_scored(source, scored_splits=SCORED)
+        check_all_eval(source, scored_splits=SCORED)
     assert str(error.value) == (
-        f"shards.extra is 0, but 2 images in train_aug of {tiny_dataset} not in train or val: "
+        f"shards.train_only is 0, but 2 images in train_aug of {tiny_dataset} not in train or val: "
         "train_4, train_5; expected at least 1 shard for the rest"
     )
-    check_all_scored(source, scored_splits=["train_aug", "val"])
+    check_all_eval(source, scored_splits=["train_aug", "val"])
 
 
 def test_script_checks_that_there_is_no_rest(tiny_dataset, tmp_path):
-    arguments = ("--source", "folder", "--root", tiny_dataset, "--output", tmp_path / "data")
-    done = run_script(*arguments, "--all-scored")
+    arguments = ("--source", "folder", "--folder", tiny_dataset, "--output", tmp_path / "data")
+    done = run_script(*arguments, "--all-eval")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: shards.extra is 0, but 2 images")
+    assert done.stderr.startswith("error: shards.train_only is 0, but 2 images")
     assert not (tmp_path / "data").exists()

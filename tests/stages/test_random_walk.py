@@ -71,7 +71,7 @@ def expected_square():
 
 @pytest.mark.parametrize("border", ["psa", "full"])
 def test_a_cam_fills_its_object(square, border):
-    config = RandomWalkConfig(exponent=6, beta=8, log2_steps=6, border=border)
+    config = RandomWalkConfig(alpha=6, beta=8, log2_steps=6, border=border)
     label = pseudo_label(colour_net(), *square, config)
     assert label.dtype == np.uint8
     assert label.shape == (62, 79)
@@ -79,11 +79,11 @@ def test_a_cam_fills_its_object(square, border):
     assert (label == expected_square()).mean() > 0.93  # bilinear enlargement rounds its corners
 
 
-def test_background_exponent_decides(square):
+def test_background_alpha_decides(square):
     image, cam = square
     faint = ScoreRecord((2,), np.full_like(cam.scores, 0.2))  # 0.8 ** 6 = 0.26, 0.8 ** 9 = 0.13
-    assert (pseudo_label(colour_net(), image, faint, RandomWalkConfig(exponent=6)) == 0).all()
-    assert (pseudo_label(colour_net(), image, faint, RandomWalkConfig(exponent=9)) == 2).all()
+    assert (pseudo_label(colour_net(), image, faint, RandomWalkConfig(alpha=6)) == 0).all()
+    assert (pseudo_label(colour_net(), image, faint, RandomWalkConfig(alpha=9)) == 2).all()
 
 
 def test_border_rule():
@@ -91,7 +91,7 @@ def test_border_rule():
     image = torch.zeros(1, 3, 64, 64)
     cam = np.zeros((1, 64, 64), dtype=np.float32)
     cam[0, :4, :8] = 1
-    config = {"log2_steps": 8, "exponent": 100}
+    config = {"log2_steps": 8, "alpha": 100}
     full, psa = (
         pseudo_label(
             colour_net(),

@@ -329,7 +329,7 @@ def test_scripts_train_segment_and_refine(
         "weights.pt",
     ]
 
-    shard = ["--part", "scored", "--shard", 1, "--num-shards", 2, "--scored-splits", "val"]
+    shard = ["--part", "eval", "--shard", 1, "--num-shards", 2, "--scored-splits", "val"]
     segment = [*root, "--weights", weights, *shard, "--output", masks]
     config = {"scales": [1.0], "flip": False}
     done = _run("segment.py", *segment, "--probs", probs, "--config", json.dumps(config))

@@ -42,7 +42,7 @@ def _classifier(**changes) -> ClassifierConfig:
 def dataset(tmp_path_factory) -> Dataset:
     """Six images whose colour is their class; class 1 is all edges, the rest has none."""
     root = tmp_path_factory.mktemp("dataset")
-    for name in ("images", "scored", "extra", "canny", "splits"):
+    for name in ("images", "eval", "train_only", "canny", "splits"):
         (root / name).mkdir()
     rng = np.random.default_rng(0)
     labels = {}
@@ -52,7 +52,7 @@ def dataset(tmp_path_factory) -> Dataset:
         mask[10:34, 12:44] = class_id
         image = COLORS[mask] + rng.integers(0, 20, (*mask.shape, 1), dtype=np.uint8)
         Image.fromarray(image).save(root / "images" / f"{image_id}.png")
-        write_mask(root / ("scored" if index < 4 else "extra") / f"{image_id}.png", mask)
+        write_mask(root / ("eval" if index < 4 else "train_only") / f"{image_id}.png", mask)
         write_mask(root / "canny" / f"{image_id}.png", np.where(mask == 1, 255, 0).astype(np.uint8))
         labels[image_id] = np.array([class_id == 1, class_id == 2], dtype=np.uint8)
     (root / "splits" / "train_aug.txt").write_text("\n".join(labels))
@@ -65,7 +65,7 @@ def _samples(dataset: Dataset, *, map_radius: int | None = None, **changes) -> C
         dataset,
         config,
         fill=FILL,
-        boundary_dirs=[dataset.root / "scored", dataset.root / "extra"],
+        boundary_dirs=[dataset.root / "eval", dataset.root / "train_only"],
         map_radius=map_radius,
         canny_dir=dataset.root / "canny",
     )
@@ -169,9 +169,7 @@ def test_without_a_branch_there_are_images_and_labels_only(dataset) -> None:
 
 def test_an_image_without_a_segmentation_is_named(dataset) -> None:
     with pytest.raises(UserError, match="i4: no segmentation to take its boundaries from"):
-        ClassifierSamples(
-            dataset, _classifier(), fill=FILL, boundary_dirs=[dataset.root / "scored"]
-        )
+        ClassifierSamples(dataset, _classifier(), fill=FILL, boundary_dirs=[dataset.root / "eval"])
 
 
 # What a training starts from

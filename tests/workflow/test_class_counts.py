@@ -42,5 +42,5 @@ def test_every_stage_runs(tmp_path, monkeypatch, num_classes):
     masks = [read_mask(path) for path in (tmp_path / "segmentation").glob("*.png")]
     assert len(masks) == len(TRAIN_IDS + VAL_IDS)
     assert max(int(mask.max()) for mask in masks) <= num_classes
-    sheet = Image.open(tmp_path / "sheet.jpg")
-    assert sheet.height > 500
+    picture = Image.open(tmp_path / "qualitative_results.jpg")
+    assert picture.height > 500

@@ -16,8 +16,8 @@ from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts
 
 WEIGHTS = "results/tiny/cam/seed0/classifier/weights.pt"
-CAMS = "results/tiny/cam/seed0/cam/scored-0.npz"
-SEEDS = "results/tiny/seam/seed0/crf_seeds/scored-0.npz"
+CAMS = "results/tiny/cam/seed0/cam/eval-0.npz"
+SEEDS = "results/tiny/seam/seed0/crf_seeds/eval-0.npz"
 
 pytestmark = pytest.mark.slow
 

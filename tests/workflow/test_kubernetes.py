@@ -73,7 +73,7 @@ def test_a_job_is_described_and_run(tmp_path, cluster):
 @pytest.mark.slow
 def test_a_job_that_fails_is_sent_again_and_then_given_up(tmp_path, cluster):
     environment, folder = cluster
-    arguments = (LABELS, "--retries", "1", "--config", "dataset={source: folder, root: nowhere}")
+    arguments = (LABELS, "--retries", "1", "--config", "dataset={source: folder, folder: nowhere}")
     done = run(*arguments, tmp_path=tmp_path, environment=environment)
     assert done.returncode == 1
     assert len(list(folder.glob("*.json"))) == 2

@@ -91,11 +91,11 @@ def finished(tmp_path_factory):
 
 def run_stages(experiment):
     prepared = {"output": "data", "scored_splits": list(SPLITS), "threads": 1}
-    run("prepare_dataset", source="folder", root="source", **prepared)
+    run("prepare_dataset", source="folder", folder="source", **prepared)
     data = {"dataset": "data"}
     run("canny", **data, output="canny", config=experiment.canny.model_dump_json())
     train_classifier("seam", experiment)
-    part = {"part": "scored", "shard": 0, "num_shards": 1, "scored_splits": list(SPLITS)}
+    part = {"part": "eval", "shard": 0, "num_shards": 1, "scored_splits": list(SPLITS)}
     cam = experiment.cam.model_dump_json()
     run(
         "infer_cam",
@@ -129,8 +129,8 @@ def run_stages(experiment):
     for stage in ("random_walk", "segmentation", "segmentation_crf"):
         run("evaluate", **data, **scored, stage=stage, masks=stage, output=f"{stage}.csv")
     masks = {"pseudo_labels": "random_walk", "segmentation": "segmentation_crf"}
-    sheet = {"method": "seam", "seed": 0, "split": "val", "output": "sheet.jpg"}
-    run("sheet", **data, **sheet, cams="cam.npz", **masks)
+    figure = {"method": "seam", "seed": 0, "split": "val", "output": "qualitative_results.jpg"}
+    run("qualitative_results", **data, **figure, cams="cam.npz", **masks)
 
 
 def test_score_maps_have_the_size_of_their_images(finished):
@@ -168,5 +168,5 @@ def test_trainings_are_finite_and_end(finished, method):
     assert (finished / method / "weights.pt").is_file()
 
 
-def test_the_sheet_shows_them(finished):
-    assert Image.open(finished / "sheet.jpg").height > 1000
+def test_the_qualitative_results_show_them(finished):
+    assert Image.open(finished / "qualitative_results.jpg").height > 1000

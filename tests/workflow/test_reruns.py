@@ -21,15 +21,15 @@ pytestmark = pytest.mark.slow
 
 READ_BY = {
     "train_classifier": ["infer_cam"],
-    "infer_cam": ["evaluate", "crf_seeds", "random_walk", "sheet"],
+    "infer_cam": ["evaluate", "crf_seeds", "random_walk", "qualitative_results"],
     "crf_seeds": ["train_affinity"],
     "train_affinity": ["random_walk"],
-    "random_walk": ["train_segmenter", "evaluate", "sheet"],
+    "random_walk": ["train_segmenter", "evaluate", "qualitative_results"],
     "train_segmenter": ["segment"],
     "segment": ["segment_crf", "semantic_boundary", "evaluate"],
-    "segment_crf": ["evaluate", "sheet"],
+    "segment_crf": ["evaluate", "qualitative_results"],
 }
-TO_CAM = {"train_classifier", "infer_cam", "evaluate", "sheet"}
+TO_CAM = {"train_classifier", "infer_cam", "evaluate", "qualitative_results"}
 TO_WALK = TO_CAM | {"crf_seeds", "train_affinity", "random_walk"}
 STAGES = {
     "cam": TO_CAM,
@@ -89,7 +89,7 @@ CODE = {
     "stages/semantic_boundary.py": {"seam": "semantic_boundary"},
     "stages/evaluate.py": all_methods("evaluate"),
     "ops/metrics.py": all_methods("evaluate"),
-    "figures/sheet.py": all_methods("sheet"),
+    "figures/qualitative_results.py": all_methods("qualitative_results"),
     "runtime/errors.py": {},
     "runtime/progress.py": {},
     "training/signals.py": {},
@@ -105,14 +105,14 @@ CONFIG = {
     "classifier: {dropout: 0.25}": EVERYTHING,
     "canny: {high: 50}": BRANCH,
     "cam: {flip: true}": all_methods("infer_cam"),
-    "crf_seeds: {exponents: {low: 1}}": {"seam": "crf_seeds", "sb": "crf_seeds"},
+    "crf_seeds: {low_alpha: 1}": {"seam": "crf_seeds", "sb": "crf_seeds"},
     "affinity: {radius: 2}": {"seam": "train_affinity", "sb": "train_affinity"},
-    "random_walk: {exponent: 2}": WALKS,
+    "random_walk: {alpha: 2}": WALKS,
     "segmenter: {scale: [0.5, 1.0]}": {"seam": "train_segmenter"},
     "segment: {crf: {iterations: 2}}": {"seam": "segment_crf"},
     "checkpoint_minutes: 1": {},
     "log_every: 1": {},
-    "shards: {scored: 3}": all_methods("infer_cam"),
+    "shards: {eval: 3}": all_methods("infer_cam"),
     "archives: {directory: elsewhere}": {},
     "methods: {new: {kind: cam, init: imagenet, epochs: 1}}": {},  # and no run of it
 }
@@ -127,7 +127,7 @@ OPTIONS = {
 DATA_FILES = {
     "a changed photograph": (["image_digests.csv"], EVERYTHING),
     "a changed label": (["labels.csv"], EVERYTHING),
-    "a changed mask": (["mask_digests.csv"], all_methods("evaluate sheet")),
+    "a changed mask": (["mask_digests.csv"], all_methods("evaluate qualitative_results")),
     "a new image": (["image_digests.csv", "labels.csv", "splits/train_aug.txt"], EVERYTHING),
     "a new test image": (["test_digests.csv"], {}),
 }
@@ -141,7 +141,9 @@ def jobs_wanted(*options, directory, project, changes=()):
     run = tiny(*options, directory=directory, project=project, changes=changes)
     assert run.returncode == 0, run.stdout + run.stderr
     commands = re.findall(r"python -m workflow_scripts\.(\w+) (.*)", run.stdout)
-    method = re.compile(r"--output results/tiny/(?:report/sheets/)?(cam|seam|seam_extra|sb)\b")
+    method = re.compile(
+        r"--output results/tiny/(?:report/qualitative_results/)?(cam|seam|seam_extra|sb)\b"
+    )
     return {
         (script, found[1] if (found := method.search(rest)) else "all") for script, rest in commands
     }

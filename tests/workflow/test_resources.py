@@ -9,8 +9,8 @@ SAVES_ITS_STATE = {"train_classifier", "train_affinity", "train_segmenter", "dow
 
 
 def test_each_attempt_may_use_more():
-    growing = runpy.run_path(str(PROJECT / "rules/common/resources.smk"))["growing"]
-    assert [growing(500)(None, attempt=attempt) for attempt in (1, 2, 3)] == [500, 1000, 1500]
+    times_attempt = runpy.run_path(str(PROJECT / "rules/common/resources.smk"))["times_attempt"]
+    assert [times_attempt(500)(None, attempt=attempt) for attempt in (1, 2, 3)] == [500, 1000, 1500]
 
 
 def test_all_rules_grow_but_for_the_time_of_those_that_go_on_where_they_were():
@@ -21,5 +21,7 @@ def test_all_rules_grow_but_for_the_time_of_those_that_go_on_where_they_were():
     assert len(rules) > 20
     for rule in rules:
         name = rule.split(":")[0]
-        assert re.search(r"mem_mb=growing\(\d+\),", rule), name
-        assert bool(re.search(r"runtime=growing\(\d+\),", rule)) == (name not in SAVES_ITS_STATE)
+        assert re.search(r"mem_mb=times_attempt\(\d+\),", rule), name
+        assert bool(re.search(r"runtime=times_attempt\(\d+\),", rule)) == (
+            name not in SAVES_ITS_STATE
+        )

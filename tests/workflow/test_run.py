@@ -38,8 +38,10 @@ def test_summary_has_a_row_for_each_stage_and_split(finished):
 
 def test_figures_of_the_report_are_there(finished):
     report = finished / RESULTS / "report"
-    sheets = {f"sheets/{method}.jpg" for method in ("cam", "seam", "seam_extra", "sb")}
-    expected = {"table.html", "loss_curves.svg", *sheets}
+    pictures = {
+        f"qualitative_results/{method}.jpg" for method in ("cam", "seam", "seam_extra", "sb")
+    }
+    expected = {"table.html", "loss_curves.svg", *pictures}
     assert {path.relative_to(report).as_posix() for path in files(report)} == expected
 
 

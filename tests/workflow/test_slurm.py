@@ -154,7 +154,7 @@ def test_a_job_that_vanishes_is_sent_again(slurm_run):
     """Killed with its shell, as when a node breaks down: it says nothing, and leaves no output."""
     assert len(slurm_run.of("random_walk")) == 2  # shards; the one that vanished noted nothing
     masks = slurm_run.results / "seam/seed0/random_walk"
-    assert {path.name for path in masks.iterdir()} == {"scored-0", "scored-1"}
+    assert {path.name for path in masks.iterdir()} == {"eval-0", "eval-1"}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def copy(tmp_path_factory):
 
 def test_the_file_that_changed_is_named(finished, copy):
     assert lines(WEIGHTS, directory=finished, project=copy) == [
-        "Training the classifier of sb, seed 0",
+        "train_classifier: method=sb, seed=0",
         "    code: wsss_core/losses/smoothness.py changed",
     ]
 
@@ -58,17 +58,17 @@ def test_the_file_that_changed_is_named(finished, copy):
         (
             "methods: {sb: {smoothing: {edge_alpha: 5, canny: true}}}",
             [
-                "Training the classifier of sb, seed 0",
+                "train_classifier: method=sb, seed=0",
                 "    config: method.smoothing.edge_alpha: 10.0 -> 5.0",
             ],
         ),
         (
             "canny: {high: 50}",
             [
-                "Canny edges of the training images",
+                "canny",
                 "    config: high: 100.0 -> 50.0",
                 "1 more, which read what these make:",
-                "    Training the classifier of sb, seed 0",
+                "    train_classifier: method=sb, seed=0",
             ],
         ),
     ],
@@ -86,17 +86,17 @@ def test_the_files_that_changed_are_named_and_who_follows(finished):
     told = lines("results/tiny/summary.csv", directory=finished)
     path.write_bytes(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert "Scoring cam, seed 0: cam" in told
+    assert "evaluate_cam: method=cam, seed=0" in told
     assert "    changed: results/tiny/data/mask_digests.csv" in told
     assert told[-2:] == [
         "1 more, which read what these make:",
-        "    Collecting all scores in results/tiny/summary.csv",
+        "    summarise",
     ]
 
 
 def test_what_is_not_there_yet(tmp_path):
     told = lines("results/tiny/data/labels.csv", directory=tmp_path)
-    assert told[0] == "Preparing the dataset"
+    assert told[0] == "prepare_dataset"
     assert told[1].startswith("    not there yet: results/tiny/data/")
 
 
@@ -114,10 +114,10 @@ def test_a_wrong_target_is_one_line(tmp_path):
 
 def test_a_digest_that_nobody_kept():
     reason = "Params have changed since last execution: before: '0123456789abcdef' now: 'fedcba"
-    (job,) = read_jobs(f"Job 3: A stage\nReason: {reason}9876543210' \n")
-    assert job == Job("A stage", f"{reason}9876543210'")
+    (job,) = read_jobs(f"rule canny:\n    output: a\n    reason: {reason}9876543210' \n")
+    assert job == Job("canny", f"{reason}9876543210'")
     assert list(explain([job], {})) == [
-        "A stage",
+        "canny",
         "    its code, or the pictures of the dataset, changed; which files is not on record",
     ]
 

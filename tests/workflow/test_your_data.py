@@ -33,7 +33,7 @@ def own_config(directory):
     """The page's config file, and less jobs than the page says."""
     (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)
     (directory / "pets.yaml").write_text(text)
-    (directory / "jobs.yaml").write_text("shards: {extra: 1}")
+    (directory / "jobs.yaml").write_text("shards: {train_only: 1}")
     return {
         "configs/voc-animals.yaml": [SMALL],
         "configs/pets.yaml": ["pets.yaml", "jobs.yaml"],
@@ -95,18 +95,18 @@ def test_the_run_ends_by_saying_what_is_in_the_masks_and_where(finished):
     told = (finished / RUN / "logs/class_shares.log").read_text()
     dataset = open_dataset(finished / RESULTS / "data")
     shares = ClassShares(dataset.class_names)
-    masks = [finished / RUN / f"segmentation_crf/extra-0/{i}.png" for i in dataset.labels]
+    masks = [finished / RUN / f"segmentation_crf/train_only-0/{i}.png" for i in dataset.labels]
     for path in masks:
         shares.add(path.stem, read_mask(path))
     assert f"sb, seed 0: {len(masks)} pictures\n{shares.table()}\n" in told
     places = [line.split(None, 1)[1] for line in told.splitlines()[-4:]]
     assert places == [
         f"{RUN}/segmentation_crf",
-        f"{RUN}/classes.csv",
+        f"{RUN}/class_coverage.csv",
         f"{RUN}/segmenter/weights.pt",
-        f"{RESULTS}/report/sheets/sb.jpg",
+        f"{RESULTS}/report/qualitative_results/sb.jpg",
     ]
-    rows = (finished / RUN / "classes.csv").read_text().splitlines()
+    rows = (finished / RUN / "class_coverage.csv").read_text().splitlines()
     assert {row.split(",")[0] for row in rows[1:]} == set(dataset.labels)
 
 

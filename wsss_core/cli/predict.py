@@ -6,7 +6,7 @@ The last argument is the folder to write to:
     overlays/<name>.jpg   the picture with its classes painted over it
     probs/<name>.npz      with --probs: the network's probabilities, background first, 8 bits each,
                           of every fourth pixel. numpy.load gives levels['scores/<name>']
-    classes.csv           share of each class in each picture, in per cent
+    class_coverage.csv    share of each class in each picture, in per cent
     predict.json          weights and settings; the colours of the classes
 
 Pictures whose files are there already are left out, so that a run that was stopped goes on. A
@@ -88,7 +88,7 @@ def report(
     for picture in pictures:
         if picture not in failures:
             shares.add(picture.name, folder.read_mask(picture.name))
-    shares.write(folder.root / "classes.csv")
+    shares.write(folder.root / "class_coverage.csv")
     sys.stdout.write(f"{shares.table()}\n")
     sys.stdout.write(f"pictures: {len(pictures)}, done before: {num_done}\n")
     for picture, reason in failures.items():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
 def _as_list(value: Any) -> Any:
@@ -25,7 +25,7 @@ Sources = Annotated[
 ]
 
 
-class ArchivesConfig(Strict):
+class ArchivesConfig(ConfigModel):
     """Archives by their name in wsss_core/download/archives.yaml.
 
     Each has sources, of which files are looked at first and addresses then tried in turn:

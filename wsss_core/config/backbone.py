@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import SHA256
 
 
-class BackboneConfig(Strict):
+class BackboneConfig(ConfigModel):
     """A feature extractor by name; networks of every stage are built on one of these."""
 
     name: str = Field(

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Strict(BaseModel):
+class ConfigModel(BaseModel):
     """A frozen section: an unknown key is an error, since it is nearly always a mistyped one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

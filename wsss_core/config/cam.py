@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
-class CamConfig(Strict):
+class CamConfig(ConfigModel):
     """Test-time scales and flip; the maps of all variants are summed."""
 
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 1.0, 1.5, 2.0), min_length=1)

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
-class CannyConfig(Strict):
+class CannyConfig(ConfigModel):
     """OpenCV's Canny: hysteresis thresholds on values 0..255, and what has these values."""
 
     low: float = Field(10, ge=0, le=2000)

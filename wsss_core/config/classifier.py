@@ -5,13 +5,13 @@ from typing import Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, check_range
 
 
-class ClassifierConfig(Strict):
+class ClassifierConfig(ConfigModel):
     """Network and training of the classifier; how long is up to the method."""
 
     backbone: BackboneConfig
@@ -41,7 +41,7 @@ class MethodSchedule(TrainingConfig):
         return self.schedule_epochs or self.epochs
 
 
-class ClassifierTraining(Strict):
+class ClassifierTraining(ConfigModel):
     """Everything that `train_classifier` reads: the shared part and the method's own."""
 
     classifier: ClassifierConfig

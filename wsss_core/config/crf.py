@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
-class CrfConfig(Strict):
+class CrfConfig(ConfigModel):
     """Mean-field iterations and the two pairwise terms (defaults: psa and SEAM, on CAMs)."""
 
     iterations: int = Field(10, ge=1)

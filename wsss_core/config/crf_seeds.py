@@ -4,30 +4,27 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.crf import CrfConfig
 
 
-class Exponents(Strict):
-    """Background is (1 - max CAM) ** exponent: a strong one (low) and a weak one (high).
+class CrfSeedsConfig(ConfigModel):
+    """Two backgrounds, (1 - max CAM) ** alpha, and the CRF that each is refined by.
 
-    What is foreground under the strong one and background under the weak one is trusted. They
-    must bracket the best background threshold t*: t = (1 - t) ** exponent is 0.28 for 4 and 0.09
-    for 24.
+    The low alpha makes a strong background, the high one a weak one. What is foreground under the
+    strong one and background under the weak one is trusted. They must bracket the best background
+    threshold t*: t = (1 - t) ** alpha is 0.28 for 4 and 0.09 for 24.
     """
 
-    low: float = Field(4.0, gt=0)
-    high: float = Field(24.0, gt=0)
+    low_alpha: float = Field(4.0, gt=0)
+    high_alpha: float = Field(24.0, gt=0)
+    crf: CrfConfig = CrfConfig()
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"low is {self.low} and high {self.high}; expected low < high")
+        if self.low_alpha >= self.high_alpha:
+            raise ValueError(
+                f"low_alpha is {self.low_alpha} and high_alpha {self.high_alpha}; "
+                "expected low_alpha < high_alpha"
+            )
         return self
-
-
-class CrfSeedsConfig(Strict):
-    """Two backgrounds and the CRF that each is refined by."""
-
-    exponents: Exponents = Exponents()
-    crf: CrfConfig = CrfConfig()

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 ARCHIVE = "archive"
 
 
-class DemoConfig(Strict):
+class DemoConfig(ConfigModel):
     """The drawn dataset.
 
     Attributes:
@@ -31,7 +31,7 @@ class DemoConfig(Strict):
 VocPath = Annotated[str, Field(min_length=1)]
 
 
-class VocConfig(Strict):
+class VocConfig(ConfigModel):
     """PASCAL VOC 2012 and SBD: what section `archives` obtains ("archive"), or paths.
 
     Attributes:
@@ -47,7 +47,7 @@ class VocConfig(Strict):
     id_lists: VocPath | None = None
 
 
-class DatasetConfig(Strict):
+class DatasetConfig(ConfigModel):
     """The dataset and where it comes from.
 
     Attributes:
@@ -56,7 +56,7 @@ class DatasetConfig(Strict):
             drawn by a generator.
         classes: Those to keep, in this order; images that show others are left out. None: all.
         voc: Where VOC is, for the source "voc".
-        root: The directory, for the source "folder".
+        folder: The directory, for the source "folder".
         demo: What is drawn, for the source "demo".
     """
 
@@ -64,13 +64,13 @@ class DatasetConfig(Strict):
     source: Literal["voc", "folder", "demo"]
     classes: tuple[str, ...] | None = Field(None, min_length=1)
     voc: VocConfig = VocConfig()
-    root: str | None = None
+    folder: str | None = None
     demo: DemoConfig = DemoConfig()
 
     @model_validator(mode="after")
-    def _folder_has_root(self) -> DatasetConfig:
-        if self.source == "folder" and not self.root:
-            raise ValueError("source is 'folder', so root must name the directory of the dataset")
+    def _folder_is_named(self) -> DatasetConfig:
+        if self.source == "folder" and not self.folder:
+            raise ValueError("source is 'folder', so folder must name the directory of the dataset")
         return self
 
     @field_validator("classes")

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.archives import ArchivesConfig
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig
@@ -38,27 +38,27 @@ SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
 
-class EvaluationConfig(Strict):
+class EvaluationConfig(ConfigModel):
     """Splits that are scored by their masks; none where there are no masks."""
 
     splits: tuple[SplitName, ...] = ("train", "val")
 
 
-class ShardsConfig(Strict):
+class ShardsConfig(ConfigModel):
     """Into how many jobs the images of a part are dealt at each stage without training.
 
     Attributes:
-        scored: The images of the scored splits.
-        extra: The other images of train_aug; 0 says that there are none.
+        eval: The images of the scored splits.
+        train_only: The other images of train_aug; 0 says that there are none.
         test: The images of the split test, where there is one.
     """
 
-    scored: int = Field(4, ge=1)
-    extra: int = Field(16, ge=0)
+    eval: int = Field(4, ge=1)
+    train_only: int = Field(16, ge=0)
     test: int = Field(2, ge=1)
 
 
-class RunConfig(Strict):
+class RunConfig(ConfigModel):
     """A method that is run, with which seeds, and how far."""
 
     method: str
@@ -66,7 +66,7 @@ class RunConfig(Strict):
     until: Literal["cam", "random_walk", "segmentation"] = "segmentation"
 
 
-class Experiment(Strict):
+class Experiment(ConfigModel):
     """All sections of the config."""
 
     preset: Literal["paper", "released"] = "paper"
@@ -233,9 +233,9 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
 
 def _no_shards(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     """Finds that no images would be left."""
-    if not experiment.evaluation.splits and experiment.shards.extra == 0:
+    if not experiment.evaluation.splits and experiment.shards.train_only == 0:
         text = "got 0, and evaluation.splits is empty; expected at least 1 shard of images"
-        yield ("shards", "extra"), text
+        yield ("shards", "train_only"), text
 
 
 def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:

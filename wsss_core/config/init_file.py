@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Discriminator, Field, Tag
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -14,7 +14,7 @@ INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after the key in a
 Name = TypeVar("Name")
 
 
-class InitFile(Strict):
+class InitFile(ConfigModel):
     """A trained network in a file: released weights, or those of another experiment."""
 
     weights: str = Field(min_length=1, description="path of the file")

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import InitFile, NameOrFile
 
 # A kind of ours, or the dotted path of a module of the user's.
@@ -23,7 +23,7 @@ class BoundaryInputs(NamedTuple):
     key: str  # that names the teacher
 
 
-class MethodConfig(Strict):
+class MethodConfig(ConfigModel):
     """One way to train the classifier. A kind adds keys of its own.
 
     Ablations are methods too.
@@ -82,7 +82,7 @@ class MethodEntry(MethodConfig):
     )
 
 
-class MethodPlan(Strict):
+class MethodPlan(ConfigModel):
     """What the workflow must know of a method whose keys have all been checked.
 
     Attributes:

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.crf import CrfConfig
 
 
-class SegmentConfig(Strict):
+class SegmentConfig(ConfigModel):
     """How a trained segmentation network is applied to an image."""
 
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 
-class OptimConfig(Strict):
+class OptimConfig(ConfigModel):
     """Optimiser and polynomial learning-rate schedule, stepped at every batch."""
 
     name: Literal["sgd", "adamw"] = "sgd"
@@ -33,7 +33,7 @@ class OptimConfig(Strict):
         return {"backbone": 1.0, "head": self.head_lr_factor}[group]
 
 
-class TrainingConfig(Strict):
+class TrainingConfig(ConfigModel):
     """How long and on what batches a network is trained."""
 
     epochs: int = Field(ge=0)
@@ -52,7 +52,7 @@ def check_range(key: str, ends: tuple[float, float] | None) -> None:
         raise ValueError(f"{key} is {list(ends)}; expected 0 < lowest <= highest")
 
 
-class ColorJitter(Strict):
+class ColorJitter(ConfigModel):
     """Ranges of torchvision's ColorJitter; 0 leaves a property as it is."""
 
     brightness: float = Field(0.3, ge=0, le=1)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from wsss_core.data.images import read_image, read_mask
 
-IGNORE_INDEX = 255
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
 TEST_SPLIT = "test"  # images that are only segmented, where they are not scored
 
@@ -90,7 +89,7 @@ def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[
 
     Args:
         dataset: Where the splits are.
-        part: "scored", the union of the scored splits, "extra", the other training images, or
+        part: "eval", the union of the scored splits, "train_only", the other training images, or
             "test", the images of the test split that are neither.
         scored_splits: Splits that are scored by their masks.
 
@@ -98,13 +97,13 @@ def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[
         Image ids, sorted.
     """
     scored = {image_id for split in scored_splits for image_id in dataset.split(split)}
-    if part == "scored":
+    if part == "eval":
         return sorted(scored)
-    if part == "extra":
+    if part == "train_only":
         return sorted(set(dataset.split(TRAIN_SPLIT)) - scored)
     if part == "test":
         return sorted(set(dataset.split(TEST_SPLIT)) - set(dataset.split(TRAIN_SPLIT)) - scored)
-    raise ValueError(f"part is {part!r}; expected 'scored', 'extra' or 'test'")
+    raise ValueError(f"part is {part!r}; expected 'eval', 'train_only' or 'test'")
 
 
 def shard_ids(image_ids: Sequence[str], shard: int, num_shards: int) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
 
 

@@ -9,7 +9,7 @@ A file is a deflated zip that `numpy.load` opens too. Its members are
     kind    class ids of an image            scores
     cam     the classes present, ascending   [n, H, W], each map's maximum is 1
     seed    background, the classes present  [2, 1 + n, H, W], CRF probability for the (low, high)
-                                             background exponent
+                                             background alpha
     prob    background, every class          [C, h, w], may be smaller than the image
 """
 

@@ -8,12 +8,12 @@ from typing import Annotated
 import yaml
 from pydantic import Field
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 
 TABLE = Path(__file__).with_name("archives.yaml")
 
 
-class Archive(Strict):
+class Archive(ConfigModel):
     """A published archive.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.dataset import IGNORE_INDEX
-from wsss_core.data.images import voc_palette
+from wsss_core.data.images import IGNORE_INDEX, voc_palette
 
 FILL_OPACITY = 0.6  # of a class colour over the photograph
 PHOTO_LIGHT = 0.75  # photographs are darkened below what is drawn on them

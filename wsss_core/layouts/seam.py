@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wsss_core.data.score_maps import ScoreRecord
 
-# Seeds under the low and the high exponent of the background, by the scripts' own names:
+# Seeds under the low and the high alpha of the background, by the scripts' own names:
 # train_aff.py takes them as --la_crf_dir and --ha_crf_dir.
 SEED_FOLDERS = ("la_crf", "ha_crf")
 

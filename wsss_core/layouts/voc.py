@@ -21,6 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
+from wsss_core.data.mask_files import find_masks
 from wsss_core.layouts.mmseg_config import mmseg_config
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import UserError, name_some
@@ -49,7 +50,7 @@ def write_voc_folder(
     Raises:
         UserError: An image that is trained on has no pseudo label.
     """
-    pseudo_paths = list(_masks(pseudo_labels))
+    pseudo_paths = list(find_masks(pseudo_labels, what="pseudo label").values())
     check_complete(dataset.split(TRAIN_SPLIT), pseudo_paths)
     splits = sorted((dataset.root / "splits").glob("*.txt"))
     image_ids = sorted({name for split in splits for name in dataset.split(split.stem)})
@@ -58,7 +59,7 @@ def write_voc_folder(
         place_images([dataset.image_path(name) for name in image_ids], directory / IMAGES)
         link_files(true_paths, directory / TRUE)
         link_files(pseudo_paths, directory / PSEUDO)
-        if predicted_paths := list(_masks(predicted)):
+        if predicted_paths := list(find_masks(predicted).values()):
             link_files(predicted_paths, directory / PREDICTED)
         link_files(splits, directory / SPLITS)
         names = ["background", *dataset.class_names]
@@ -119,7 +120,3 @@ def link_file(source: Path, target: Path) -> None:
         os.link(real, target)
     except OSError:
         target.symlink_to(real)
-
-
-def _masks(directories: Iterable[Path]) -> Iterable[Path]:
-    return (path for directory in directories for path in sorted(directory.glob("*.png")))

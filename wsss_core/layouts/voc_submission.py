@@ -18,6 +18,7 @@ from PIL import Image
 
 from wsss_core.data.dataset import TEST_SPLIT, Dataset
 from wsss_core.data.images import voc_palette
+from wsss_core.data.mask_files import find_masks
 from wsss_core.prepare.voc.lists import class_names
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, name_some
@@ -58,7 +59,7 @@ def write_submission(
         UserError: The server would refuse it, or score something else than was meant.
     """
     check_classes(dataset)
-    paths = {path.stem: path for directory in directories for path in directory.glob("*.png")}
+    paths = find_masks(directories)
     image_ids = sorted(dataset.split(TEST_SPLIT))
     check_names(image_ids, paths)
     items = [(paths[image_id], dataset.image_path(image_id)) for image_id in image_ids]

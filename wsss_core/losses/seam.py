@@ -50,7 +50,7 @@ def cross_refinement_loss(
     refined_cam: Tensor,
     target: Tensor,
     *,
-    top_k: float,
+    top_fraction: float,
     background: EcrBackground = "everywhere",
 ) -> Tensor:
     """ECR: mean of the largest differences between one scale's refined CAM and the other's CAM.
@@ -59,7 +59,7 @@ def cross_refinement_loss(
         refined_cam: [B, C, H, W] in [0, 1], background first, absent classes zero.
         target: The other scale's CAM, likewise; no gradient flows into it. Only its strongest
             class per pixel counts.
-        top_k: Share in (0, 1] of each image's C * H * W elements that enters the mean.
+        top_fraction: Share in (0, 1] of each image's C * H * W elements that enters the mean.
         background: Where the target has a background: "everywhere" beside the strongest class
             (SEAM, train_SEAM.py), or only "where_strongest", and no class there.
 
@@ -73,5 +73,5 @@ def cross_refinement_loss(
     else:
         target = keep_strongest(target)
     difference = (target - refined_cam).abs().flatten(1)
-    num_hardest = max(1, int(difference.shape[1] * top_k))
+    num_hardest = max(1, int(difference.shape[1] * top_fraction))
     return difference.topk(num_hardest, dim=1).values.mean()

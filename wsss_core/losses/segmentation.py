@@ -4,12 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.losses.shapes import expect_shape
 
 
-def segmentation_loss(
-    logits: Tensor, mask: Tensor, *, ignore: int = 255, align_corners: bool = False
-) -> Tensor:
+def segmentation_loss(logits: Tensor, mask: Tensor, *, align_corners: bool = False) -> Tensor:
     """Mean pixel-wise cross-entropy over the pixels that are not ignored.
 
     The logits are brought to the mask's size.
@@ -19,8 +18,7 @@ def segmentation_loss(
 
     Args:
         logits: [B, C, h, w], background first.
-        mask: [B, H, W] integer class ids in 0..C-1, or `ignore`.
-        ignore: class id of pixels without a target.
+        mask: [B, H, W] integer class ids in 0..C-1, 255 where there is no target.
         align_corners: How the logits are resized, as `Backbone.align_corners` says. Without, cell
             i of a grid of stride s covers the pixels s*i .. s*i+s-1, whatever the padding.
 
@@ -34,5 +32,5 @@ def segmentation_loss(
         precise, size=mask.shape[-2:], mode="bilinear", align_corners=align_corners
     )
     target = mask.long()
-    total = F.cross_entropy(logits, target, ignore_index=ignore, reduction="sum")
-    return total / (target != ignore).sum().clamp(min=1)
+    total = F.cross_entropy(logits, target, ignore_index=IGNORE_INDEX, reduction="sum")
+    return total / (target != IGNORE_INDEX).sum().clamp(min=1)

@@ -112,7 +112,7 @@ def smoothness_loss(  # noqa: PLR0913
     boundary: Tensor,
     *,
     present: Tensor,
-    alpha: float = 10.0,
+    edge_alpha: float = 10.0,
     order_weights: tuple[float, float] = (1.0, 10.0),
     derivatives: Derivatives = "differences",
     padding: Padding = "replicate",
@@ -127,7 +127,7 @@ def smoothness_loss(  # noqa: PLR0913
         cam: [B, K, H, W] in [0, 1]; or C channels, see `background`.
         boundary: The same channels of the boundary, in [0, 1].
         present: The same classes, [B, K] or [B, C] in {0, 1}; others do not count.
-        alpha: A boundary of 1 multiplies the change by exp(-alpha).
+        edge_alpha: A boundary of 1 multiplies the change by exp(-edge_alpha).
         order_weights: Weights of first and second derivatives.
         derivatives: See `derive`.
         padding: See `derive`.
@@ -153,9 +153,9 @@ def smoothness_loss(  # noqa: PLR0913
     change = derive(cam, derivatives=derivatives, padding=padding)
     if edge_weight == "gradient":
         steps = derive(boundary, derivatives=derivatives, padding=padding)
-        relaxed = [[torch.exp(-alpha * s.abs()) for s in order] for order in steps]
+        relaxed = [[torch.exp(-edge_alpha * s.abs()) for s in order] for order in steps]
     else:
-        relaxed = [[torch.exp(-alpha * boundary)] * len(order) for order in change]
+        relaxed = [[torch.exp(-edge_alpha * boundary)] * len(order) for order in change]
     first, second = (
         sum(
             (_charbonnier(d / pixel_size**order * r) for d, r in zip(ds, rs, strict=True)),

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import MethodConfig
 from wsss_core.losses.classification import classification_loss
@@ -27,7 +27,7 @@ from wsss_core.training.loss_monitor import Alarm
 MIN_SIDE = 8  # pixels of the second scale's image, of which there is one feature cell then
 
 
-class LossWeights(Strict):
+class LossWeights(ConfigModel):
     """Factor of each loss (SEAM: all 1). A loss with weight 0 is computed and shown only."""
 
     classification: float = Field(1.0, ge=0)
@@ -132,7 +132,7 @@ class Training(nn.Module):
         return cross_refinement_loss(
             refined_cam,
             target,
-            top_k=self.config.ecr_top_fraction,
+            top_fraction=self.config.ecr_top_fraction,
             background=self.config.ecr_background,
         )
 

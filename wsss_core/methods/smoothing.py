@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from wsss_core.config.base import Strict
+from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import BoundaryInputs
@@ -38,7 +38,7 @@ COLLAPSED = Alarm(
 )
 
 
-class BranchConfig(Strict):
+class BranchConfig(ConfigModel):
     """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
 
     boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
@@ -218,7 +218,7 @@ class SmoothingBranch(nn.Module):
             self._resize(cam_logits, size).sigmoid(),
             boundary[:, -cam_logits.shape[1] :],
             present=present,
-            alpha=config.edge_alpha,
+            edge_alpha=config.edge_alpha,
             order_weights=config.order_weights,
             derivatives=config.derivatives,
             padding=config.padding,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-IGNORE_INDEX = 255
+from wsss_core.data.images import IGNORE_INDEX
 
 Offset = tuple[int, int]
 Slices = tuple[slice, slice]

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = 255
+from wsss_core.data.images import IGNORE_INDEX
 
 
 def semantic_boundary(mask: Tensor, *, num_classes: int, radius: int) -> Tensor:
@@ -21,12 +21,12 @@ def semantic_boundary(mask: Tensor, *, num_classes: int, radius: int) -> Tensor:
         [B, C, H, W] float32 in {0, 1}.
     """
     ids = mask.long()
-    one_hot = F.one_hot(ids.masked_fill(ids == IGNORE, num_classes), num_classes + 1)
+    one_hot = F.one_hot(ids.masked_fill(ids == IGNORE_INDEX, num_classes), num_classes + 1)
     near = _dilate(one_hot[..., :num_classes].permute(0, 3, 1, 2).float(), radius)
     plane = ids[:, None].float()
     highest, lowest = _dilate(plane, radius), -_dilate(-plane, radius)
     # What is near a class and not all of it, with no ignored pixel around.
-    return near * ((highest != lowest) & (highest != IGNORE))
+    return near * ((highest != lowest) & (highest != IGNORE_INDEX))
 
 
 def _dilate(regions: Tensor, radius: int) -> Tensor:

@@ -22,7 +22,7 @@ def dense_crf(  # noqa: PLR0913
 
     The scores need not sum to 1 over the labels: the unary energy is -log(clip(score, 1e-5, 1)),
     and the first mean-field step normalises. SEAM and psa hand their unnormalised stack of
-    background and CAM scores to pydensecrf in this way, and their background exponents are tuned
+    background and CAM scores to pydensecrf in this way, and their background alphas are tuned
     for it.
 
     Args:

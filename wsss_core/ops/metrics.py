@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.dataset import IGNORE_INDEX
+from wsss_core.data.images import IGNORE_INDEX
 
 NUM_THRESHOLDS = 100
 

@@ -7,7 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core.data.dataset import IGNORE_INDEX, TRAIN_SPLIT
+from wsss_core.data.dataset import TRAIN_SPLIT
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.prepare.id_lists import file_id, read_id, read_splits, read_text, repeated_names
 from wsss_core.prepare.source import (
     Source,

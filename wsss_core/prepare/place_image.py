@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from wsss_core.data.dataset import IGNORE_INDEX
-from wsss_core.data.images import MASK_MODES, upright_rgb, write_mask
+from wsss_core.data.images import IGNORE_INDEX, MASK_MODES, upright_rgb, write_mask
 from wsss_core.prepare.voc.sbd import read_sbd_mask
 
 EXIF_ORIENTATION = 0x0112

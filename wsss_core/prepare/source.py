@@ -123,15 +123,15 @@ def check_held_out(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
             )
 
 
-def check_all_scored(source: Source, *, scored_splits: Sequence[str]) -> None:
+def check_all_eval(source: Source, *, scored_splits: Sequence[str]) -> None:
     """Refuses images that are trained on but not scored: there are no shards for them."""
     splits = source.splits
     scored = {image_id for split in scored_splits for image_id in splits[split]}
     if rest := [image_id for image_id in splits[TRAIN_SPLIT] if image_id not in scored]:
         raise UserError(
-            f"shards.extra is 0, but {_count(rest, 'image')} in {TRAIN_SPLIT} of {source.root} "
-            f"not in {' or '.join(scored_splits)}: {name_some(rest)}; expected at least 1 shard "
-            "for the rest"
+            f"shards.train_only is 0, but {_count(rest, 'image')} in {TRAIN_SPLIT} of "
+            f"{source.root} not in {' or '.join(scored_splits)}: {name_some(rest)}; "
+            "expected at least 1 shard for the rest"
         )
 
 

@@ -29,24 +29,24 @@ def crf_seed(
 ) -> NDArray[np.float32]:
     """Refines the CAMs of one image under both backgrounds.
 
-    Background is (1 - max CAM) ** exponent; labels are background and the classes present only
+    Background is (1 - max CAM) ** alpha; labels are background and the classes present only
     (SEAM, infer_SEAM.py). The stacked scores are not normalised, see `dense_crf`.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         cam: Scores [n, H, W] of the n classes present.
-        config: Exponents and CRF.
+        config: Alphas and CRF.
 
     Returns:
-        float32 [2, 1 + n, H, W] probabilities for the (low, high) exponent. Without any class all
+        float32 [2, 1 + n, H, W] probabilities for the (low, high) alpha. Without any class all
         is background.
     """
     if not cam.class_ids:
         return np.ones((2, 1, *image.shape[:2]), dtype=np.float32)
     scores = np.stack(
         [
-            np.concatenate([(1 - cam.scores.max(axis=0, keepdims=True)) ** exponent, cam.scores])
-            for exponent in (config.exponents.low, config.exponents.high)
+            np.concatenate([(1 - cam.scores.max(axis=0, keepdims=True)) ** alpha, cam.scores])
+            for alpha in (config.low_alpha, config.high_alpha)
         ]
     )
     return dense_crf(image, scores, **config.crf.model_dump())
@@ -66,7 +66,7 @@ def crf_seeds(
         dataset: Where the images are.
         cams: Scores of kind 'cam'.
         image_ids: Which images.
-        config: Exponents and CRF.
+        config: Alphas and CRF.
         processes: How many images are worked on at a time.
 
     Yields:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.dataset import IGNORE_INDEX
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.prepare.place_image import EXPECTED, Item, Prepared, prepare_item
 from wsss_core.prepare.source import Source, check_classes_trained
 from wsss_core.runtime.atomic import move_into_place, staging_dir, writing_errors

@@ -52,7 +52,7 @@ def pseudo_labels(
         net: In evaluation mode, on the device to compute on.
         dataset: Where the images are.
         cams: Scores of kind 'cam'.
-        config: Background, exponents and length of the walk.
+        config: Background, alpha, beta and length of the walk.
 
     Yields:
         (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
@@ -75,7 +75,7 @@ def pseudo_label(
         net: In evaluation mode, on the device to compute on.
         image: float32 [1, 3, H, W] in [0, 1].
         cam: Scores [n, H, W] of the n classes present.
-        config: Background, exponents and length of the walk.
+        config: Background, alpha, beta and length of the walk.
 
     Returns:
         uint8 [H, W] class ids; background everywhere if no class is present.
@@ -87,7 +87,7 @@ def pseudo_label(
     with mixed_precision(device):
         features = net(_pad(image.to(device, non_blocking=True), net))
     scores = torch.from_numpy(cam.scores).to(device)[None]
-    background = (1 - scores.amax(dim=1, keepdim=True)) ** config.exponent
+    background = (1 - scores.amax(dim=1, keepdim=True)) ** config.alpha
     scores = F.avg_pool2d(torch.cat([background, scores], dim=1), net.stride, ceil_mode=True)
     scores = _walk(scores, features, net.radius, config)
     scores = F.interpolate(scores, scale_factor=net.stride, mode="bilinear", align_corners=False)

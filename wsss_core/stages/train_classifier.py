@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.data.images import read_mask
+from wsss_core.data.images import IGNORE_INDEX, read_mask
+from wsss_core.data.mask_files import find_masks
 from wsss_core.data.transforms import (
     Geometry,
     apply_geometry,
@@ -26,7 +27,7 @@ from wsss_core.data.transforms import (
     image_tensor,
 )
 from wsss_core.methods.kinds import find_kind
-from wsss_core.ops.boundary import IGNORE, semantic_boundary
+from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.pretrained.classifier import CLASSIFIER, to_classifier
 from wsss_core.pretrained.files import check_sha256, read_checkpoint
 from wsss_core.pretrained.imagenet import load_pretrained
@@ -64,9 +65,7 @@ class ClassifierSamples:
         self.map_radius = map_radius
         self.image_ids = dataset.split(TRAIN_SPLIT)
         self.canny_dir = canny_dir
-        self.boundary_labels = {
-            file.stem: file for directory in boundary_dirs for file in directory.glob("*.png")
-        }
+        self.boundary_labels = find_masks(boundary_dirs, what="segmentation")
         if boundary_dirs:
             missing = [i for i in self.image_ids if i not in self.boundary_labels]
             if missing:
@@ -108,7 +107,7 @@ class ClassifierSamples:
         if self.boundary_labels:
             mask = read_mask(self.boundary_labels[image_id])
             if self.map_radius is None:
-                mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE)
+                mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE_INDEX)
                 batch["mask"] = torch.from_numpy(mask)
             else:
                 batch["boundary"] = _boundary_maps(

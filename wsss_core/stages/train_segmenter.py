@@ -12,8 +12,9 @@ from torch import nn
 
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.data.dataset import IGNORE_INDEX, Dataset
-from wsss_core.data.images import read_mask
+from wsss_core.data.dataset import Dataset
+from wsss_core.data.images import IGNORE_INDEX, read_mask
+from wsss_core.data.mask_files import find_masks
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
@@ -42,14 +43,7 @@ def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) ->
     Raises:
         UserError: A directory or an image's pseudo label is missing, or there are two.
     """
-    found: dict[str, Path] = {}
-    for directory in directories:
-        if not directory.is_dir():
-            raise UserError(f"{directory}: no such directory, expected pseudo labels <image>.png")
-        for path in sorted(directory.glob("*.png")):
-            if path.stem in found:
-                raise UserError(f"{path}: there is a pseudo label {found[path.stem]} already")
-            found[path.stem] = path
+    found = find_masks(directories, what="pseudo label")
     missing = [image_id for image_id in image_ids if image_id not in found]
     if missing:
         raise UserError(
@@ -227,7 +221,6 @@ class SegmenterTraining(nn.Module):
             segmentation_loss(
                 one,
                 batch["mask"],
-                ignore=IGNORE_INDEX,
                 align_corners=self.net.backbone.align_corners,
             )
             for one in logits

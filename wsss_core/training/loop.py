@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913
     key: str,
     desc: str,
     alarms: Sequence[Alarm] = (),
-    profile: Path | None = None,
+    trace: Path | None = None,
 ) -> History:
     """Trains `model` in place.
 
@@ -105,7 +105,7 @@ def train(  # noqa: PLR0913
         key: A state saved under another key is ignored.
         desc: Name shown by the progress bar.
         alarms: Measures that are warned of.
-        profile: Trace of some steps to write.
+        trace: File for a trace of ten steps.
 
     Returns:
         One row per `log_every` steps: step, epoch, lr, loss, and the mean of each loss and measure.
@@ -139,7 +139,7 @@ def train(  # noqa: PLR0913
     agreement, pace = Agreement(part.world_size), Pace(fabric.device)
     wrapped.train()
     batches = Waiting(loader)
-    steps = profiled(batches, profile if fabric.is_global_zero else None)
+    steps = profiled(batches, trace if fabric.is_global_zero else None)
     bar = progress(steps, total=schedule.steps, initial=state.step, desc=desc, unit="step")
     bar.disable = bar.disable or not fabric.is_global_zero
     # On a CPU nothing is waited for, so each step is looked at, and the last one may be saved while

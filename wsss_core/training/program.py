@@ -75,7 +75,7 @@ def run_training(
         key=state_key(args.code, args.config, args.seed, *inputs),
         desc=desc,
         alarms=model.alarms,
-        profile=args.trace,
+        trace=args.trace,
     )
     net = model.net
     write_history(args.history, history)

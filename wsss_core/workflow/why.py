@@ -24,6 +24,9 @@ from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
 
 DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+JOB = (
+    r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)"  # of a dry run: its rule, and fields
+)
 DIGEST = re.compile(r"[0-9a-f]{16}")
 FOLLOWS = "Input files updated by another job: "
 PARAMS = "Params have changed since last execution"
@@ -41,7 +44,7 @@ Files = dict[str, str]  # digest of each file by its path
 
 @dataclass(frozen=True)
 class Job:
-    """A job that would run: what it is, and Snakemake's reason."""
+    """A job that would run: its rule and wildcards, and Snakemake's reason."""
 
     title: str
     reason: str
@@ -64,8 +67,8 @@ def current_code() -> dict[str, Files]:
     return {code_digest(s, modules=part): file_digests(s, modules=part) for s, part in arguments}
 
 
-def keep_current_code(directory: Path) -> None:
-    """Keeps which files each digest is of, for a later `why`.
+def record_code_digests(directory: Path) -> None:
+    """Records which files each digest is of, for a later `why`.
 
     Args:
         directory: results/<dataset>.
@@ -79,8 +82,14 @@ def keep_current_code(directory: Path) -> None:
 
 def read_jobs(dry_run: str) -> list[Job]:
     """Reads the jobs that a dry run of Snakemake tells of."""
-    found = re.findall(r"^Job \d+: (.*)\nReason: (.*)$", dry_run, re.M)
-    return [Job(title, reason.strip()) for title, reason in found]
+    jobs = []
+    for rule, text in re.findall(JOB, dry_run, re.M):
+        fields = dict(re.findall(r"^ {4}(\w+): (.*)$", text, re.M))
+        if "output" in fields:  # the rules that only name targets have none
+            wildcards = fields.get("wildcards")
+            title = f"{rule}: {wildcards}" if wildcards else rule
+            jobs.append(Job(title, fields.get("reason", "").strip()))
+    return jobs
 
 
 def explain(jobs: Sequence[Job], known: Mapping[str, Files]) -> Iterator[str]:

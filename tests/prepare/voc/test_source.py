@@ -57,7 +57,7 @@ def test_voc_becomes_a_dataset(voc, tmp_path):
     assert sorted(dataset.labels) == sorted({*TRAIN_AUG, *VAL})
     for image_id, label in dataset.labels.items():
         assert {CLASSES[k] for k in np.flatnonzero(label)} == {*LABELS[image_id]}
-    assert part_ids(dataset, "extra", SCORED) == ["2008_000001", "2008_000002", "2008_000003"]
+    assert part_ids(dataset, "train_only", SCORED) == ["2008_000001", "2008_000002", "2008_000003"]
 
 
 def test_photographs_and_masks_are_linked(voc, tmp_path):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.dataset import IGNORE_INDEX
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.prepare.demo.painting import Canvas, paint
 from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
 from wsss_core.prepare.demo.textures import draw_texture

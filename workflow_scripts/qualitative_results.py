@@ -1,4 +1,4 @@
-"""Draws a sheet of images: what one run of a method makes of a few photographs."""
+"""Draws the qualitative results of a run: what its method makes of a few photographs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
-from wsss_core.figures.sheet import choose_images, write_sheet
+from wsss_core.figures.qualitative_results import choose_images, write_qualitative_results
 from wsss_core.runtime.errors import run_command
 
 PROTOCOL = "CAM and pseudo label are limited to the image's true classes"
@@ -30,11 +30,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Draws the sheet that the command line names."""
+    """Draws the qualitative results that the command line names."""
     args = parse_arguments()
     dataset = open_dataset(args.dataset)
     stages = {"pseudo label": args.pseudo_labels, "segmentation": args.segmentation}
-    write_sheet(
+    write_qualitative_results(
         args.output,
         dataset,
         choose_images(dataset.labels, dataset.split(args.split), args.count),

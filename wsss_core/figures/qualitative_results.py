@@ -1,4 +1,4 @@
-"""A sheet of images: what a method makes of a few photographs, one stage after the other.
+"""Qualitative results: what a method makes of a few photographs, one stage after the other.
 
 H and W are the size of one image, n the number of its classes.
 """
@@ -45,7 +45,7 @@ def choose_images(
 ) -> list[str]:
     """Chooses images so that each class is shown about equally often.
 
-    The choice depends on nothing but the labels: sheets of different methods and runs show the
+    The choice depends on nothing but the labels: the figures of all methods and runs show the
     same images, and none is chosen for its result.
 
     Args:
@@ -89,7 +89,7 @@ def paint_heat(photo: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray
     return ((1 - opacity) * grey + opacity * heat).round().astype(np.uint8)
 
 
-def write_sheet(
+def write_qualitative_results(
     path: Path,
     dataset: Dataset,
     image_ids: Sequence[str],
@@ -98,7 +98,7 @@ def write_sheet(
     masks: Mapping[str, Mapping[str, Path]],
     title: str,
 ) -> None:
-    """Draws a sheet with a row for each image.
+    """Draws a figure with a row for each image.
 
     Args:
         path: file to write, .jpg or .png.
@@ -106,7 +106,7 @@ def write_sheet(
         image_ids: the rows.
         cams: cams of at least these images.
         masks: further columns, by title: the path of the predicted mask of each image.
-        title: what stands above the sheet.
+        title: what stands above the figure.
     """
     photos = [dataset.read_image(image_id) for image_id in image_ids]
     records = [cams.read(image_id) for image_id in image_ids]
@@ -118,7 +118,7 @@ def write_sheet(
         "CAM": [paint_heat(p, record.scores) for p, record in zip(photos, records, strict=True)],
         **{name: _painted(photos, image_ids, paths) for name, paths in masks.items()},
     }
-    num_rows = math.ceil((len(dataset.class_names) + 1) / _legend_columns(_sheet_width(columns)))
+    num_rows = math.ceil((len(dataset.class_names) + 1) / _legend_columns(_figure_width(columns)))
     figure, grid = _lay_out(columns, foot=max(FOOT, 0.06 + num_rows * LEGEND_ROW))
     for axes_row, image_id, record in zip(grid, image_ids, records, strict=True):
         _name_row(axes_row[0], image_id)
@@ -143,7 +143,7 @@ def _painted(
     return [paint_mask(photo, mask) for photo, mask in zip(photos, masks, strict=True)]
 
 
-def _sheet_width(columns: Mapping[str, object]) -> float:
+def _figure_width(columns: Mapping[str, object]) -> float:
     return SIDE + len(columns) * (COLUMN_WIDTH + GAP)
 
 
@@ -161,7 +161,7 @@ def _lay_out(
     """
     rows = list(zip(*columns.values(), strict=True))
     heights = [COLUMN_WIDTH * _row_aspect(row[0]) for row in rows]
-    width = _sheet_width(columns)
+    width = _figure_width(columns)
     height = HEAD + sum(heights) + GAP * len(rows) + foot
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
@@ -188,7 +188,7 @@ def _row_aspect(picture: NDArray[np.uint8]) -> float:
 
 
 def _name_row(axes: Axes, image_id: str) -> None:
-    """Writes the image's name along the left edge of the sheet."""
+    """Writes the image's name along the left edge of the figure."""
     box = axes.get_position(original=True)
     figure = axes.get_figure(root=True)
     assert figure is not None
