@@ -30,14 +30,8 @@ def template_digest(name):
 
 
 def code_of_method(script, method):
-<<<<<<< HEAD
     """The same with the module of the method's kind, which the script finds by its name."""
     return code_digest(f"workflow_scripts/{script}.py", modules=(METHODS[method].module,))
-=======
-    """The same, less what jobs of this method never call."""
-    exclude = modules_not_run(EXPERIMENT.methods[method])
-    return code_digest(f"workflow_scripts/{script}.py", exclude=exclude)
->>>>>>> helper-b
 
 
 def cli_options(files, *names):
