@@ -186,6 +186,17 @@ def test_code_reruns_the_stages_that_run_it(finished, copy, module):
     assert wanted == jobs_after(CODE[module])
 
 
+def test_a_template_draws_its_page_anew_alone(finished, copy):
+    path = copy / "wsss_core/figures/templates/table.html"
+    text = path.read_text()
+    path.write_text(text.replace("<h1>", "<h1>Another: "))
+    try:
+        wanted = jobs_wanted(directory=finished, project=copy)
+    finally:
+        path.write_text(text)
+    assert wanted == {("report_table", "all")}
+
+
 @pytest.mark.parametrize("changes", CONFIG)
 def test_config_reruns_the_stages_that_read_it(finished, copy, changes):
     (finished / "changes.yaml").write_text(changes)
