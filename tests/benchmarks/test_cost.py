@@ -17,12 +17,13 @@ from benchmarks.cost.table import Machine, cost_table
 from benchmarks.training_step import COMPACT, RESNET38D, batch_of, seam_training
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.classifier import ClassifierTraining
+from wsss_core.config.experiment import training_sections
 from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.methods.kinds import training_config
 from wsss_core.models.affinity_net import build_affinity_net
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.stages.train_affinity import AffinityTraining
-from wsss_core.stages.train_classifier import build_classifier_training
+from wsss_core.stages.train_classifier import start_classifier
 from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training.distributed import MeanOf
 
@@ -144,11 +145,9 @@ def test_what_has_only_shapes_costs_what_torch_counts_where_it_computes(tmp_path
     (tmp_path / "small.yaml").write_text(SMALL)
     experiment = read_experiment([tmp_path / "small.yaml"])
     costs = {cost.stage: cost for cost in stage_costs(experiment)}
-    classifier = build_classifier_training(
-        ClassifierTraining(classifier=experiment.classifier, method=experiment.methods["cam"]),
-        20,
-        init=None,
-    )
+    sections = training_sections(experiment, "cam")
+    sections["method"]["init"] = "imagenet"
+    classifier = start_classifier(training_config(sections), 20)
     network = build_deeplab(experiment.segmenter, num_classes=21)
     trainings = {
         "train_classifier": classifier,

@@ -23,7 +23,6 @@ from wsss_core.stages.train_affinity import (
     LOSS_WEIGHTS,
     AffinitySamples,
     AffinityTraining,
-    seeds_digest,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -151,15 +150,6 @@ def test_training_separates_the_two_colours(dataset_and_seeds):
         optimizer.step()
         totals.append(total.item())
     assert totals[-1] < 0.3 * totals[0]
-
-
-def test_digest_of_seeds(tmp_path):
-    paths = [tmp_path / "a", tmp_path / "b"]
-    for path, content in zip(paths, (b"1", b"2"), strict=True):
-        path.write_bytes(content)
-    assert seeds_digest(paths) == seeds_digest(paths) != seeds_digest(paths[::-1])
-    paths[0].write_bytes(b"3")
-    assert seeds_digest(paths) != seeds_digest(paths[::-1])
 
 
 def test_program(dataset_and_seeds, tmp_path):
