@@ -11,6 +11,8 @@ from torch.autograd import gradcheck
 
 from wsss_core.losses import smoothness
 from wsss_core.losses.smoothness import (
+    OPERATORS,
+    Operators,
     boundary_loss,
     derive,
     laplacian,
@@ -33,7 +35,18 @@ def rand(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-smooth = partial(smoothness_loss, mean_over="present")
+def smooth(cam, boundary, *, present, edge_alpha=10.0, pixel_size=1.0, **operators):
+    """Mean over present classes, by the paper's operators or changed ones."""
+    return smoothness_loss(
+        cam,
+        boundary,
+        present=present,
+        operators=Operators(**operators),
+        edge_alpha=edge_alpha,
+        pixel_size=pixel_size,
+    )
+
+
 smooth_sobel = partial(smooth, derivatives="sobel", edge_weight="value")
 
 
@@ -120,9 +133,9 @@ def test_zeros_outside_are_an_edge_around_the_map():
 
 def test_the_background_counts_as_one_of_all_classes():
     cam, boundary, present = rand(2, 3, 5, 5), torch.zeros(2, 3, 5, 5), torch.ones(2, 3)
-    loss = smoothness_loss(cam, boundary, present=present, background=True)
-    without = smoothness_loss(cam, boundary, present=present)
-    assert loss.item() == pytest.approx(without.item() * 4 / 3)
+    loss = smoothness_loss(cam, boundary, present=present, num_classes=4)
+    without = smoothness_loss(cam, boundary, present=present, num_classes=3)
+    assert loss.item() == pytest.approx(without.item() * 3 / 4)
 
 
 def test_a_step_by_hand():
@@ -178,7 +191,7 @@ def test_absent_classes_do_not_count():
 def test_the_paper_s_mean_counts_absent_classes_and_the_background():
     cam, boundary = rand(2, 3, 5, 5), torch.zeros(2, 3, 5, 5)
     present = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
-    loss = smoothness_loss(cam, boundary, present=present)
+    loss = smoothness_loss(cam, boundary, present=present, num_classes=4)
     over_present = smooth(cam, boundary, present=present)
     assert loss.item() == pytest.approx(over_present.item() * 3 / (2 * 4))
 
@@ -256,22 +269,20 @@ def test_gradients_of_the_derivatives(padding):
     assert gradcheck(partial(laplacian, padding=padding), (x,))
 
 
-@pytest.mark.parametrize("mean_over", ["all", "present"])
-@pytest.mark.parametrize(
-    "form",
-    [
-        {"derivatives": "differences", "edge_weight": "gradient"},
-        {"derivatives": "sobel", "edge_weight": "value", "padding": "zeros"},
-    ],
-)
-def test_gpus_compute_absent_classes_too_and_find_the_same(monkeypatch, mean_over, form):
+@pytest.mark.parametrize("num_classes", [4, None])
+@pytest.mark.parametrize("operators", OPERATORS)
+def test_gpus_compute_absent_classes_too_and_find_the_same(monkeypatch, num_classes, operators):
     """The way of a GPU on the CPU, with its gradient, which absent classes have none of."""
     present = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     results = []
     for _ in range(2):
         cam = rand(2, 3, 6, 7).requires_grad_()
         loss = smoothness_loss(
-            cam, rand(2, 3, 6, 7, seed=1), present=present, mean_over=mean_over, **form
+            cam,
+            rand(2, 3, 6, 7, seed=1),
+            present=present,
+            operators=OPERATORS[operators],
+            num_classes=num_classes,
         )
         results.append((loss, *torch.autograd.grad(loss, cam)))
         monkeypatch.setattr(smoothness, "_only_present", lambda *tensors: tensors)

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
+from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
+from wsss_core.ops.grid import resize_maps
 from wsss_core.training.distributed import Part, losses_of_batch
 from wsss_core.training.loop import train
 
@@ -80,27 +83,43 @@ def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "expected"),
     [
-        {"head": "released"},
-        {"derivatives": "sobel"},
-        {"padding": "zeros"},
-        {"edge_weight": "value"},
-        {"order_weights": (10.0, 1.0)},
-        {"edge_alpha": 1.0},
-        {"boundary_radius": 2},
-        {"mean_over": "present"},
-        {"reference_size": 448},
+        ({}, {}),
+        ({"operators": "released"}, {"operators": OPERATORS["released"]}),
+        ({"padding": "zeros"}, {"operators": Operators(padding="zeros")}),
+        ({"order_weights": (3.0, 4.0)}, {"operators": Operators(order_weights=(3.0, 4.0))}),
+        ({"edge_alpha": 1.0}, {"edge_alpha": 1.0}),
+        ({"mean_over": "present"}, {"num_classes": None}),
+        ({"reference_size": 96}, {"pixel_size": (96 / 24, 96 / 12)}),
     ],
-    ids=lambda change: next(iter(change)),
 )
-def test_each_choice_of_the_branch_matters_to_its_losses_alone(change) -> None:
-    losses = [
-        seam_training(branch_config(**changes), dropout=0.0)(make_batch())
-        for changes in ({}, change)
-    ]
-    changed = {name for name in losses[0] if losses[0][name] != losses[1][name]}
-    assert changed and changed <= {"boundary", "smoothness"}
+def test_a_choice_of_the_branch_reaches_the_smoothness_loss(change, expected) -> None:
+    """The loss is what `smoothness_loss` gives with it, as a mean over both scales."""
+    batch = make_batch()
+    training = seam_training(branch_config(**change), dropout=0.0).eval()
+    losses = []
+    for index, scale in enumerate(training.seam.at_scales(batch["image"])):
+        side = scale.size[0] // 2  # the stride
+        aligned = training.net.backbone.align_corners
+        logits = resize_maps(scale.output.cam_logits, (side, side), align_corners=aligned)
+        mask = F.interpolate(batch["mask"][:, None].float(), (side, side), mode="nearest-exact")
+        boundary = semantic_boundary(mask[:, 0], num_classes=4, radius=1)[:, 1:]
+        choices = {"num_classes": 4} | expected
+        if "pixel_size" in choices:
+            choices["pixel_size"] = choices["pixel_size"][index]
+        present = batch["label"]
+        losses.append(smoothness_loss(logits.sigmoid(), boundary, present=present, **choices))
+    found = losses_of(training, batch)["smoothness"]
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+
+
+def test_a_wider_boundary_relaxes_more() -> None:
+    narrow, wide = (
+        seam_training(branch_config(boundary_radius=radius, operators="released"), dropout=0.0)
+        for radius in (1, 2)
+    )
+    assert wide(make_batch())["smoothness"] < narrow(make_batch())["smoothness"]
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.33])
@@ -234,7 +253,11 @@ def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
     tmp_path, capsys, weight: float, warnings: int
 ) -> None:
     smoothing = branch_config(
-        lambda_smoothness=weight, derivatives="sobel", edge_weight="value", reference_size=448
+        lambda_smoothness=weight,
+        operators="released",
+        padding="replicate",
+        order_weights=(1, 10),
+        reference_size=448,
     )
     training = seam_training(smoothing, dropout=0.0)
     with torch.no_grad():

@@ -14,7 +14,6 @@ from wsss_core.losses.shapes import expect_shape
 BoundaryLoss = Literal["logits", "probabilities"]
 Derivatives = Literal["differences", "sobel"]
 EdgeWeight = Literal["gradient", "value"]
-MeanOver = Literal["all", "present"]
 Padding = Literal["replicate", "zeros"]
 
 CHARBONNIER_EPS = 1e-6  # the paper prints 1 exp^-6; its code has 0.001 squared
@@ -107,49 +106,63 @@ def laplacian(x: Tensor, *, padding: Padding = "replicate") -> Tensor:
     return 9 * x[..., 1:-1, 1:-1] - neighbourhood
 
 
-def smoothness_loss(  # noqa: PLR0913
+class Operators(NamedTuple):
+    """How the change of a map is measured, and what relaxes its penalty.
+
+    Attributes:
+        derivatives: See `derive`.
+        edge_weight: What relaxes the penalty at a pixel: "gradient", the same derivative of the
+            boundary, or "value", the boundary itself, so that the CAM may fall on the whole band.
+        order_weights: Weights of first and second derivatives.
+        padding: See `derive`.
+    """
+
+    derivatives: Derivatives = "differences"
+    edge_weight: EdgeWeight = "gradient"
+    order_weights: tuple[float, float] = (1.0, 10.0)
+    padding: Padding = "replicate"
+
+
+OPERATORS = {
+    "paper": Operators(),  # the text, eq. 3 to 5; padding is not in it
+    "released": Operators("sobel", "value", (10.0, 1.0), "zeros"),  # the paper's code
+}
+
+
+def smoothness_loss(
     cam: Tensor,
     boundary: Tensor,
     *,
     present: Tensor,
+    operators: Operators = OPERATORS["paper"],
     edge_alpha: float = 10.0,
-    order_weights: tuple[float, float] = (1.0, 10.0),
-    derivatives: Derivatives = "differences",
-    padding: Padding = "replicate",
-    edge_weight: EdgeWeight = "gradient",
     pixel_size: float = 1.0,
-    mean_over: MeanOver = "all",
-    background: bool = False,
+    num_classes: int | None = None,
 ) -> Tensor:
     """Penalises change of the CAM wherever there is no semantic boundary (paper eq. 3 to 5).
 
     Args:
-        cam: [B, K, H, W] in [0, 1]; or C channels, see `background`.
+        cam: [B, K, H, W] in [0, 1]; or C channels, the background first, which the paper's code
+            has and nothing else trains.
         boundary: The same channels of the boundary, in [0, 1].
         present: The same classes, [B, K] or [B, C] in {0, 1}; others do not count.
+        operators: How change is measured and relaxed.
         edge_alpha: A boundary of 1 multiplies the change by exp(-edge_alpha).
-        order_weights: Weights of first and second derivatives.
-        derivatives: See `derive`.
-        padding: See `derive`.
-        edge_weight: What relaxes the penalty at a pixel: "gradient", the same derivative of the
-            boundary (the paper's text), or "value", the boundary itself (its code), so that the CAM
-            may fall on the whole band.
         pixel_size: Side of a pixel in the unit that derivatives of the CAM are taken by.
-        mean_over: "all" divides by the number of all classes with background, as the paper does,
-            so that a weight means less the more classes a dataset has; "present" by the number of
-            present ones.
-        background: Whether the first channel is the background's. The paper's code has one, which
-            nothing else trains.
+        num_classes: The sum over present classes is divided by this number for each image. The
+            paper counts all classes and the background, so that a weight means less the more
+            classes a dataset has. None: by the number of present classes.
 
     Returns:
-        Scalar. Where a class is present, "present" gives at least 0.001 times the number of
+        Scalar. Where a class is present, None gives at least 0.001 times the number of
         derivatives, each with its order's weight, since the absolute value is smoothed.
     """
     expect_shape("boundary", boundary, cam.shape)
     expect_shape("present", present, cam.shape[:2])
-    num_images, num_channels = present.shape
+    num_images = len(present)
     if cam.device.type == "cpu":  # a GPU would have to be waited for, to know which they are
         cam, boundary, present = _only_present(cam, boundary, present)
+    derivatives, edge_weight, order_weights, padding = operators
     change = derive(cam, derivatives=derivatives, padding=padding)
     if edge_weight == "gradient":
         steps = derive(boundary, derivatives=derivatives, padding=padding)
@@ -164,8 +177,7 @@ def smoothness_loss(  # noqa: PLR0913
         for order, ds, rs in zip((1, 2), change, relaxed, strict=True)
     )
     per_class = (order_weights[0] * first + order_weights[1] * second).mean((-2, -1))
-    if mean_over == "all":
-        num_classes = num_channels if background else num_channels + 1
+    if num_classes is not None:
         return (per_class * present).sum() / (num_images * num_classes)
     return (per_class * present).sum() / present.sum().clamp(min=1)
 

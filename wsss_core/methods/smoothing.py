@@ -15,7 +15,7 @@ from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import BoundaryInputs
-from wsss_core.losses.smoothness import boundary_loss, smoothness_loss
+from wsss_core.losses.smoothness import OPERATORS, Operators, boundary_loss, smoothness_loss
 from wsss_core.methods import seam
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.boundary_head import BoundaryHead
@@ -80,25 +80,22 @@ class BranchConfig(ConfigModel):
     )
     lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
     lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
-    order_weights: tuple[float, float] = Field(
-        (1.0, 10.0), description="weights of first and second derivatives (paper: 1, lambda_S=10)"
-    )
-    derivatives: Literal["differences", "sobel"] = Field(
-        "differences",
+    operators: Literal["paper", "released"] = Field(
+        "paper",
         description=(
-            "differences of neighbours in each direction (paper); or Sobel responses and one "
-            "Laplacian (released)"
+            "how smoothness is measured. paper: differences of neighbours, weighted 1 and 10 by "
+            "order, relaxed by the same derivative of the boundary. released: Sobel and Laplacian, "
+            "weighted 10 and 1, relaxed by the boundary itself, zeros around each crop"
         ),
     )
-    padding: Literal["replicate", "zeros"] = Field(
-        "replicate",
-        description="of maps before derivatives; zeros (released) are an edge around each crop",
+    order_weights: tuple[float, float] | None = Field(
+        None, description="weights of first and second derivatives, in place of the operators' own"
     )
-    edge_weight: Literal["gradient", "value"] = Field(
-        "gradient",
+    padding: Literal["replicate", "zeros"] | None = Field(
+        None,
         description=(
-            "what relaxes the smoothness at a pixel: the same derivative of the boundary (paper), "
-            "or the boundary itself (released)"
+            "of maps before derivatives, in place of the operators' own; zeros are an edge around "
+            "each crop"
         ),
     )
     mean_over: Literal["all", "present"] = Field(
@@ -117,6 +114,14 @@ class BranchConfig(ConfigModel):
             "keeps its meaning at any resolution; null: per pixel, as in the paper"
         ),
     )
+
+    def smoothness_operators(self) -> Operators:
+        """Those of the smoothness loss, with what is given in their place."""
+        own = OPERATORS[self.operators]
+        return own._replace(
+            order_weights=self.order_weights or own.order_weights,
+            padding=self.padding or own.padding,
+        )
 
 
 class Config(seam.Config):
@@ -218,14 +223,10 @@ class SmoothingBranch(nn.Module):
             self._resize(cam_logits, size).sigmoid(),
             boundary[:, -cam_logits.shape[1] :],
             present=present,
+            operators=config.smoothness_operators(),
             edge_alpha=config.edge_alpha,
-            order_weights=config.order_weights,
-            derivatives=config.derivatives,
-            padding=config.padding,
-            edge_weight=config.edge_weight,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
-            mean_over=config.mean_over,
-            background=self.background,
+            num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
         )
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
