@@ -28,10 +28,7 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     torch.manual_seed(args.seed)
     model = start_classifier(config, len(dataset.class_names), init=args.init)
-    fill = model.net.backbone.fill
-    samples = classifier_samples(
-        dataset, config, fill, boundaries=args.boundaries, canny=args.canny
-    )
+    samples = classifier_samples(dataset, config, model, args.boundaries, args.canny)
     run_training(
         args,
         model,

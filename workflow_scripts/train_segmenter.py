@@ -21,9 +21,7 @@ from wsss_core.training.program import run_training, training_parser
 def main() -> None:
     """Reads directories of pseudo labels and writes the network and its loss curve."""
     parser = training_parser(__doc__)
-    parser.add_argument(
-        "--pseudo-labels", type=Path, nargs="+", required=True, help="directories of <image>.png"
-    )
+    parser.add_argument("--pseudo-labels", type=Path, nargs="+", required=True, help="PNG folders")
     args = parser.parse_args()
     config = SegmenterConfig.model_validate_json(args.config)
     check_segmenter(config, init=args.init, gpus=args.gpus)

@@ -6,13 +6,10 @@ never this module.
 
 from __future__ import annotations
 
-import difflib
-import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.archives import ArchivesConfig
@@ -22,8 +19,8 @@ from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig
 from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.config.dataset import DatasetConfig
-from wsss_core.config.init_file import INIT_TAGS
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
+from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
@@ -32,7 +29,6 @@ from wsss_core.runtime.errors import UserError
 # results/<dataset>/<method> lies beside these
 RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
 
-Key = tuple[str | int, ...]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -153,24 +149,6 @@ def _laid_over(base: Any, changes: Any) -> Any:
     return {**base, **{key: _laid_over(base.get(key), value) for key, value in changes.items()}}
 
 
-def mistakes(
-    problems: Iterable[tuple[Key, str]], sources: Sequence[tuple[str, Mapping[str, Any]]]
-) -> str:
-    """Words problems, a line each: file, key, and what was expected."""
-    lines = (f"{_source_of(key, sources)}: {_dotted(key)}: {text}" for key, text in problems)
-    return "\n".join(lines)
-
-
-def problems_of(
-    error: ValidationError, model: type[BaseModel], *, at: Key = ()
-) -> list[tuple[Key, str]]:
-    """Keys and wordings of what pydantic found wrong in a model that lies at a key."""
-    return [
-        ((*at, *key), text)
-        for key, text in (_problem(details, model) for details in _own_mistakes(error))
-    ]
-
-
 def training_sections(experiment: Experiment, method: str) -> dict[str, Any]:
     """What the training of a method reads of the config, as JSON has it."""
     entry = experiment.methods[method]
@@ -251,95 +229,3 @@ def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:
         if value != expected:
             text = f"got {value!r}; expected the classifier's {expected!r}, which init names"
             yield ("segmenter", "backbone", key), text
-
-
-def _own_mistakes(error: ValidationError) -> Iterator[ErrorDetails]:
-    """Leaves out lists that pydantic calls too short only because of a mistake in an item."""
-    mistakes = error.errors(include_url=False)
-    for mistake in mistakes:
-        depth = len(mistake["loc"])
-        parts = [
-            m for m in mistakes if len(m["loc"]) > depth and m["loc"][:depth] == mistake["loc"]
-        ]
-        if mistake["type"] != "too_short" or not parts:
-            yield mistake
-
-
-def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
-    """Key and wording of a mistake that pydantic found."""
-    key: Key = tuple(part for part in details["loc"] if part not in INIT_TAGS)
-    if details["type"] == "extra_forbidden":
-        return key, unknown("key", str(key[-1]), _known_keys(model, key[:-1]))
-    if details["type"] == "missing":
-        return key, "is missing; expected a value"
-    if details["type"] == "too_short":
-        return key, f"is too short; expected at least {details['ctx']['min_length']}"
-    if details["type"] == "string_pattern_mismatch" and key[-1] == "[key]":
-        key = key[:-1]
-    text = details["msg"].removeprefix("Value error, ")
-    if text.startswith("Input should "):
-        expected = text.removeprefix("Input should ").removeprefix("be ")
-        text = f"got {details['input']!r}; expected {expected}"
-    return key, " ".join(text.split())
-
-
-def unknown(kind: str, name: str, expected: Iterable[str]) -> str:
-    """Words that a name is not one of those that are known."""
-    names = tuple(expected)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
-    return f"unknown {kind} {name!r}; {hint}"
-
-
-def _known_keys(annotation: Any, key: Key) -> tuple[str, ...]:
-    """Names of the fields of the model that lies at a key below an annotation."""
-    models = list(_models(annotation))
-    if key and models:
-        fields = [model.model_fields.get(str(key[0])) for model in models]
-        return next((_known_keys(field.annotation, key[1:]) for field in fields if field), ())
-    if key:
-        return _known_keys(_item_type(annotation), key[1:]) if _item_type(annotation) else ()
-    return tuple(name for model in models for name in model.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation: itself, or the members of a union, tagged or not."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from _models(member)
-    elif get_origin(annotation) is Annotated:
-        yield from _models(get_args(annotation)[0])
-
-
-def _item_type(annotation: Any) -> Any:
-    """Type of the values of `dict[str, T]` or `tuple[T, ...]`; None for anything else."""
-    arguments = get_args(annotation)
-    if get_origin(annotation) is dict:
-        return arguments[1]
-    return arguments[0] if get_origin(annotation) is tuple else None
-
-
-def _source_of(key: Key, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """Name of the last source that has the key, or failing that the most of its parents."""
-    name, best = "config", 0
-    for source, content in sources:
-        if (depth := _depth(content, key)) >= best:
-            name, best = source, depth
-    return name
-
-
-def _depth(content: Any, key: Key) -> int:
-    for depth, part in enumerate(key):
-        is_there = (isinstance(content, Mapping) and part in content) or (
-            isinstance(content, Sequence) and isinstance(part, int) and part < len(content)
-        )
-        if not is_there:
-            return depth
-        content = content[part]
-    return len(key)
-
-
-def _dotted(key: Key) -> str:
-    return ".".join(str(part) for part in key)

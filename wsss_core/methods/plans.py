@@ -17,15 +17,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.experiment import (
-    Experiment,
-    Key,
-    mistakes,
-    problems_of,
-    training_sections,
-    unknown,
-)
+from wsss_core.config.experiment import Experiment, training_sections
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan, references
+from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.workflow.code_digest import PROJECT, code_digest

@@ -155,17 +155,16 @@ def check_inputs(
 def classifier_samples(
     dataset: Dataset,
     config: ClassifierTraining,
-    fill: tuple[int, int, int],
-    *,
-    boundaries: Sequence[Path] = (),
-    canny: Path | None = None,
+    model: TrainableModel,
+    boundaries: Sequence[Path],
+    canny: Path | None,
 ) -> ClassifierSamples:
-    """What a method learns from, out of what its program is given."""
+    """What a model learns from, out of what its program is given."""
     wanted = config.method.boundary_inputs()
     return ClassifierSamples(
         dataset,
         config.classifier,
-        fill=fill,
+        fill=model.net.backbone.fill,
         boundary_dirs=boundaries,
         map_radius=wanted.map_radius if wanted else None,
         canny_dir=canny,
