@@ -210,3 +210,41 @@ def test_what_only_an_exempted_file_imports_is_left_out_too(tmp_path):
     files = closure(SCRIPT, project=tmp_path)
     assert Path("wsss_core/losses.py") in files
     assert not {Path("wsss_core/runtime/progress.py"), Path("wsss_core/figures.py")} & {*files}
+
+
+def test_a_module_of_the_user_is_part_of_the_digest_wherever_it_lies(tmp_path):
+    """With what it imports from beside it and from the package."""
+
+    def digest(place, text="X = 1", common="Y = 1"):
+        folder = tmp_path / place / "ideas"
+        folder.mkdir(parents=True)
+        imports = "from ideas.common import Y\nfrom . import other\nimport wsss_core.ops.cam\n"
+        (folder / "mine.py").write_text(imports + text)
+        (folder / "common.py").write_text(common)
+        (folder / "other.py").write_text("")
+        module = str(folder / "mine.py")
+        found = closure("workflow_scripts/infer_cam.py", modules=(module,))
+        assert {folder / name for name in ("mine.py", "common.py", "other.py")} <= set(found)
+        return code_digest("workflow_scripts/infer_cam.py", modules=(module,))
+
+    first = digest("a")
+    assert digest("moved") == first
+    assert digest("changed", text="X = 2") != first
+    assert digest("deeper", common="Y = 2") != first
+    assert code_digest("workflow_scripts/infer_cam.py") != first
+
+
+def test_a_loss_of_one_kind_is_no_part_of_another():
+    modules = {
+        kind: {
+            path.as_posix()
+            for path in closure(
+                "workflow_scripts/train_classifier.py", modules=(f"wsss_core/methods/{kind}.py",)
+            )
+        }
+        for kind in ("cam", "seam", "smoothing")
+    }
+    assert "wsss_core/losses/seam.py" not in modules["cam"]
+    assert "wsss_core/losses/seam.py" in modules["seam"] & modules["smoothing"]
+    assert "wsss_core/losses/smoothness.py" not in modules["cam"] | modules["seam"]
+    assert "wsss_core/losses/smoothness.py" in modules["smoothing"]

@@ -14,6 +14,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from wsss_core.runtime.errors import UserError
+
 PACKAGE = "wsss_core"
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
@@ -107,7 +109,10 @@ def _digest(text: str) -> str:
 
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:  # in a module of the user's
+        raise UserError(f"{path}: line {error.lineno}: {error.msg}; expected Python") from error
 
 
 @functools.cache
