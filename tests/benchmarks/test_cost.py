@@ -188,7 +188,7 @@ def test_configs_are_merged_as_by_the_workflow(tmp_path):
     smoothing = experiment.methods["sb"].smoothing
     found = [smoothing[key] for key in ("head", "lambda_boundary", "stride")]
     assert found == ["released", 0.5, 2]
-    assert smoothing.features == (1, 3, 5, 6)  # of config.yaml
+    assert smoothing["features"] == [1, 3, 5, 6]  # of config.yaml
     assert experiment.segment.crf is None
     assert experiment.segmenter.backbone.name == "resnet38d"  # of the preset
 
