@@ -34,7 +34,6 @@ def test_inference_is_not_negative_and_has_no_gradient(net):
 
 def test_channels_are_dropped_in_training_only(net):
     feature = torch.ones(1, 6, 4, 4)
-    assert torch.equal(net.classifier(feature), net.classify(feature))
     net.train()
     torch.manual_seed(0)
     weights = net.classifier.weight.flatten(1)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from wsss_core.config.classifier import MethodSchedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.training.batches import Schedule
@@ -254,7 +255,8 @@ def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):
 
 
 def test_the_learning_rate_may_fall_for_longer_than_the_training(tmp_path):
-    history = train_tiny(Net(), tmp_path / "state", schedule_epochs=90, log_every=1)
+    longer = MethodSchedule(**CONFIG.model_dump(), schedule_epochs=90)
+    history = train_tiny(Net(), tmp_path / "state", config=longer, log_every=1)
     rates = [row["lr"] for row in history]
     expected = [0.01 * (1 - step / (10 * STEPS)) ** 0.9 for step in range(STEPS)]
     assert rates == pytest.approx(expected)

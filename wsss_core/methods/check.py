@@ -1,0 +1,151 @@
+"""Checks the methods of a config by the code of their kinds, as a program of its own (plans.py).
+
+python -m wsss_core.methods.check < question.json
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from wsss_core.config.backbone import BackboneConfig
+from wsss_core.config.experiment import Experiment, training_sections
+from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan, references
+from wsss_core.config.mistakes import Key, problems_of, unknown
+from wsss_core.methods.kinds import find_kind, training_config
+from wsss_core.methods.plans import Findings, Problem, Question
+from wsss_core.models.backbone import num_stages
+from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.workflow.code_digest import PROJECT
+
+
+def main() -> None:
+    """Reads a `Question` from stdin and writes `Findings` to stdout."""
+    question = Question.model_validate_json(sys.stdin.read())
+    experiment, modules = question.experiment, question.modules
+    problems = tuple(_check(experiment, modules))
+    plans = {}
+    if not problems:
+        plans = {name: _plan(name, experiment, str(modules[name])) for name in modules}
+        problems = tuple(_wrong_references(plans))
+    findings = Findings(plans=plans, problems=problems)
+    sys.stdout.write(findings.model_dump_json() + "\n")
+
+
+def _check(experiment: Experiment, modules: Mapping[str, str | None]) -> Iterator[Problem]:
+    """Finds mistakes in what kinds ask for, and features that a backbone does not have."""
+    stages = _Stages()
+    told: set[tuple[str, Key, str]] = set()
+    for name, entry in experiment.methods.items():
+        for key, text in _check_method(entry, modules[name], experiment, stages):
+            told.add((name, key, text))
+            if (entry.extends, key, text) not in told:  # once, where it was made
+                yield ("methods", name, *key), text
+    affinity = experiment.affinity
+    yield from stages.lacking(("affinity", "features"), affinity.features, affinity.backbone)
+    for section in ("classifier", "affinity", "segmenter"):
+        backbone = getattr(experiment, section).backbone
+        key = (section, "backbone", "frozen_stages")
+        yield from stages.lacking(key, range(1, backbone.frozen_stages + 1), backbone)
+
+
+def _check_method(
+    entry: MethodEntry, module: str | None, experiment: Experiment, stages: _Stages
+) -> Iterator[Problem]:
+    """Finds what is wrong with one method, by keys below its own."""
+    if module is None:
+        yield ("kind",), _unknown_kind(entry.kind)
+        return
+    shared = experiment.classifier
+    try:
+        kind = find_kind(entry.kind)
+    except UserError as error:
+        yield ("kind",), str(error)
+        return
+    try:
+        method = kind.Config.model_validate(entry.model_dump(mode="json", exclude={"extends"}))
+        method.check_crop(shared.crop_size)
+    except ValidationError as error:
+        yield from problems_of(error, kind.Config)
+    except ValueError as error:
+        yield (), str(error)
+    else:
+        for key, wanted in method.feature_stages().items():
+            yield from stages.lacking(tuple(key.split(".")), wanted, shared.backbone)
+
+
+class _Stages:
+    """How many feature maps backbones have, each found once."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def lacking(
+        self, key: Key, wanted: Sequence[int], backbone: BackboneConfig
+    ) -> Iterator[Problem]:
+        """Says that a key asks for feature maps that its backbone does not have."""
+        if not wanted:
+            return
+        try:
+            most = self._number(backbone)
+        except UserError:
+            return  # told by the program that builds it, with what it is for
+        if not all(1 <= stage <= most for stage in wanted):
+            text = f"got {list(wanted)}; expected stages 1 to {most}, which {backbone.name} has"
+            yield key, text
+
+    def _number(self, backbone: BackboneConfig) -> int:
+        if backbone.name not in self.known:
+            self.known[backbone.name] = num_stages(backbone)
+        return self.known[backbone.name]
+
+
+def _unknown_kind(kind: str) -> str:
+    if "." in kind:
+        path = Path(*kind.split(".")).with_suffix(".py")
+        return f"unknown kind {kind!r}; expected a module {path} beside the config file"
+    ours = sorted(
+        path.stem
+        for path in (PROJECT / "wsss_core" / "methods").glob("[a-z]*.py")
+        if "class Config(" in path.read_text(encoding="utf-8")
+    )
+    return unknown("kind", kind, ours)
+
+
+def _plan(name: str, experiment: Experiment, module: str) -> MethodPlan:
+    method = training_config(training_sections(experiment, name)).method
+    return MethodPlan(
+        config=method.model_dump(mode="json"),
+        init=method.init,
+        boundaries=method.boundary_inputs(),
+        module=module,
+    )
+
+
+def _wrong_references(plans: Mapping[str, MethodPlan]) -> Iterator[Problem]:
+    """Finds methods that need one that is not there, or themselves."""
+    finished: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> Iterator[Problem]:
+        for word, other in references(plans, name).items():
+            key: Key = ("methods", name, *word.split("."))
+            if other not in plans:
+                expected = (IMAGENET, *plans) if word == "init" else tuple(plans)
+                yield key, unknown("method", other, expected)
+            elif other in path:
+                cycle = " -> ".join((*path[path.index(other) :], other))
+                yield key, f"cycle {cycle}; expected a method that does not need {name}"
+            elif other not in finished:
+                yield from visit(other, (*path, other))
+        finished.add(name)
+
+    for name in plans:
+        if name not in finished:
+            yield from visit(name, (name,))
+
+
+if __name__ == "__main__":
+    run_command(main)
