@@ -19,8 +19,8 @@ def test_all_tables_with_three_seeds_are_planned_soon(tmp_path):
     command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "snakemake"]
     command += ["--snakefile", PROJECT / "Snakefile", "--directory", tmp_path, "--dry-run"]
     command += ["--configfile", PROJECT / "configs/paper-tables.yaml"]
-    # The first look at a config checks its methods in a process that loads torch, 0.9 GB; the second
-    # remembers what it found. What Snakemake itself takes is measured.
+    # The first look at a config checks its methods in a process that loads torch, 0.9 GB; the
+    # second remembers what it found. What Snakemake itself takes is measured.
     subprocess.run(command, capture_output=True, check=False)
     start = time.monotonic()
     run = subprocess.run(command, capture_output=True, text=True, check=False)
