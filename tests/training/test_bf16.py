@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.methods.tiny_trainings import cam_training, seam_training
+from tests.methods.tiny_trainings import cam_training, seam_net
 from tests.training.loss_curves import resnet38d
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
+from wsss_core.methods.seam import Config, Training
 from wsss_core.models.backbone import build_backbone
 from wsss_core.training import loop
 
@@ -102,13 +103,10 @@ def test_a_network_with_grouped_convolutions_is_not_dense(name, is_dense):
 
 
 def seam() -> nn.Module:
-    return seam_training(
-        num_classes=NUM_CLASSES,
-        dropout=0.5,
-        backbone=dense_cam().net.backbone,
-        pcm_features=(4, 5),
-        pcm_channels=(8, 16),
-    )
+    config = Config(kind="seam", epochs=1, scale=0.5, pcm_features=(4, 5), pcm_channels=(8, 16))
+    backbone = dense_cam().net.backbone
+    net = seam_net(config, num_classes=NUM_CLASSES, dropout=0.5, backbone=backbone)
+    return Training(net, config)
 
 
 @pytest.mark.slow
