@@ -65,7 +65,7 @@ class RunConfig(ConfigModel):
 class Experiment(ConfigModel):
     """All sections of the config."""
 
-    preset: Literal["paper", "released"] = "paper"
+    preset: Literal["paper", "text", "released"] = "paper"
     dataset: DatasetConfig
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
