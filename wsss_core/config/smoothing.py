@@ -89,7 +89,7 @@ class BranchConfig(ConfigModel):
         ),
     )
     without_boundary: Literal["smooth", "leave"] = Field(
-        "smooth",
+        "leave",
         description=(
             "maps of classes that are in the image's label but have no boundary in the crop, where "
             "nothing relaxes the loss: smooth them, as the paper does; or leave them out"
