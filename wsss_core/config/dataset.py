@@ -52,9 +52,11 @@ class DatasetConfig(ConfigModel):
 
     Attributes:
         name: Name of its results directory.
-        source: "voc", PASCAL VOC 2012; "folder", a directory in the dataset layout; or "demo",
-            drawn by a generator.
+        source: "voc", PASCAL VOC 2012; "folder", a directory in any of the accepted forms; or
+            "demo", drawn by a generator.
         classes: Those to keep, in this order; images that show others are left out. None: all.
+        longest_side: Larger images, and masks with them, are shrunk to this, in pixels, when they
+            are placed; None: all are as they come.
         voc: Where VOC is, for the source "voc".
         folder: The directory, for the source "folder".
         demo: What is drawn, for the source "demo".
@@ -63,6 +65,7 @@ class DatasetConfig(ConfigModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     source: Literal["voc", "folder", "demo"]
     classes: tuple[str, ...] | None = Field(None, min_length=1)
+    longest_side: Annotated[int, Field(ge=32)] | None = 1024
     voc: VocConfig = VocConfig()
     folder: str | None = None
     demo: DemoConfig = DemoConfig()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
 register_heif_opener()
@@ -119,7 +119,7 @@ def _decode(data: bytes, *, is_intact: bool) -> Picture:
             upright = image if turn is None else image.transpose(turn)
     except BadPictureError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadPictureError(f"is no {FORMAT_NAMES}") from None
     except Exception as error:  # Pillow reports damage by whatever its format plugins run into
         reason = " ".join(str(error).split()) or type(error).__name__

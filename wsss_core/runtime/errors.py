@@ -19,6 +19,14 @@ class UserError(Exception):
     """
 
 
+class MistakesError(UserError):
+    """Several mistakes, a line each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
 def name_some(names: Sequence[str], *, limit: int = 5) -> str:
     """Joins the first few names for a message: `a, b, c and 7 more`.
 
@@ -66,6 +74,8 @@ def run_command(main: Callable[[], None]) -> None:
         gc.enable()
     try:
         main()
+    except MistakesError as error:
+        _fail(*error.lines)
     except UserError as error:
         _fail(str(error))
     except ValidationError as error:
@@ -84,8 +94,8 @@ def _is_killed_process(error: RuntimeError) -> bool:
     return isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker")
 
 
-def _fail(message: str) -> None:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+def _fail(*messages: str) -> None:
+    sys.stderr.write("".join(f"error: {' '.join(message.split())}\n" for message in messages))
     sys.exit(1)
 
 
