@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsss_core.runtime.errors import UserError, MistakesError
+from wsss_core.runtime.errors import MistakesError, UserError
 
 MOST = 20  # errors or warnings that are told in words
 

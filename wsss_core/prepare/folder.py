@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +93,11 @@ def read_folder(root: Path, *, scored_splits: Sequence[str], findings: Findings)
 
 def read_labelling(root: Path, findings: Findings) -> Labelling:
     """Reads the labels of a folder in the first form that it has."""
+    file_names = frozenset(path.name for path in all_files(image_folder(root)))
     for name in NAMES:
         if (root / name).is_file():
-            return read_table(root / name, findings)
-    if labelling := _read_json(root, findings):
+            return read_table(root / name, findings, file_names=file_names)
+    if labelling := _read_json(root, file_names, findings):
         return labelling
     if annotations := find_xml(root):
         return read_voc_xml(annotations, findings)
@@ -105,7 +106,7 @@ def read_labelling(root: Path, findings: Findings) -> Labelling:
     raise findings.fail(f"{root} has no labels; expected {FORMS}")
 
 
-def _read_json(root: Path, findings: Findings) -> Labelling | None:
+def _read_json(root: Path, file_names: frozenset[str], findings: Findings) -> Labelling | None:
     """COCO's or Label Studio's labels, if a JSON file of the folder has some."""
     paths = [path for folder in (root, root / "annotations") for path in folder.glob("*.json")]
     contents: dict[Path, Any] = {}
@@ -121,8 +122,7 @@ def _read_json(root: Path, findings: Findings) -> Labelling | None:
         return read_coco(instances, findings)
     for path, content in contents.items():
         if is_label_studio(content):
-            names = frozenset(file.name for file in all_files(image_folder(root)))
-            return read_label_studio(path, content, names, findings)
+            return read_label_studio(path, content, file_names, findings)
     return None
 
 
@@ -139,9 +139,8 @@ def choose_order(
     """
     path = root / "classes.txt"
     if path.exists():
-        num_errors = len(findings.errors)
-        names = read_classes(path, findings)
-        if len(findings.errors) == num_errors:
+        names = read_classes(path, findings, told=labelling.bad_tags)
+        if not findings.errors:
             _check_known(labelling, names, findings)
     elif labelling.class_names is not None:
         names = labelling.class_names
@@ -150,6 +149,7 @@ def choose_order(
     if scored and not path.exists() and not labelling.masks:
         findings.error(f"{path} is missing; expected one class name per line, in masks' order")
     if not names:
+        findings.raise_errors()  # they say why
         raise findings.fail(f"{labelling.file} names no class; expected at least one")
     if len(names) >= IGNORE_INDEX:
         raise findings.fail(
@@ -158,8 +158,8 @@ def choose_order(
     return names
 
 
-def read_classes(path: Path, findings: Findings) -> tuple[str, ...]:
-    """Reads classes.txt: one foreground class per line."""
+def read_classes(path: Path, findings: Findings, *, told: Collection[str]) -> tuple[str, ...]:
+    """Reads classes.txt: one foreground class per line; names that were `told` are not again."""
     try:
         lines = read_text(path).strip().split("\n")
     except UserError as error:
@@ -171,7 +171,8 @@ def read_classes(path: Path, findings: Findings) -> tuple[str, ...]:
         try:
             names.append(read_class_name(line))
         except BadNameError as error:
-            findings.error(f"{path} line {number} is {error}")
+            if error.name not in told:
+                findings.error(f"{path} line {number} is {error}")
     if repeated := repeated_names(names):
         findings.error(f"{path} lists {name_some(repeated)} more than once; expected each once")
     return tuple(dict.fromkeys(names))

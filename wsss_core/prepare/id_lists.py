@@ -10,7 +10,7 @@ from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.labelling import Labelling
 from wsss_core.prepare.names import BadNameError, read_id, repeated_names
 from wsss_core.prepare.text_files import read_text
-from wsss_core.runtime.errors import UserError, MistakesError, name_some
+from wsss_core.runtime.errors import MistakesError, UserError, name_some
 
 
 def folder_splits(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.names import BadNameError, read_class_name, read_id
+from wsss_core.runtime.errors import name_some
 
 
 class MaskDrawing(Protocol):
@@ -53,6 +54,7 @@ class Labelling:
         masks: Drawings of masks, indexed by the order of `class_names`.
         splits: Image ids by split, where the form has splits.
         left_out: Files that are not read, with the reason.
+        bad_tags: Tags that cannot be classes, as messages show them; they have been told.
     """
 
     form: str
@@ -64,6 +66,7 @@ class Labelling:
     masks: dict[str, MaskDrawing] = field(default_factory=dict)
     splits: dict[str, list[str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    bad_tags: set[str] = field(default_factory=set)
 
 
 def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> Labelling:
@@ -76,6 +79,7 @@ def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> L
         findings: Gets the mistakes; the rows that have one are left out.
     """
     labelling = Labelling(form, file, tags={}, where={})
+    bad_tags: dict[str, dict[str, str]] = {}
     for row in rows:
         try:
             image_id = read_id(row.name)
@@ -88,17 +92,21 @@ def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> L
                 f"{labelling.where[image_id]})"
             )
             continue
-        labelling.tags[image_id] = read_tags(row, findings)
+        labelling.tags[image_id] = _read_tags(row, bad_tags)
         labelling.where[image_id] = row.where
+    for reason, wheres in bad_tags.items():
+        (where, *_), names = wheres.values(), [*wheres]
+        findings.error(f"{where}: the tag is {name_some(names)}{reason}")
+        labelling.bad_tags.update(names)
     return labelling
 
 
-def read_tags(row: Row, findings: Findings) -> frozenset[str]:
-    """The class names of a row; those that cannot be one are told."""
+def _read_tags(row: Row, bad_tags: dict[str, dict[str, str]]) -> frozenset[str]:
+    """The class names of a row; those that cannot be one are noted by reason and name."""
     names = set()
     for tag in row.tags:
         try:
             names.add(read_class_name(tag))
         except BadNameError as error:
-            findings.error(f"{row.where}: the tag is {error}")
+            bad_tags.setdefault(error.reason, {}).setdefault(error.name, row.where)
     return frozenset(names)

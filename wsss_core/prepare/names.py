@@ -20,7 +20,17 @@ LONGEST = 251  # bytes of an id: file systems take 255, and .png is added
 
 
 class BadNameError(Exception):
-    """A name that cannot be used: what is wrong and what was expected, without where it stands."""
+    """A name that cannot be used.
+
+    Attributes:
+        name: As a message shows it.
+        reason: What is wrong and what was expected, to stand behind the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}{reason}")
+        self.name = name
+        self.reason = reason
 
 
 def read_id(text: str) -> str:
@@ -39,12 +49,10 @@ def read_id(text: str) -> str:
     folders, name = text.replace("\\", "/").split("/")[:-1], text.replace("\\", "/").split("/")[-1]
     leaves = folders and (folders[0] == "" or folders[0].endswith(":") or ".." in folders)
     if not name or name.startswith(".") or leaves or has_controls(text):
-        raise BadNameError(f"{shown(text)}; expected an image id, that is a file name of images/")
+        raise BadNameError(shown(text), "; expected an image id, that is a file name of images/")
     image_id = file_id(Path(name))
     if len(image_id.encode()) > LONGEST:
-        raise BadNameError(
-            f"{shown(text)}, of {len(image_id.encode())} bytes; expected {LONGEST} at most"
-        )
+        raise BadNameError(shown(text), f"..., too long; expected {LONGEST} bytes at most")
     return image_id
 
 
@@ -65,11 +73,10 @@ def read_class_name(text: str) -> str:
     """
     name = composed(text.strip())
     if not name or has_controls(name):
-        raise BadNameError(f"{shown(text)}; expected a class name of one line")
+        raise BadNameError(shown(text), "; expected a class name of one line")
     if name.casefold() in COLUMNS:
-        raise BadNameError(
-            f"{shown(name)}, which tables of results have a column of; expected another class name"
-        )
+        reason = ", which tables of results have a column of; expected another class name"
+        raise BadNameError(shown(name), reason)
     return name
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.forms.label_studio import file_name
 from wsss_core.prepare.labelling import Labelling, Row, collect
 from wsss_core.prepare.names import BadNameError, read_class_name, repeated_names, shown
 from wsss_core.prepare.text_files import read_text
@@ -20,16 +21,20 @@ from wsss_core.runtime.errors import name_some
 NAMES = ("labels.csv", "labels.tsv", "labels.txt")
 CELL_SEPARATORS = (",", ";", "\t")
 TAG_SEPARATORS = (";", "|", ",")  # the first that is in a cell parts the tags of the whole table
-TAG_COLUMNS = ("tags", "choice")  # the latter in exports of Label Studio
+LABEL_STUDIO = "choice"  # its column of tags
+TAG_COLUMNS = ("tags", LABEL_STUDIO)
 VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
-def read_table(path: Path, findings: Findings) -> Labelling:
+def read_table(
+    path: Path, findings: Findings, *, file_names: frozenset[str] = frozenset()
+) -> Labelling:
     """Reads the tags of a table.
 
     Args:
         path: In UTF-8, UTF-16 or cp1252; with commas, semicolons or tabs between the cells.
         findings: Gets the mistakes.
+        file_names: Of the pictures that are there, for the addresses that Label Studio writes.
 
     Raises:
         UserError: It is no table.
@@ -54,6 +59,8 @@ def read_table(path: Path, findings: Findings) -> Labelling:
                 f"{path} has the column {name_some(others)} beside tags, which is not read"
             )
         lists = _split_tags(path, cells.iloc[:, column], findings)
+        if tags == LABEL_STUDIO:
+            pictures = [file_name(picture, file_names) for picture in pictures]
         rows = map(Row, pictures, lists, wheres)
         return collect("table of tags", path, rows, findings)
     return _read_columns(path, table, named.index("image"), wheres, findings)
@@ -110,11 +117,15 @@ def _split_tags(path: Path, cells: Sequence[str], findings: Findings) -> list[tu
         tuple(tag.strip() for tag in cell.split(separator) if tag.strip()) if tags is None else tags
         for cell, tags in zip(cells, lists, strict=True)
     ]
-    odd = [tag for tags in read for tag in tags if any(char in tag for char in ',;|{}[]"')]
+    if separator == ",":
+        findings.warn(f"{path}: cells with commas in them are read as several tags")
+    if len(plain) < len(lists):
+        findings.warn(f"{path}: cells with JSON in them are read as several tags")
+    odd = dict.fromkeys(tag for tags in read for tag in tags if set(',;|{}[]"').intersection(tag))
     if odd:
         findings.warn(
-            f"{path}: a comma or JSON in the tag {name_some([*map(shown, dict.fromkeys(odd))])}; "
-            f"between tags of this table stands {separator!r}"
+            f"{path}: a comma, bracket or quote in the tag {name_some([*map(shown, odd)])}; "
+            f"expected {separator!r} between tags, as elsewhere in this table"
         )
     return read
 
