@@ -17,7 +17,7 @@ def dry_run(*arguments, directory):
 
 
 def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
-    shards, train_only = 4, 16
+    shards, train_only = 5, 16
     every = shards + train_only
     assert job_counts(dry_run(directory=tmp_path)) == {
         "download_archive": 1,
@@ -66,7 +66,7 @@ def test_what_a_method_needs_is_run_too(tmp_path):
     counts = job_counts(run)
     assert counts["train_classifier"] == 4
     assert counts["train_segmenter"] == 2
-    assert counts["semantic_boundary"] == 2 * (4 + 16)
+    assert counts["semantic_boundary"] == 2 * (5 + 16)
     assert counts["evaluate_cam"] == 2
     assert "evaluate_masks" not in counts
     branches = [c for c in commands(run, "train_classifier") if c.option("method") == "sb"]
@@ -329,7 +329,7 @@ def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
     run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
     counts = job_counts(run)
     assert "submission" not in counts
-    assert counts["segment_crf"] == 2 * (4 + 2)
+    assert counts["segment_crf"] == 2 * (5 + 3)
     (prepared,) = commands(run, "prepare_dataset")
     assert prepared.option("test") == "data/test"
     assert prepared.options["classes"] == ["cat", "dog"]
@@ -340,7 +340,7 @@ def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):
     shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new_0.jpg")
     root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
     counts = job_counts(dry_run("--config", root, directory=tmp_path))
-    assert counts["segment_crf"] == 2 * (4 + 2)
+    assert counts["segment_crf"] == 2 * (1 + 1)
     data = "results/mine/data/test_digests.csv"
     made = snakemake(data, "--cores", "1", "--config", root, directory=tmp_path)
     assert job_counts(made) == {"prepare_dataset": 1}
