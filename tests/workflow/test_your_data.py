@@ -69,12 +69,11 @@ def finished(tmp_path_factory):
     assert "train_segmenter" in job_counts(run(look, files, directory))
     for words in (everything, export):
         run(words, files, directory)
-    (predict,) = commands("wsss")
-    program = [sys.executable, "-m", "wsss_core"]
-    done = subprocess.run(
-        [*program, *predict, "--device", "cpu"], cwd=directory, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    check, predict = commands("wsss")
+    for words in (check, [*predict, "--device", "cpu"]):
+        program = [sys.executable, "-m", "wsss_core", *words]
+        done = subprocess.run(program, cwd=directory, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
     return directory
 
 
