@@ -93,8 +93,16 @@ def test_jobs_follow_from_the_number_of_images(folder):
     assert jobs(["train", "val"], train=1900) == {"eval": 4, "train_only": 0, "test": 1}
 
 
-def test_jobs_of_voc():
-    config = DatasetConfig(name="x", source="voc")
-    assert jobs_by_part(config, scored_splits=["train", "val"]) == {
-        "eval": 5, "train_only": 16, "test": 3,
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "scored", "jobs"),
+    [
+        ("voc", ["train", "val"], (5, 16, 3)),
+        ("voc", ["val"], (3, 18, 3)),
+        ("voc", [], (1, 18, 3)),
+        ("demo", ["train", "val"], (1, 0, 1)),
+        ("demo", ["val"], (1, 1, 1)),
+    ],
+)
+def test_jobs_of_known_datasets(source, scored, jobs):
+    found = jobs_by_part(DatasetConfig(name="x", source=source), scored_splits=scored)
+    assert tuple(found.values()) == jobs

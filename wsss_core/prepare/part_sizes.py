@@ -33,15 +33,17 @@ def jobs_by_part(dataset: DatasetConfig, *, scored_splits: Sequence[str]) -> dic
 
 
 def _part_sizes(dataset: DatasetConfig, scored: Sequence[str]) -> dict[str, int]:
+    if dataset.source == "folder":
+        return _folder_sizes(Path(dataset.folder or ""), scored)
+    sizes, demo = VOC_SIZES, dataset.demo
     if dataset.source == "demo":
-        demo = dataset.demo
-        return {"eval": demo.num_train + demo.num_val, "train_only": 0, "test": 0}
-    if dataset.source == "voc":
-        sizes = {split: VOC_SIZES.get(split, 0) for split in (*scored, TRAIN_SPLIT, TEST_SPLIT)}
-        held_out = sum(sizes[split] for split in dict.fromkeys(scored))
-        rest = 0 if TRAIN_SPLIT in scored else sizes[TRAIN_SPLIT] - sizes.get("train", 0)
-        return {"eval": held_out, "train_only": rest, "test": sizes[TEST_SPLIT]}
-    return _folder_sizes(Path(dataset.folder or ""), scored)
+        sizes = {TRAIN_SPLIT: demo.num_train, "train": demo.num_train, "val": demo.num_val}
+    trained = max((sizes[s] for s in scored if s in (TRAIN_SPLIT, "train")), default=0)
+    return {
+        "eval": sum(sizes.get(split, 0) for split in dict.fromkeys(scored)),
+        "train_only": sizes[TRAIN_SPLIT] - trained,
+        "test": sizes.get(TEST_SPLIT, 0),
+    }
 
 
 def _folder_sizes(root: Path, scored: Sequence[str]) -> dict[str, int]:
