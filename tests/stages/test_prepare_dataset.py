@@ -114,8 +114,8 @@ def test_same_bytes_again_and_with_more_workers(tiny_dataset, tmp_path):
 
 
 def test_an_old_result_is_replaced(tiny_dataset, tmp_path):
+    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     for name in ("images", "masks"):
-        (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "stale.png").touch()
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     assert "stale.png" not in names(tmp_path / "data/images") + names(tmp_path / "data/masks")
@@ -291,7 +291,7 @@ SPOILS = {
     ),
     "row twice": (
         lambda root: replace_text(root / "labels.csv", "train_1,", "train_0,"),
-        r"labels.csv line 3: image 'train_0' is there twice; expected once \(also \S*line 2\)",
+        r"labels.csv line 3: image 'train_0' is there twice; expected once \(also .*line 2\)",
     ),
     "no scored split": (
         lambda root: (root / "splits" / "val.txt").unlink(),
@@ -432,6 +432,14 @@ def test_many_problems_are_counted_and_the_first_named(tiny_dataset, tmp_path):
     assert images.startswith("5 bad image files: ")
     assert "train_2.jpg is empty (0 bytes) and 2 more; expected" in images
     assert mask.startswith("1 bad mask index: ")
+
+
+def test_images_that_were_not_prepared_are_not_replaced(tiny_dataset, tmp_path):
+    (tmp_path / "mine/images").mkdir(parents=True)
+    (tmp_path / "mine/images/a.jpg").touch()
+    with pytest.raises(UserError, match="mine holds images that were not prepared; expected a new"):
+        prepare_folder(tiny_dataset, tmp_path / "mine", scored_splits=SCORED)
+    assert names(tmp_path / "mine") == ["images"]
 
 
 def test_output_must_not_be_the_source(tiny_dataset):

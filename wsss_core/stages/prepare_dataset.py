@@ -41,8 +41,7 @@ def prepare_dataset(
         UserError: Anything is wrong.
     """
     findings = findings or Findings()
-    if output.resolve() == source.root.resolve():
-        raise UserError(f"the output {output} is the source itself; expected another directory")
+    check_output(source, output)
     if not findings.errors:  # what is wrong with tables would be told as this once more
         check_classes_trained(source, findings)
     with writing_errors(output), staging_dir(output) as staging:
@@ -64,6 +63,19 @@ def prepare_dataset(
             move_into_place(path, output / path.name)
     sys.stderr.write("".join(f"warning: {text}\n" for text in first_lines(findings.warnings)))
     sys.stdout.write(f"{summary(source, prepared)}\n")
+
+
+def check_output(source: Source, output: Path) -> None:
+    """Refuses to replace what no call of `prepare_dataset` has made.
+
+    Raises:
+        UserError: The output is the source, or has images and yet no digests of ours.
+    """
+    if output.resolve() == source.root.resolve():
+        raise UserError(f"the output {output} is the source itself; expected another directory")
+    has_files = any(any((output / name).glob("*")) for name in ("images", "masks"))
+    if has_files and not (output / "image_digests.csv").is_file():
+        raise UserError(f"{output} holds images that were not prepared; expected a new directory")
 
 
 def write_tables(source: Source, prepared: Sequence[Prepared], output: Path) -> None:
