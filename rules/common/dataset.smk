@@ -99,9 +99,7 @@ def source_inputs():
     if dataset.source == "voc":
         notes = [unpacked_note(archive) for archive in voc_archives().values()]
         tables += Path(dataset.voc.id_lists).glob("*.txt") if dataset.voc.id_lists else []
-    # A brace would be the beginning of a wildcard.
-    names = [str(path).replace("{", "{{").replace("}", "}}") for path in sorted(tables)]
-    return notes + [name for name, path in zip(names, sorted(tables)) if path.is_file()]
+    return notes + [str(path) for path in sorted(tables) if path.is_file()]
 
 
 def source_places():

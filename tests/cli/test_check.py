@@ -1,5 +1,6 @@
 """`wsss check`, as a user calls it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,16 @@ def test_configs_that_cannot_be_checked(tmp_path, content, message):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_names_are_told_whatever_the_terminal_writes(tmp_path, encoding):
+    write_picture(tmp_path / "犬/a.jpg")
+    command = [sys.executable, "-m", "wsss_core", "check", tmp_path, "--threads", "1"]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "\\u72ac" in done.stdout
 
 
 def test_a_thousand_pictures_take_seconds(tmp_path):

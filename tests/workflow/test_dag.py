@@ -347,6 +347,33 @@ def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):
     assert (tmp_path / "results/mine/data/splits/test.txt").read_text() == "new_0\n"
 
 
+def test_what_a_folder_does_not_list_stops_no_plan(tmp_path, tiny_dataset):
+    (tiny_dataset / "images/caf\udce9.jpg").touch()  # Latin-1 from an old archive
+    (tiny_dataset / "images/{x}.jpg").touch()
+    (tiny_dataset / "images/dead.jpg").symlink_to("nowhere")
+    root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
+    assert "prepare_dataset" in job_counts(dry_run("--config", root, directory=tmp_path))
+
+
+@pytest.mark.slow
+def test_pictures_that_have_moved_are_linked_again_once(tmp_path, tiny_dataset):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "mine").symlink_to(tiny_dataset)
+    labels = "results/mine/data/labels.csv"
+    root = "dataset={name: mine, source: folder, folder: mine}"
+    picture = project / "results/mine/data/images/val_0.jpg"
+    for place in ("tiny", "elsewhere"):
+        if place != "tiny":
+            tiny_dataset.rename(tmp_path / place)
+            (project / "mine").unlink()
+            (project / "mine").symlink_to(tmp_path / place)
+        for jobs in ({"prepare_dataset": 1}, {}):
+            done = snakemake(labels, "--cores", "1", "--config", root, directory=project)
+            assert job_counts(done) == jobs
+        assert picture.resolve() == tmp_path / place / "images/val_0.jpg"
+
+
 def test_change_of_voc_is_seen(tmp_path):
     write_tiny_voc(tmp_path)
     voc = "voc: {devkit: trainval, sbd: sbd}"

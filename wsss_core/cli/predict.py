@@ -40,6 +40,8 @@ CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
     bilateral_compat=4.0,
 )
 
+LARGEST_SCALE = 16  # of a picture of 1024 pixels, more than any memory holds
+
 
 def main(argv: Sequence[str]) -> None:
     """Reads pictures and writes a folder."""
@@ -131,10 +133,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def to_numbers(text: str) -> tuple[float, ...]:
     """Reads numbers with commas between them."""
     try:
-        return tuple(float(word) for word in text.split(","))
+        numbers = tuple(float(word) for word in text.split(","))
     except ValueError:
         message = f"expected numbers with commas between, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+    if not all(0 < number <= LARGEST_SCALE for number in numbers):
+        message = f"expected numbers above 0, {LARGEST_SCALE} at most, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return numbers
 
 
 def to_side(text: str) -> int:

@@ -158,7 +158,8 @@ def scale_by_range(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     Raises:
         BadPictureError: No value is finite.
     """
-    numbers = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of damaged floats
+        numbers = values.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         raise BadPictureError("has no finite value")

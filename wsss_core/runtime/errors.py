@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -69,6 +70,8 @@ def run_command(main: Callable[[], None]) -> None:
             its traceback.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names that the locale cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not gc.isenabled():  # while the program was imported: none of that ever becomes garbage
         gc.freeze()
         gc.enable()
