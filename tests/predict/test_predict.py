@@ -112,7 +112,7 @@ def test_masks_are_those_of_the_workflow(weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "suffix"),
     [("L", "png"), ("RGBA", "webp"), ("P", "gif"), ("CMYK", "tif"), ("1", "bmp"), ("I;16", "png"),
-     ("LA", "png"), ("YCbCr", "jpg"), ("RGB", "avif")],
+     ("LA", "png"), ("YCbCr", "jpg"), ("RGB", "avif"), ("RGB", "heic"), ("F", "tif")],
 )  # fmt: skip
 def test_every_kind_of_picture_is_segmented(weights, tmp_path, mode, suffix) -> None:
     path = tmp_path / f"x.{suffix}"

@@ -12,6 +12,8 @@ from wsss_core.prepare.labelling import Labelling, Row, collect
 from wsss_core.prepare.names import file_id
 from wsss_core.prepare.picture_files import OTHER_FOLDERS, all_files, is_picture, printable
 
+SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "test", "testing")
+
 
 def class_folders(root: Path) -> dict[str, list[Path]]:
     """The pictures of each folder that has some, in `root` or its `images`."""
@@ -36,8 +38,16 @@ def read_class_folders(root: Path, findings: Findings) -> Labelling:
     Args:
         root: The folder with the folders.
         findings: Gets the mistakes.
+
+    Raises:
+        UserError: There are splits in place of classes.
     """
     folders = class_folders(root)
+    if splits := [name for name in folders if name.casefold() in SPLIT_NAMES]:
+        raise findings.fail(
+            f"{root} has the folder {splits[0]!r}, which is a split and no class; expected a "
+            f"folder for each class, as there may be in {root / splits[0]}"
+        )
     tags: dict[Path, set[str]] = {}
     first_of: dict[str, Path] = {}
     paths = [(name, path) for name, pictures in folders.items() for path in pictures]

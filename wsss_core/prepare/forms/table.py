@@ -158,15 +158,18 @@ def _read_columns(
         raise findings.fail(f"{path} has column {name_some(repeated)} twice; expected each once")
     cells = table.iloc[1:]
 
+    told = set()
+
     def rows() -> Iterator[Row]:
         for where, (_, cell) in zip(wheres, cells.iterrows(), strict=True):
             tags = []
             for name, k in zip(names, columns, strict=True):
                 value = VALUES.get(cell.iloc[k].strip().casefold())
-                if value is None:
+                if value is None and name not in told:
+                    told.add(name)
                     findings.error(
                         f"{where}: image {shown(cell.iloc[image])} has {shown(cell.iloc[k])} for "
-                        f"{name}; expected 0 or 1"
+                        f"{name}; expected 0 or 1 in a column of a class, or tags in one 'tags'"
                     )
                 tags += [name] if value else []
             yield Row(cell.iloc[image].strip(), tuple(tags), where)
