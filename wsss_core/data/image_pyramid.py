@@ -13,8 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.transforms import image_tensor, resize
 from wsss_core.runtime.devices import has_bf16
-from wsss_core.runtime.sockets import use_short_folder
-from wsss_core.runtime.worker_signals import start_worker
+from wsss_core.runtime.readers import reader_options
 
 Item = TypeVar("Item")
 
@@ -60,14 +59,11 @@ def image_pyramids(
 
 def read_ahead(items: TorchDataset[Item]) -> Iterator[Item]:
     """Goes through a dataset in order; another process is up to eight items ahead."""
-    use_short_folder()
     yield from DataLoader(
         items,
         batch_size=None,
-        num_workers=1,
-        prefetch_factor=8,
-        worker_init_fn=start_worker,
         pin_memory=torch.cuda.is_available(),
+        **reader_options(1, ahead=8),
     )
 
 

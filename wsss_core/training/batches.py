@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from wsss_core.runtime.errors import UserError
-from wsss_core.runtime.sockets import use_short_folder
-from wsss_core.runtime.worker_signals import start_worker
+from wsss_core.runtime.readers import reader_options
 from wsss_core.training.distributed import Part
 
 Batch = dict[str, Tensor]
@@ -93,12 +92,9 @@ def load_batches(
     """Batches from step `start` on, or a process's part of each."""
     batches: Sequence[list[tuple[int, int]]] = [part.of(b) for b in schedule.batches(start)]
     on_gpu = device.type == "cuda"
-    use_short_folder()
     return DataLoader(
         _SeededSamples(samples, schedule.seed),
         batch_sampler=batches,
-        num_workers=max(1, threads - 1) if on_gpu else 1,
-        worker_init_fn=start_worker,
         pin_memory=on_gpu,
-        prefetch_factor=4,
+        **reader_options(max(1, threads - 1) if on_gpu else 1, ahead=4),
     )
