@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 from PIL import Image
 
@@ -52,12 +51,6 @@ def write_tiny_dataset(root: Path) -> Path:
     for split, ids in (("train_aug", TRAIN_IDS), ("train", TRAIN_IDS[:4]), ("val", VAL_IDS)):
         (root / "splits" / f"{split}.txt").write_text("".join(f"{i}\n" for i in ids))
     return root
-
-
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inference in float32 on every processor, so that tests can be precise."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from wsss_core.data.dataset import open_dataset
-from wsss_core.data.image_pyramid import image_pyramids, mixed_precision
+from wsss_core.data.image_pyramid import image_pyramids
 from wsss_core.data.transforms import image_tensor, resize
-from wsss_core.runtime.devices import device
 
 
 def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):
@@ -37,22 +36,3 @@ def test_without_flip_there_is_one_view(tiny_dataset):
 def test_a_missing_image_is_named(tiny_dataset):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"]))
-
-
-def test_the_cpu_is_chosen_loudly(capsys):
-    assert device(0).type == "cpu"
-    assert "no GPU" in capsys.readouterr().err
-    assert device(1).type == "cuda"
-    assert capsys.readouterr().err == ""
-
-
-def test_bf16_only_where_there_are_units_for_it(monkeypatch):
-    for capabilities, expected in (
-        ({}, torch.float32),
-        ({"avx512_f": True, "amx_bf16": False}, torch.float32),
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": True}, torch.bfloat16),
-    ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c)
-        with mixed_precision(torch.device("cpu")):
-            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected

@@ -195,10 +195,10 @@ def test_shrink(size, longest_side, expected) -> None:
 
 
 def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> None:
-    def run_out(_: object, pyramid) -> None:
+    def run_out(_: object, pyramid, **options) -> None:
         if pyramid.image_id == "b":
             raise torch.OutOfMemoryError
-        return average_logits(_, pyramid)
+        return average_logits(_, pyramid, **options)
 
     monkeypatch.setitem(predict.__globals__, "average_logits", run_out)
     network = load_segmenter(weights).network

@@ -137,9 +137,9 @@ def curve(case: str) -> loop.History | None:
 
 
 @functools.cache
-def one_pair(gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
+def one_pair(gpus: int, precision: str) -> lightning_fabric.Fabric:
     """The same two processes for all trainings."""
-    return two_processes(gpus, bf16=bf16)
+    return two_processes(gpus, precision)
 
 
 if __name__ == "__main__":

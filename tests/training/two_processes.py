@@ -17,8 +17,7 @@ from wsss_core.runtime.errors import run_command
 from wsss_core.training import loop
 
 
-def two_processes(_gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
-    assert not bf16  # of the tiny networks none is dense
+def two_processes(_gpus: int, _precision: str) -> lightning_fabric.Fabric:
     fabric = lightning_fabric.Fabric(
         accelerator="cpu", devices=2, strategy="ddp", plugins=LightningEnvironment()
     )
