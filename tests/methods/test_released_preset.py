@@ -31,9 +31,7 @@ LOSSES = ("classification", "adaptive_min", "er", "ecr", "boundary", "smoothness
 
 class _Narrow(ResNet38d):
     def __init__(self) -> None:
-        super().__init__(
-            width=1 / 8
-        )  # of 8 channels, torch 2.14 has a wild write in a backward pass
+        super().__init__(width=1 / 8)  # narrower ones: see broken_gradients.py
 
 
 def training(**branch) -> smoothing.Training:

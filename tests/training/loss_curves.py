@@ -32,7 +32,7 @@ from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training import loop
 
 STEPS, BATCH_SIZE, NUM_CLASSES, SIZE = 5, 5, 3, 48
-WIDTH = 1 / 8  # of ResNet38d; torch 2.14 trains narrower ones wrongly in batches of one
+WIDTH = 1 / 8  # of ResNet38d; narrower ones cannot be trained on CPUs (broken_gradients.py)
 
 
 class Uneven:
