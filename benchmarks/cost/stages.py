@@ -134,6 +134,7 @@ def _classifier_step(config: ClassifierTraining) -> Step:
         _classifier(config),
         image=torch.rand(1, 3, crop, crop, device="meta"),
         label=torch.ones(1, NUM_CLASSES, device="meta"),
+        present=torch.zeros(PRESENT, 2, dtype=torch.int64, device="meta"),
         mask=torch.zeros(1, crop, crop, dtype=torch.uint8, device="meta"),
         boundary=torch.zeros(1, 1 + NUM_CLASSES, crop, crop, device="meta"),
         edges=torch.zeros(1, 1, crop, crop, device="meta"),

@@ -12,6 +12,7 @@ from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.present import present_pairs
 from wsss_core.training.distributed import Part, losses_of_batch
 from wsss_core.training.loop import train
 
@@ -32,7 +33,8 @@ def make_batch(*, label: list[list[float]] | None = None) -> dict[str, Tensor]:
     mask[:, 40:] = 255
     return {
         "image": torch.rand(2, 3, 48, 48, generator=generator),
-        "label": torch.tensor(label or [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
+        "label": (labels := torch.tensor(label or [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])),
+        "present": present_pairs(labels),
         "mask": mask,
         "edges": (torch.rand(2, 1, 48, 48, generator=generator) < 0.1).float(),
     }
@@ -62,7 +64,8 @@ def test_cam_has_one_loss_that_trains_the_whole_network() -> None:
 
 def test_the_losses_of_seam_need_images_and_labels_only() -> None:
     training = seam_training()
-    losses = training({name: x for name, x in make_batch().items() if name in ("image", "label")})
+    given = ("image", "label", "present")
+    losses = training({name: x for name, x in make_batch().items() if name in given})
     assert set(losses) == set(training.loss_weights) == SEAM_LOSSES
     assert all(loss.isfinite() and loss.shape == () and loss > 0 for loss in losses.values())
     assert set(training.loss_weights.values()) == {1.0}

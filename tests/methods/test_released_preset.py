@@ -21,6 +21,7 @@ from wsss_core.methods import smoothing
 from wsss_core.methods.kinds import training_config
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.ops.present import present_pairs
 from wsss_core.stages.train_classifier import start_classifier
 
 PRESET = yaml.safe_load((Path(__file__).parents[2] / "configs/presets/released.yaml").read_text())
@@ -57,7 +58,8 @@ def batch() -> dict[str, Tensor]:
     label = torch.tensor([[1.0, 0, 1, 0, 0], [0.0, 0, 0, 1, 0]])
     soft = F.interpolate(torch.rand(2, NUM_CLASSES + 1, 9, 9, generator=generator), (SIDE, SIDE))
     boundary = (soft - 0.6).relu() * F.pad(label, (1, 0), value=1)[:, :, None, None]
-    return {"image": image, "label": label, "boundary": boundary}
+    present = present_pairs(label)
+    return {"image": image, "label": label, "present": present, "boundary": boundary}
 
 
 # The released code's formulas

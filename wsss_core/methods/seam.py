@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from wsss_core.models.backbone import Loader, build_backbone
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.cam import add_background, normalize_cam
 from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.present import pick, put, strongest, with_background
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses
 from wsss_core.training.loss_monitor import Alarm
@@ -101,7 +101,7 @@ class Training(nn.Module):
 
     def forward(self, batch: Batch) -> Losses:
         """Batch of `ClassifierSamples` -> unweighted losses by name."""
-        return self.losses(self.at_scales(batch["image"]), batch["label"])
+        return self.losses(self.at_scales(batch["image"]), batch)
 
     def at_scales(self, image: Tensor) -> list[Scale]:
         """Applies the network to an image [B, 3, H, W] and to a smaller copy of it."""
@@ -109,17 +109,28 @@ class Training(nn.Module):
         size = int(height * self.config.scale), int(width * self.config.scale)
         return [Scale(x, self.net(x)) for x in (image, self._resize(image, size))]
 
-    def losses(self, scales: list[Scale], label: Tensor) -> dict[str, Tensor]:
-        """The losses of both scales; label [B, K] in {0, 1}."""
-        present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]  # background always is
-        cams = [self._resize(scale.output.cam_logits, scale.size) for scale in scales]
-        refined = [self._resize(scale.output.refined_cam, scale.size) for scale in scales]
-        classification = [classification_loss(cam, label) for cam in cams]
-        adaptive_min = [adaptive_min_loss(r[:, 1:], label) for r in refined]
+    def losses(self, scales: list[Scale], batch: Batch) -> dict[str, Tensor]:
+        """The losses of both scales, whose maps at full size are of present classes alone."""
+        label = batch["label"]
+        of_cams, of_refined = batch["present"], with_background(batch["present"], len(label))
+        cams = [self._at_full_size(s.output.cam_logits, of_cams, s) for s in scales]
+        refined = [self._at_full_size(s.output.refined_cam, of_refined, s) for s in scales]
+        classification = [self._classification(scale, label) for scale in scales]
+        classes = slice(len(label), None)  # behind the backgrounds
+        adaptive_min = [
+            adaptive_min_loss(strongest(r[classes], of_cams, num_images=len(label)))
+            for r in refined
+        ]
 
-        common = scales[1].size
-        cams = [self._resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
-        refined = [self._resize(normalize_cam(r), common) * present for r in refined]
+        common, (num_images, num_classes) = scales[1].size, label.shape
+        cams = [
+            put(self._resize(normalize_cam(cam), common), of_cams, (num_images, num_classes))
+            for cam in cams
+        ]
+        refined = [
+            put(self._resize(normalize_cam(r), common), of_refined, (num_images, num_classes + 1))
+            for r in refined
+        ]
         scores = [add_background(cam) for cam in cams]
         return {
             "classification": torch.stack(classification).mean(),
@@ -127,6 +138,22 @@ class Training(nn.Module):
             "er": equivariance_loss(*cams),
             "ecr": self._ecr(refined[0], scores[1]) + self._ecr(refined[1], scores[0]),
         }
+
+    def _at_full_size(self, maps: Tensor, pairs: Tensor, scale: Scale) -> Tensor:
+        """Maps [B, C, h, w] of the network -> [N, 1, H, W] of the image's size."""
+        return self._resize(pick(maps, pairs), scale.size)
+
+    def _classification(self, scale: Scale, label: Tensor) -> Tensor:
+        """The loss of all classes' means over the image's pixels, without maps of that size.
+
+        The mean over a resized map is that over its cells, weighted by how much they count.
+        """
+        cam_logits = scale.output.cam_logits.float()
+        with torch.enable_grad():
+            cell = cam_logits.new_zeros(1, 1, *cam_logits.shape[-2:], requires_grad=True)
+            mean = self._resize(cell, scale.size).mean()
+        (share,) = torch.autograd.grad(mean, cell)
+        return classification_loss(cam_logits * (share * cell.numel()), label)
 
     def _ecr(self, refined_cam: Tensor, target: Tensor) -> Tensor:
         return cross_refinement_loss(

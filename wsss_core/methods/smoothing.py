@@ -24,6 +24,7 @@ from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.cam import foreground_score
 from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.present import pick, with_background
 from wsss_core.pretrained.boundary_head import to_boundary_head
 from wsss_core.pretrained.files import read_checkpoint
 from wsss_core.pretrained.tensor_names import tensor_shapes
@@ -215,18 +216,21 @@ class SmoothingBranch(nn.Module):
         boundary = self._boundary(batch, size)
         edges = self._edges(scale.image, batch, size) if config.canny else None
         logits = self.head([output.features[m - 1] for m in config.features], edges, size)
-        cam_logits, present = output.cam_logits, batch["label"]
+        num_images, pairs = len(scale.image), batch["present"]
+        cam_logits, of_channels = output.cam_logits, boundary[:, 1:]
         if self.background:
             cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
-            present = F.pad(present, (1, 0), value=1.0)
+            of_channels, pairs = boundary, with_background(pairs, num_images)
+        cam = self._resize(pick(cam_logits, pairs), size).sigmoid()
         smoothness = smoothness_loss(
-            self._resize(cam_logits, size).sigmoid(),
-            boundary[:, -cam_logits.shape[1] :],
-            present=present,
+            cam,
+            pick(of_channels, pairs),
+            present=torch.ones_like(cam[..., 0, 0]),
             operators=config.smoothness_operators(),
             edge_alpha=config.edge_alpha,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
             num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
+            num_images=num_images,
         )
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
@@ -272,7 +276,7 @@ class Training(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Batch of `ClassifierSamples` -> unweighted losses and a measure by name."""
         scales = self.seam.at_scales(batch["image"])
-        return {**self.seam.losses(scales, batch["label"]), **self.branch(scales, batch)}
+        return {**self.seam.losses(scales, batch), **self.branch(scales, batch)}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers, the branch's included."""

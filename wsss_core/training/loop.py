@@ -31,7 +31,6 @@ from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
 from wsss_core.training.batches import Batch, Samples, Schedule, load_batches
-from wsss_core.training.broken_gradients import refuse_broken_gradients
 from wsss_core.training.checkpoint import Row, TrainingState
 from wsss_core.training.distributed import Losses, losses_of_batch, train_as_one
 from wsss_core.training.loss_monitor import TOTAL, Alarm, LossWatch, mean_losses
@@ -114,14 +113,11 @@ def train(  # noqa: PLR0913
         One row per `log_every` steps: step, epoch, lr, loss, and the mean of each loss and measure.
 
     Raises:
-        UserError: The batch has fewer samples than there are GPUs, a layer cannot be trained on
-            a CPU, or a loss or a gradient is no longer finite. Then the state stays as it was last
-            saved, when they were.
+        UserError: The batch has fewer samples than there are GPUs, or a loss or a gradient is
+            no longer finite. Then the state stays as it was last saved, when they were.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     fabric = _fabric(gpus, precision)
-    if config.epochs:
-        refuse_broken_gradients(model, fabric.device)
     threads = max(1, threads // fabric.world_size)
     torch.set_num_threads(threads)
     schedule = Schedule(len(samples), config.batch_size, config.epochs, seed)

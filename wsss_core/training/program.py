@@ -17,6 +17,7 @@ from wsss_core.data.weights import save_weights
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.precision import choose_precision
 from wsss_core.training.batches import Samples
+from wsss_core.training.broken_gradients import refuse_broken_gradients
 from wsss_core.training.checkpoint import state_key
 from wsss_core.training.loop import TrainableModel, train, write_history
 from wsss_core.training.model_card import model_card
@@ -66,11 +67,10 @@ def run_training(
         desc: Name shown by the progress bar.
     """
     work_dir = args.output.parent / "state"
-    precision = choose_precision(
-        args.precision,
-        torch.device("cuda" if args.gpus else "cpu"),
-        pays_on_cpu=_is_dense(model),
-    )
+    place = torch.device("cuda" if args.gpus else "cpu")
+    if config.epochs:
+        refuse_broken_gradients(cast(nn.Module, model), place)
+    precision = choose_precision(args.precision, place, pays_on_cpu=_is_dense(model))
     history = train(
         cast(nn.Module, model),
         samples,
