@@ -122,7 +122,7 @@ def _classifier_config(experiment: Experiment, method: str) -> ClassifierTrainin
     sections["method"] |= {"init": "imagenet", "epochs": 1, "schedule_epochs": None}
     if "smoothing" in sections["method"]:
         sections["method"]["smoothing"] |= SMOOTHING_OF_EQUAL_COST
-    sections["canny"]["input"] = "rgb"  # others need real images
+    sections["canny"]["input"] = "rgb"  # edges of others cost the same network
     config = training_config(sections)
     return config.model_copy(update={"classifier": _without_weights(config.classifier)})
 

@@ -5,12 +5,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
+from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import resize_maps
 from wsss_core.ops.present import present_pairs
 from wsss_core.training.distributed import Part, losses_of_batch
@@ -136,15 +138,21 @@ def test_sizes_are_rounded_down_as_in_the_reference(scale: float) -> None:
     assert seen == [(48, 48), small.shape[-2:]]
 
 
-def test_edges_of_the_network_s_input_take_no_samples() -> None:
-    """And their value is the head's input."""
+def test_edges_of_the_network_s_input_take_no_files() -> None:
+    """They are found of each image at each scale; and their value is the head's input."""
     batch = {name: x for name, x in make_batch().items() if name != "edges"}
     losses = []
     for value in (1.0, 255.0):
         canny = CannyConfig(input="normalized_cast", edge_value=value)
         training = seam_training(branch_config(stride=1, head="released"), dropout=0.0, canny=canny)
-        losses.append(training(batch)["boundary"])
+        edges = default_collate([training.of_image(image) for image in batch["image"]])
+        for index, scale in enumerate(training.seam.at_scales(batch["image"])):
+            normalized = training.net.backbone.normalize(scale.image).numpy()
+            expected = cast_canny_edges(normalized, low=10, high=100)[:, None] / 255
+            np.testing.assert_array_equal(edges[f"edges_{index}"].numpy(), expected)
+        losses.append(training(batch | edges)["boundary"])
     assert losses[1] > 5 * losses[0]
+    assert seam_training(branch_config()).of_image is None
 
 
 def test_boundary_maps_stand_in_for_label_maps() -> None:

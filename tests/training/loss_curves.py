@@ -40,6 +40,9 @@ class Uneven:
 
     image_ids = tuple(f"i{index}" for index in range(STEPS * BATCH_SIZE))
 
+    def __init__(self, of_image: Callable[[Tensor], dict[str, Tensor]] | None = None) -> None:
+        self.of_image = of_image or (lambda _: {})
+
     def __len__(self) -> int:
         return len(self.image_ids)
 
@@ -58,6 +61,7 @@ class Uneven:
             "mask": known[0],
             "boundary": semantic_boundary(known, num_classes=1 + NUM_CLASSES, radius=1)[0],
             "edges": (known == 255).float(),
+            **self.of_image(torch.from_numpy(image)),
         }
 
 
@@ -120,7 +124,7 @@ def curve(case: str) -> loop.History | None:
         try:
             return loop.train(
                 model,
-                UnevenCells() if case == "affinity" else Uneven(),
+                (UnevenCells if case == "affinity" else Uneven)(getattr(model, "of_image", None)),
                 config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),
                 loss_weights=model.loss_weights,
                 seed=0,

@@ -3,6 +3,8 @@
 Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -105,9 +107,13 @@ class Training(nn.Module):
 
     def at_scales(self, image: Tensor) -> list[Scale]:
         """Applies the network to an image [B, 3, H, W] and to a smaller copy of it."""
-        height, width = image.shape[-2:]
-        size = int(height * self.config.scale), int(width * self.config.scale)
-        return [Scale(x, self.net(x)) for x in (image, self._resize(image, size))]
+        return [Scale(x, self.net(x)) for x in self.images(image)]
+
+    @property
+    def images(self) -> Callable[[Tensor], list[Tensor]]:
+        """A function on any device, from an image [B, 3, H, W] to what the network sees of it."""
+        align_corners = self.net.backbone.align_corners
+        return partial(_both_scales, scale=self.config.scale, align_corners=align_corners)
 
     def losses(self, scales: list[Scale], batch: Batch) -> dict[str, Tensor]:
         """The losses of both scales, whose maps at full size are of present classes alone."""
@@ -172,6 +178,12 @@ class Training(nn.Module):
             "backbone": list(self.net.backbone.parameters()),
             "head": [*self.net.classifier.parameters(), *self.net.pcm.parameters()],
         }
+
+
+def _both_scales(image: Tensor, *, scale: float, align_corners: bool) -> list[Tensor]:
+    height, width = image.shape[-2:]
+    size = int(height * scale), int(width * scale)
+    return [image, resize_maps(image, size, align_corners=align_corners)]
 
 
 def build_network(

@@ -22,8 +22,8 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.cam import foreground_score
-from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.input_edges import InputEdges
 from wsss_core.ops.present import pick, with_background
 from wsss_core.pretrained.boundary_head import to_boundary_head
 from wsss_core.pretrained.files import read_checkpoint
@@ -171,7 +171,6 @@ class SmoothingBranch(nn.Module):
         self.canny = canny
         self.background = background
         self.num_classes = num_classes
-        self.normalize = backbone.normalize
         self.align_corners = backbone.align_corners
         self.loss_weights = {
             "boundary": config.lambda_boundary,
@@ -189,7 +188,7 @@ class SmoothingBranch(nn.Module):
     def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
         """What the network says of a batch at each scale -> unweighted losses and a measure."""
         label = batch["label"]
-        pairs = [self._losses(scale, batch) for scale in scales]
+        pairs = [self._losses(index, scale, batch) for index, scale in enumerate(scales)]
         smoothness = torch.stack([smoothness for _, smoothness in pairs]).mean()
         present = label.sum() + (len(label) if self.background else 0)
         over_present = self.config.mean_over == "present"
@@ -209,12 +208,12 @@ class SmoothingBranch(nn.Module):
         if tensors is not None:
             self.head.load_state_dict(tensors)
 
-    def _losses(self, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _losses(self, index: int, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
         """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
         config, output = self.config, scale.output
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
         boundary = self._boundary(batch, size)
-        edges = self._edges(scale.image, batch, size) if config.canny else None
+        edges = self._edges(index, batch, size) if config.canny else None
         logits = self.head([output.features[m - 1] for m in config.features], edges, size)
         num_images, pairs = len(scale.image), batch["present"]
         cam_logits, of_channels = output.cam_logits, boundary[:, 1:]
@@ -243,14 +242,9 @@ class SmoothingBranch(nn.Module):
             mask, num_classes=self.num_classes + 1, radius=self.config.boundary_radius
         )
 
-    def _edges(self, image: Tensor, batch: Batch, size: tuple[int, int]) -> Tensor:
-        """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
-        edges = batch.get("edges")
-        if self.canny.input == "normalized_cast":
-            normalized = self.normalize(image).cpu().numpy()
-            cast = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
-            edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
-        assert edges is not None, "edges of photographs come with the samples"
+    def _edges(self, index: int, batch: Batch, size: tuple[int, int]) -> Tensor:
+        """Canny edges [B, 1, h, w] for a scale, 0 or up to `edge_value`."""
+        edges = batch["edges" if self.canny.input == "rgb" else f"edges_{index}"]
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
     def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -267,6 +261,10 @@ class Training(nn.Module):
         self.seam = base
         self.branch = branch
         self.loss_weights = base.loss_weights | branch.loss_weights
+        self.of_image = None
+        if branch.config.canny and branch.canny.input == "normalized_cast":
+            backbone = base.net.backbone
+            self.of_image = InputEdges(backbone.mean, backbone.std, base.images, branch.canny)
 
     @property
     def net(self) -> SeamNet:
