@@ -4,14 +4,16 @@ import pytest
 import torch
 
 from wsss_core.data.dataset import open_dataset
-from wsss_core.data.image_pyramid import image_pyramids
+from wsss_core.data.image_pyramid import image_pyramids, num_readers
 from wsss_core.data.transforms import image_tensor, resize
+
+CPU = torch.device("cpu")
 
 
 def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):
     dataset = open_dataset(tiny_dataset)
     ids = ["train_3", "val_0"]
-    pyramids = list(image_pyramids(dataset, ids, scales=(0.5, 1.0, 1.5), flip=True))
+    pyramids = list(image_pyramids(dataset, ids, device=CPU, scales=(0.5, 1.0, 1.5), flip=True))
     assert [pyramid.image_id for pyramid in pyramids] == ids
     for pyramid in pyramids:
         image = dataset.read_image(pyramid.image_id)
@@ -29,10 +31,25 @@ def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):
 
 
 def test_without_flip_there_is_one_view(tiny_dataset):
-    (pyramid,) = image_pyramids(open_dataset(tiny_dataset), ["val_1"])
+    (pyramid,) = image_pyramids(open_dataset(tiny_dataset), ["val_1"], device=CPU)
     assert [len(views) for views in pyramid.scaled] == [1]
 
 
 def test_a_missing_image_is_named(tiny_dataset):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"]))
+        list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"], device=CPU))
+
+
+@pytest.mark.parametrize("readers", [2, 5])
+def test_several_readers_keep_the_order(tiny_dataset, monkeypatch, readers):
+    monkeypatch.setattr("wsss_core.data.image_pyramid.num_readers", lambda *_: readers)
+    dataset = open_dataset(tiny_dataset)
+    ids = 5 * ["train_5", "val_0", "train_1", "val_1"]
+    pyramids = list(image_pyramids(dataset, ids, device=CPU))
+    assert [pyramid.image_id for pyramid in pyramids] == ids
+    assert all(torch.equal(a.scaled[0], b.scaled[0]) for a, b in zip(pyramids, pyramids[4:]))
+
+
+def test_threads_read_for_a_gpu_and_compute_on_a_cpu():
+    assert [num_readers(torch.device("cuda"), n) for n in (1, 2, 4, 64)] == [1, 1, 3, 8]
+    assert num_readers(CPU, 64) == 1

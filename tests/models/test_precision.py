@@ -7,7 +7,6 @@ from wsss_core.models.precision import (
     autocast,
     choose_precision,
     has_bf16,
-    set_products,
     start_inference,
 )
 
@@ -74,9 +73,11 @@ def test_networks_compute_in_what_is_asked_for(precision):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == getattr(torch, precision)
 
 
-def test_float32_is_that_on_gpus_too():
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_float32_is_that_on_gpus_too(precision):
     """Not TF32, whose products have 10 bits."""
-    set_products("bfloat16")
-    assert start_inference("float32", CPU) == "float32"
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
+    assert start_inference(precision, CPU) == precision
     assert torch.get_float32_matmul_precision() == "highest"
     assert not torch.backends.cudnn.allow_tf32

@@ -1,7 +1,7 @@
 """In what precision networks compute.
 
 `float32` is single precision on every device: on GPUs without the 10-bit products (TF32) that
-torch allows by default. `bfloat16` is torch's autocast: products have 8 bits, what is made of a
+torch allows by default. `bfloat16` is torch's autocast: products have 8 bits, and what is made of a
 network's output is in float32 again.
 """
 
@@ -41,14 +41,13 @@ def has_bf16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
-def set_products(precision: Precision) -> None:
-    """Says how products of float32 numbers are computed from here on, in this process.
+def use_exact_products() -> None:
+    """Products of float32 numbers are computed in that, also on GPUs, from here on.
 
-    Beside bfloat16 those that autocast leaves in float32 may be of TF32, which has more bits.
+    Beside bfloat16 too: what autocast leaves in float32 is little work, and needs its bits.
     """
-    is_exact = precision == "float32"
-    torch.set_float32_matmul_precision("highest" if is_exact else "high")
-    torch.backends.cudnn.allow_tf32 = not is_exact
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
@@ -57,7 +56,6 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
 
 
 def start_inference(asked: AskedPrecision, device: torch.device) -> Precision:
-    """What a job that applies a trained network computes in; sets this process to it."""
-    precision = choose_precision(asked, device)
-    set_products(precision)
-    return precision
+    """What a job that applies a trained network computes in; prepares this process for it."""
+    use_exact_products()
+    return choose_precision(asked, device)

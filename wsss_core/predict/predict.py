@@ -67,11 +67,12 @@ def predict(
             are enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
         precision: That the network computes in.
     """
+    device = network.backbone.mean.device
     items = _Pictures(pictures, config=config, longest_side=longest_side)
     segment = partial(
         _segment, network, config=config, longest_side=longest_side, precision=precision
     )
-    for picture, loaded in zip(pictures, read_ahead(items), strict=True):
+    for picture, loaded in zip(pictures, read_ahead(items, device), strict=True):
         if isinstance(loaded, Failure):
             yield picture, loaded
             continue

@@ -42,7 +42,10 @@ def infer_cams(
         config: Scales and flip.
         precision: That the network computes in.
     """
-    for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
+    device = next(net.parameters()).device
+    for pyramid in image_pyramids(
+        dataset, image_ids, device=device, scales=config.scales, flip=config.flip
+    ):
         class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
         channels = [k - 1 for k in class_ids]
         cam = merge_scales(net, pyramid, channels, refined=config.refined, precision=precision)

@@ -23,9 +23,9 @@ from wsss_core.ops.affinity import (
     fitting_radius,
     pair_offsets,
     pairwise_affinity,
-    random_walk,
     restrict_sources,
 )
+from wsss_core.ops.random_walk import random_walk
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -64,7 +64,7 @@ def pseudo_labels(
     Yields:
         (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
     """
-    for pyramid in image_pyramids(dataset, cams.image_ids):
+    for pyramid in image_pyramids(dataset, cams.image_ids, device=net.backbone.mean.device):
         cam = cams.read(pyramid.image_id)
         label = pseudo_label(net, pyramid.scaled[0], cam, config, precision=precision)
         yield pyramid.image_id, label

@@ -91,7 +91,10 @@ def segment(
         config: Scales and flip.
         precision: That the network computes in.
     """
-    for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
+    device = network.backbone.mean.device
+    for pyramid in image_pyramids(
+        dataset, image_ids, device=device, scales=config.scales, flip=config.flip
+    ):
         yield segment_pyramid(network, pyramid, precision=precision)
 
 

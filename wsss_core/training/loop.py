@@ -24,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from wsss_core.config.training import TrainingConfig
-from wsss_core.models.precision import Precision, set_products
+from wsss_core.models.precision import Precision, use_exact_products
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import UserError
@@ -213,7 +213,7 @@ def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
 
 def _fabric(gpus: int, precision: Precision) -> lightning_fabric.Fabric:
     """Device, precision and data parallelism."""
-    set_products(precision)
+    use_exact_products()
     fabric = lightning_fabric.Fabric(
         accelerator=device(gpus).type,
         devices=max(gpus, 1),
