@@ -26,16 +26,16 @@ def dense_random_walk(scores, matrix, beta, log2_steps):
 @pytest.mark.parametrize("size", [(11, 13), (9, 14), (2, 6), (1, 1), (5, 3)])
 def test_a_walk_matches_squared_matrices(size, psa_border, way):
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(2, 6, *size, generator=generator)
-    scores = torch.rand(2, 3, *size, generator=generator)
+    features = torch.randn(2, 6, *size, generator=generator, dtype=torch.float64)
+    scores = torch.rand(2, 3, *size, generator=generator, dtype=torch.float64)
     radius = fitting_radius(5, *size) if psa_border else 5
     offsets = pair_offsets(radius)
     affinity = edges(features, offsets, psa_border=psa_border)
     walked = way(scores, affinity**8.0, offsets, num_steps=2**6)
     for image in range(2):
-        matrix = dense_affinity(features[image].double().numpy(), radius, psa_border=psa_border)
-        expected = dense_random_walk(scores[image].double().numpy(), matrix, 8.0, 6)
-        np.testing.assert_allclose(walked[image].numpy(), expected, atol=1e-5)
+        matrix = dense_affinity(features[image].numpy(), radius, psa_border=psa_border)
+        expected = dense_random_walk(scores[image].numpy(), matrix, 8.0, 6)
+        np.testing.assert_allclose(walked[image].numpy(), expected, atol=1e-12)
 
 
 @WAYS
