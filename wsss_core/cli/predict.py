@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     settings |= {"longest_side": args.longest_side, "precision": precision}
     folder.start(settings, overwrite=args.overwrite)
 
-    network = network.to(place, memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last).to(place)
     waiting = [picture for picture in pictures if not folder.is_done(picture.name)]
     results = predict(
         network, waiting, config=config, longest_side=args.longest_side, precision=precision
