@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from PIL import Image
 
@@ -51,6 +52,14 @@ def write_tiny_dataset(root: Path) -> Path:
     for split, ids in (("train_aug", TRAIN_IDS), ("train", TRAIN_IDS[:4]), ("val", VAL_IDS)):
         (root / "splits" / f"{split}.txt").write_text("".join(f"{i}\n" for i in ids))
     return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips tests marked `gpu` where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
 
 
 @pytest.fixture

@@ -117,8 +117,8 @@ CASES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def curve(case: str) -> loop.History | None:
-    """Each loss and measure at each step; None in all processes but the first."""
+def curve(case: str, *, gpus: int = 0, log_every: int = 1) -> loop.History | None:
+    """Losses and measures of each step, or some; None in all processes but the first."""
     model = CASES[case]()
     with tempfile.TemporaryDirectory() as directory:
         try:
@@ -128,11 +128,11 @@ def curve(case: str) -> loop.History | None:
                 config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),
                 loss_weights=model.loss_weights,
                 seed=0,
-                gpus=0,
+                gpus=gpus,
                 threads=1,
                 work_dir=Path(directory) / "state",
                 checkpoint_minutes=10.0,
-                log_every=1,
+                log_every=log_every,
                 key="",
                 desc=case,
             )
