@@ -15,6 +15,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from tests.training.test_loop import Diverging, Net, train_tiny
+from wsss_core.models.precision import use_exact_products
 from wsss_core.runtime.errors import run_command
 from wsss_core.training import loop
 
@@ -23,6 +24,7 @@ DEVICES = "TWO_PROCESSES_ON"
 
 def two_processes(_gpus: int, _precision: str) -> lightning_fabric.Fabric:
     """Two processes on the devices that TWO_PROCESSES_ON names, such as "cuda:0 cuda:0"."""
+    use_exact_products()
     devices = [torch.device(name) for name in os.environ.get(DEVICES, "cpu cpu").split()]
     strategy = DDPStrategy(
         parallel_devices=devices,
