@@ -136,6 +136,8 @@ def test_other_precisions_than_float32_are_told(extra_files: list[Path], tmp_pat
     assert class_columns(summary) == ["background", "cat"]
     notes = " ".join(format_table(summary).split())
     assert notes.endswith("segmentation of sb: networks trained in bfloat16.")
+    notes = " ".join(format_table(merge_scores([told])).split())
+    assert notes.endswith("All networks were trained in bfloat16.")
 
 
 def test_what_does_not_fit_is_named(score_files: list[Path], tmp_path: Path) -> None:

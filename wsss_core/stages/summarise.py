@@ -156,6 +156,8 @@ def notes_on(means: pd.DataFrame) -> str:
 def _notes_on_precision(means: pd.DataFrame) -> list[str]:
     """Which scores were not computed in float32 throughout."""
     told = means[PRECISION_COLUMN].dropna()
+    if len(told) == len(means) and told.nunique() == 1:
+        return [f"All networks were {told.iloc[0]}."]
     return [
         f"{_list_stages(group.index)}: networks {text}."
         for text, group in told.groupby(told, sort=False)

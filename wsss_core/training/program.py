@@ -67,7 +67,8 @@ def run_training(
         desc: Name shown by the progress bar.
     """
     work_dir = args.output.parent / "state"
-    place = torch.device("cuda" if args.gpus else "cpu")
+    has_gpu = args.gpus > 0 and torch.cuda.is_available()  # where there is none, training fails
+    place = torch.device("cuda" if has_gpu else "cpu")
     if config.epochs:
         refuse_broken_gradients(cast(nn.Module, model), place)
     precision = choose_precision(args.precision, place, pays_on_cpu=_is_dense(model))
