@@ -145,10 +145,11 @@ SEES = "import torch; print(torch.cuda.device_count(), torch.ones(1, device='cud
 def test_a_job_computes_on_the_gpus_that_it_has_and_sees_no_others(tmp_path):
     gpus = visible_gpus()
     assert len(gpus) == torch.cuda.device_count()
+    command, variables = (sys.executable, "-c", SEES), {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
     for count in {1, len(gpus)}:
-        code, stdout, stderr = run(count, sys.executable, "-c", SEES, tmp_path=tmp_path)
+        code, stdout, stderr = run(count, *command, tmp_path=tmp_path, **variables)
         assert (code, stdout) == (0, f"{count} cuda:0\n"), stderr
-    code, _, stderr = run(0, sys.executable, "-c", SEES, tmp_path=tmp_path)
+    code, _, stderr = run(0, *command, tmp_path=tmp_path, **variables)
     assert code != 0 and "CUDA" in stderr
 
 
