@@ -18,7 +18,7 @@ from wsss_core.losses.smoothness import (
     smoothness_loss,
     sobel,
 )
-from wsss_core.ops.present import pick, present_pairs
+from wsss_core.ops.present import present_pairs, take
 
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
@@ -280,8 +280,8 @@ def test_present_classes_by_themselves_have_the_loss_of_all(num_classes, operato
     cam = rand(2, 3, 6, 7).requires_grad_()
     boundary = rand(2, 3, 6, 7, seed=1)
     alone = smoothness_loss(
-        pick(cam, pairs),
-        pick(boundary, pairs),
+        take(cam, pairs),
+        take(boundary, pairs),
         present=torch.ones(len(pairs), 1),
         num_images=2,
         **choices,

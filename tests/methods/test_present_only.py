@@ -11,7 +11,7 @@ from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.losses.smoothness import smoothness_loss
 from wsss_core.ops.cam import add_background, normalize_cam
-from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.grid import even
 
 LABELS = {
     "one and two classes": [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]],
@@ -23,22 +23,19 @@ LABELS = {
 def losses_of_all_maps(training, batch) -> dict[str, Tensor]:
     """Resizes the maps of all classes, as the formulas are usually written."""
     base = getattr(training, "seam", training)
-    aligned = training.net.backbone.align_corners
+    geometry = training.net.backbone.geometry
     label, scales = batch["label"], base.at_scales(batch["image"])
     present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]
 
-    def resize(x: Tensor, size) -> Tensor:
-        return resize_maps(x, size, align_corners=aligned)
-
-    cams = [resize(s.output.cam_logits, s.size) for s in scales]
-    refined = [resize(s.output.refined_cam, s.size) for s in scales]
+    cams = [geometry.spread(s.output.cam_logits, s.size, s.size) for s in scales]
+    refined = [geometry.spread(s.output.refined_cam, s.size, s.size) for s in scales]
     classification = [classification_loss(cam, label) for cam in cams]
     adaptive_min = [
         adaptive_min_loss((r[:, 1:] * label[:, :, None, None]).amax(1)) for r in refined
     ]
     common = scales[1].size
-    cams = [resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
-    refined = [resize(normalize_cam(r), common) * present for r in refined]
+    cams = [geometry.resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
+    refined = [geometry.resize(normalize_cam(r), common) * present for r in refined]
     scores = [add_background(cam) for cam in cams]
     losses = {
         "classification": torch.stack(classification).mean(),
@@ -56,12 +53,13 @@ def losses_of_all_maps(training, batch) -> dict[str, Tensor]:
     for scale in scales:
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
         logits = scale.output.cam_logits
+        boundary = branch._boundary(batch, scale, even(scale.size, size))
         if branch.background:
             logits = torch.cat([scale.output.background_logits, logits], dim=1)
         smoothness.append(
             smoothness_loss(
-                resize(logits, size).sigmoid(),
-                branch._boundary(batch, size)[:, -logits.shape[1] :],
+                geometry.spread(logits, scale.size, size).sigmoid(),
+                boundary[:, -logits.shape[1] :],
                 present=present[:, -logits.shape[1] :, 0, 0],
                 operators=config.smoothness_operators(),
                 edge_alpha=config.edge_alpha,

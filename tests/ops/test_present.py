@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss_core.ops.present import pick, present_pairs, put, strongest, with_background
+from wsss_core.ops.present import present_pairs, put, strongest, take, with_background
 
 LABEL = torch.tensor([[1.0, 0, 1], [0, 0, 0], [0, 1, 0]])
 
@@ -24,7 +24,7 @@ def test_what_is_picked_and_put_back_is_what_the_label_leaves(seed, share):
     maps = torch.rand(2, 4, 3, 5, generator=generator, dtype=torch.float64)
     maps = maps.contiguous(memory_format=torch.channels_last).requires_grad_()
     pairs = present_pairs(label)
-    picked = pick(maps, pairs)
+    picked = take(maps, pairs)
     assert picked.shape == (int(label.sum()), 1, 3, 5)
     left = maps * label[:, :, None, None]
     assert torch.equal(put(picked, pairs, (2, 4)), left)
@@ -41,12 +41,12 @@ def test_what_is_picked_and_put_back_is_what_the_label_leaves(seed, share):
 def test_equally_strong_classes_share_the_gradient():
     maps = torch.ones(1, 2, 1, 1, requires_grad=True)
     pairs = present_pairs(torch.ones(1, 2))
-    strongest(pick(maps, pairs), pairs, num_images=1).sum().backward()
+    strongest(take(maps, pairs), pairs, num_images=1).sum().backward()
     assert maps.grad.flatten().tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("num_images", [1, 3])
 def test_without_classes_nothing_is_strong(num_images):
     pairs = present_pairs(torch.zeros(num_images, 2))
-    maps = pick(torch.rand(num_images, 2, 2, 2), pairs)
+    maps = take(torch.rand(num_images, 2, 2, 2), pairs)
     assert strongest(maps, pairs, num_images=num_images).abs().sum() == 0

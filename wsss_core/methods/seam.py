@@ -18,10 +18,10 @@ from wsss_core.config.methods import MethodConfig
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.models.backbone import Loader, build_backbone
+from wsss_core.models.geometry import Geometry
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.cam import add_background, normalize_cam
-from wsss_core.ops.grid import resize_maps
-from wsss_core.ops.present import pick, put, strongest, with_background
+from wsss_core.ops.present import put, strongest, take, with_background
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses
 from wsss_core.training.loss_monitor import Alarm
@@ -112,15 +112,15 @@ class Training(nn.Module):
     @property
     def images(self) -> Callable[[Tensor], list[Tensor]]:
         """A function on any device, from an image [B, 3, H, W] to what the network sees of it."""
-        align_corners = self.net.backbone.align_corners
-        return partial(_both_scales, scale=self.config.scale, align_corners=align_corners)
+        geometry = self.net.backbone.geometry
+        return partial(_both_scales, scale=self.config.scale, geometry=geometry)
 
     def losses(self, scales: list[Scale], batch: Batch) -> dict[str, Tensor]:
         """The losses of both scales, whose maps at full size are of present classes alone."""
         label = batch["label"]
         of_cams, of_refined = batch["present"], with_background(batch["present"], len(label))
-        cams = [self._at_full_size(s.output.cam_logits, of_cams, s) for s in scales]
-        refined = [self._at_full_size(s.output.refined_cam, of_refined, s) for s in scales]
+        cams = [self._enlarge(take(s.output.cam_logits, of_cams), s.size) for s in scales]
+        refined = [self._enlarge(take(s.output.refined_cam, of_refined), s.size) for s in scales]
         classification = [self._classification(scale, label) for scale in scales]
         classes = slice(len(label), None)  # behind the backgrounds
         adaptive_min = [
@@ -129,12 +129,13 @@ class Training(nn.Module):
         ]
 
         common, (num_images, num_classes) = scales[1].size, label.shape
+        resize = self.net.backbone.geometry.resize
         cams = [
-            put(self._resize(normalize_cam(cam), common), of_cams, (num_images, num_classes))
+            put(resize(normalize_cam(cam), common), of_cams, (num_images, num_classes))
             for cam in cams
         ]
         refined = [
-            put(self._resize(normalize_cam(r), common), of_refined, (num_images, num_classes + 1))
+            put(resize(normalize_cam(r), common), of_refined, (num_images, num_classes + 1))
             for r in refined
         ]
         scores = [add_background(cam) for cam in cams]
@@ -145,10 +146,6 @@ class Training(nn.Module):
             "ecr": self._ecr(refined[0], scores[1]) + self._ecr(refined[1], scores[0]),
         }
 
-    def _at_full_size(self, maps: Tensor, pairs: Tensor, scale: Scale) -> Tensor:
-        """Maps [B, C, h, w] of the network -> [N, 1, H, W] of the image's size."""
-        return self._resize(pick(maps, pairs), scale.size)
-
     def _classification(self, scale: Scale, label: Tensor) -> Tensor:
         """The loss of all classes' means over the image's pixels, without maps of that size.
 
@@ -157,7 +154,7 @@ class Training(nn.Module):
         cam_logits = scale.output.cam_logits.float()
         with torch.enable_grad():
             cell = cam_logits.new_zeros(1, 1, *cam_logits.shape[-2:], requires_grad=True)
-            mean = self._resize(cell, scale.size).mean()
+            mean = self._enlarge(cell, scale.size).mean()
         (share,) = torch.autograd.grad(mean, cell)
         return classification_loss(cam_logits * (share * cell.numel()), label)
 
@@ -169,8 +166,9 @@ class Training(nn.Module):
             background=self.config.ecr_background,
         )
 
-    def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        return resize_maps(x, size, align_corners=self.net.backbone.align_corners)
+    def _enlarge(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        """Maps on the cells of an image of a size -> on its pixels."""
+        return self.net.backbone.geometry.spread(maps, size, size)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers."""
@@ -180,10 +178,9 @@ class Training(nn.Module):
         }
 
 
-def _both_scales(image: Tensor, *, scale: float, align_corners: bool) -> list[Tensor]:
+def _both_scales(image: Tensor, *, scale: float, geometry: Geometry) -> list[Tensor]:
     height, width = image.shape[-2:]
-    size = int(height * scale), int(width * scale)
-    return [image, resize_maps(image, size, align_corners=align_corners)]
+    return [image, geometry.resize(image, (int(height * scale), int(width * scale)))]
 
 
 def build_network(

@@ -33,7 +33,7 @@ def with_background(pairs: Tensor, num_images: int) -> Tensor:
     return torch.cat([torch.stack([images, torch.zeros_like(images)], dim=1), shifted])
 
 
-def pick(maps: Tensor, pairs: Tensor) -> Tensor:
+def take(maps: Tensor, pairs: Tensor) -> Tensor:
     """[B, C, H, W] -> the map of each pair of image and channel [N, 1, H, W]."""
     index = pairs[:, 0] * maps.shape[1] + pairs[:, 1]
     return maps.flatten(0, 1).index_select(0, index)[:, None]

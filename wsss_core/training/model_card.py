@@ -30,7 +30,7 @@ def model_card(
             "std": backbone.std.tolist(),
             "multiple": backbone.multiple,
         },
-        "strides": list(backbone.strides),
+        "strides": list(backbone.geometry.strides),
         "seed": seed,
         "code": code,
         "precision": precision,
