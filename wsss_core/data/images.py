@@ -54,23 +54,23 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def write_mask(
-    path: Path, mask: NDArray[np.uint8], *, texts: Mapping[str, str] | None = None
+    path: Path, mask: NDArray[np.uint8], *, notes: Mapping[str, str] | None = None
 ) -> None:
     """Writes a mask as a palette PNG in the colours of PASCAL VOC.
 
     Args:
         path: The PNG file to write.
         mask: uint8 [H, W] class indices, 255 ignored.
-        texts: What the file notes besides, by keyword, in Latin letters.
+        notes: Texts by keyword that are kept in the file (PNG's tEXt), ASCII.
     """
     assert mask.dtype == np.uint8, f"{mask.dtype}; expected uint8"
     assert mask.ndim == 2, f"{mask.shape}; expected [H, W]"
     image = Image.fromarray(mask).convert("P")
     image.putpalette(voc_palette().tobytes())
-    note = PngInfo()
-    for keyword, text in (texts or {}).items():
-        note.add_text(keyword, text)
-    image.save(path, format="PNG", pnginfo=note)
+    texts = PngInfo()
+    for keyword, text in (notes or {}).items():
+        texts.add_text(keyword, text)
+    image.save(path, format="PNG", pnginfo=texts)
 
 
 def voc_palette() -> NDArray[np.uint8]:

@@ -134,7 +134,7 @@ class PredictionFolder:
             overlay = Image.fromarray(paint_mask(image, mask))
             overlay.save(temporary, format="JPEG", quality=JPEG_QUALITY)
         with atomic_file(self._path("masks", name)) as temporary:
-            write_mask(temporary, mask, texts={DIGEST_KEY: picture_digest(picture)})
+            write_mask(temporary, mask, notes={DIGEST_KEY: picture_digest(picture)})
 
     def _path(self, kind: str, name: str) -> Path:
         return self.root / kind / f"{name}.{KINDS[kind]}"
