@@ -266,8 +266,12 @@ def test_config_yaml_spells_out_every_key():
                 "segment": {"crf": None},
                 "methods": {"sb": {"smoothing": {"boundaries_stage": "segmentation_crf"}}},
             },
-            "x.yaml: methods.sb.smoothing.boundaries_stage: got 'segmentation_crf', but segment.crf "
-            "is null; expected 'segmentation'",
+            "x.yaml: methods.sb.smoothing.boundaries_stage: got 'segmentation_crf', but "
+            "segment.crf is null; expected 'segmentation'",
+        ),
+        (
+            {"precision": {"inference": "float16"}},
+            "x.yaml: precision.inference: got 'float16'; expected 'auto', 'float32' or 'bfloat16'",
         ),
         (
             {"methods": {"seam": {"epochs": 0}}},
