@@ -84,7 +84,9 @@ def wait_for(path, seconds=120):
 def test_two_runs_in_one_folder(tmp_path):
     with started(tmp_path, WEIGHTS) as first:
         wait_for(tmp_path / "results/tiny/cam/seed0/logs/train_classifier.log")
+        os.killpg(first.pid, signal.SIGSTOP)  # so that it is not over before the other one looks
         lines = told(tiny(WEIGHTS, directory=tmp_path))
+        os.killpg(first.pid, signal.SIGCONT)
         assert any("cannot be locked" in line for line in lines), lines
         assert first.wait() == 0
     assert job_counts(tiny(WEIGHTS, "--dry-run", directory=tmp_path)) == {}
