@@ -8,10 +8,10 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.runtime.errors import UserError
 
-GEOMETRY = Geometry((Cells(2, 0), Cells(4, 0), Cells(8, 0), Cells(8, 0)))
+GEOMETRY = FeatureGeometry((Cells(2, 0), Cells(4, 0), Cells(8, 0), Cells(8, 0)))
 
 
 class Pyramid(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.backbone import PACKAGED_LITE0, Backbone, _simplify, build_backbone
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.pretrained.imagenet import load_pretrained
 from wsss_core.runtime.errors import UserError
 
@@ -61,7 +61,7 @@ def test_padding_has_the_colour_that_normalizes_to_zero(lite0):
     resnet = Backbone(
         nn.Identity(),
         channels=(),
-        geometry=Geometry(()),
+        geometry=FeatureGeometry(()),
         mean=(0.485, 0.456, 0.406),
         std=(0.2, 0.2, 0.2),
     )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.backbone import build_backbone
 from wsss_core.models.cell_positions import Cells, locate_cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.grid import pixels, resample
 
@@ -97,7 +97,7 @@ def test_the_grid_that_is_claimed_is_the_one_that_is_measured(name, output_strid
 def test_a_scene_stays_where_it_is(name, output_stride, missed):
     """Of an image that shows how far right each pixel lies, each map shows it in pixels again."""
     network = network_of(name, output_stride)
-    geometry = Geometry(tuple(locate_cells(network)))
+    geometry = FeatureGeometry(tuple(locate_cells(network)))
     size = (HEIGHT, WIDTH)
     ramp = torch.arange(float(WIDTH), dtype=torch.double).expand(1, 3, HEIGHT, WIDTH)
     painter = averaging(network)
@@ -143,13 +143,13 @@ def test_every_pixel_of_an_image_is_seen(name, output_stride):
 
 def test_maps_are_spread_by_way_of_pixels_where_they_reach_to_the_corners():
     """A map of two cells over five pixels: quarters of the way; then two values for each."""
-    geometry = Geometry((Cells(4, 0),), is_cornered=True)
+    geometry = FeatureGeometry((Cells(4, 0),), is_cornered=True)
     maps = torch.tensor([[[[0.0, 4.0]]]])
     assert geometry.spread(maps, (1, 5), (1, 5)).flatten().tolist() == [0, 1, 2, 3, 4]
     assert geometry.spread(maps, (1, 5), (1, 10)).flatten().tolist() == pytest.approx(
         [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4]
     )
-    free = Geometry((Cells(4, 1.5),))
+    free = FeatureGeometry((Cells(4, 1.5),))
     assert free.spread(maps, (1, 8), (1, 8)).flatten().tolist() == [0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]
     assert free.spread(maps, (1, 8), (1, 2)).flatten().tolist() == [0, 4]
 
@@ -157,7 +157,7 @@ def test_maps_are_spread_by_way_of_pixels_where_they_reach_to_the_corners():
 @pytest.mark.parametrize("is_cornered", [False, True])
 def test_a_copy_of_an_image_is_resized_as_torch_does(is_cornered):
     image = torch.rand(1, 3, 20, 30)
-    geometry = Geometry((Cells(4, 1.5),), is_cornered=is_cornered)
+    geometry = FeatureGeometry((Cells(4, 1.5),), is_cornered=is_cornered)
     found = geometry.resize(image, (6, 9))
     expected = F.interpolate(image, (6, 9), mode="bilinear", align_corners=is_cornered)
     assert torch.equal(found, expected)

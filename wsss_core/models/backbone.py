@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.cell_positions import Cells, locate_cells
 from wsss_core.models.folding import fold_batch_norms, unroll_dilation
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
 
@@ -48,7 +48,7 @@ class Backbone(nn.Module):
         network: nn.Module,
         *,
         channels: tuple[int, ...],
-        geometry: Geometry,
+        geometry: FeatureGeometry,
         mean: tuple[float, ...],
         std: tuple[float, ...],
         multiple: int = 1,
@@ -175,7 +175,7 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
     return Backbone(
         network,
         channels=network.channels,
-        geometry=Geometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
+        geometry=FeatureGeometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
         mean=network.mean,
         std=network.std,
         is_dense=True,
@@ -213,7 +213,7 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         mean, std = (PACKAGED_LITE0_MEAN,) * 3, (PACKAGED_LITE0_STD,) * 3
     if load is not None and weights not in (None, "timm"):
         load(network, config)
-    geometry = Geometry(tuple(locate_cells(network.eval())))
+    geometry = FeatureGeometry(tuple(locate_cells(network.eval())))
     return Backbone(
         _simplify(network),
         channels=tuple(network.feature_info.channels()),

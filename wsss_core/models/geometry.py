@@ -9,7 +9,7 @@ from wsss_core.ops.grid import Grid, Size, cornered, even, pixels, resample, spa
 
 
 @dataclass(frozen=True)
-class Geometry:
+class FeatureGeometry:
     """The cells of F_1..F_n.
 
     Attributes:
