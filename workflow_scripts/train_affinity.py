@@ -32,7 +32,7 @@ def main() -> None:
     run_training(
         args,
         AffinityTraining(net),
-        AffinitySamples(dataset, seeds, config=config, cell=net.stride, fill=net.backbone.fill),
+        AffinitySamples(dataset, seeds, config=config, grid_of=net.grid, fill=net.backbone.fill),
         config=config,
         inputs=[*args.seeds, args.init or config.backbone.weights_file],
         metadata=affinity_metadata(config, dataset.class_names),
