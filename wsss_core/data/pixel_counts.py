@@ -38,9 +38,7 @@ def count_pixels(gt: NDArray[np.uint8], pred: NDArray[np.uint8], near: NDArray[n
     return np.stack([*np.divmod(found, 256), pixels[found], of_these[found]], axis=1)
 
 
-def write_pixel_counts(
-    path: Path, splits: Iterable[tuple[str, Mapping[str, Cells]]]
-) -> None:
+def write_pixel_counts(path: Path, splits: Iterable[tuple[str, Mapping[str, Cells]]]) -> None:
     """Writes the counts of each image of each split; the file's rows are in COLUMNS."""
     rows = (
         (split, image_id, *cell)
@@ -76,7 +74,9 @@ def confusion_of(counts: pd.DataFrame, num_classes: int, *, column: str = "pixel
         column: pixels, or near_boundary for those near a true boundary.
     """
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(confusion, (counts["true"].to_numpy(), counts["predicted"].to_numpy()), counts[column])
+    np.add.at(
+        confusion, (counts["true"].to_numpy(), counts["predicted"].to_numpy()), counts[column]
+    )
     return confusion
 
 

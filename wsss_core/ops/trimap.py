@@ -26,6 +26,8 @@ def near_boundary(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     differs = np.any([neighbour != mask for neighbour in neighbours], axis=0)
     if not differs.any():
         return differs
-    distance = cv2.distanceTransform((~differs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform(
+        (~differs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
     # A pixel beside the boundary has distance 0 to itself and 1 to the other class.
     return np.asarray(distance + 1 <= max(1.0, BAND * float(np.hypot(*mask.shape))))

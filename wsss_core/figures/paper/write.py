@@ -44,9 +44,15 @@ def to_csv(table: Table) -> str:
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             ours = cell.measured
-            values = [cell.published, *([None] * 5 if ours is None else
-                      [ours.mean, ours.sd, ours.seeds or None, ours.low, ours.high]),
-                      cell.difference]
+            values = [
+                cell.published,
+                *(
+                    [None] * 5
+                    if ours is None
+                    else [ours.mean, ours.sd, ours.seeds or None, ours.low, ours.high]
+                ),
+                cell.difference,
+            ]
             texts = [_plain(value) for value in values]
             added = "yes" if row.added else ""
             writer.writerow([*row.labels, added, column, *texts, row.command, row.reference])
@@ -68,7 +74,10 @@ def to_markdown(table: Table) -> str:
     commands = [(row.labels, row.command) for row in table.rows if row.command]
     if commands:
         lines += ["Rows that were not run, and what runs them:", ""]
-        lines += [f"- {' '.join(filter(None, labels)) or 'first row'}: `{command}`" for labels, command in commands]
+        lines += [
+            f"- {' '.join(filter(None, labels)) or 'first row'}: `{command}`"
+            for labels, command in commands
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 
