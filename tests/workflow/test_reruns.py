@@ -26,8 +26,8 @@ READ_BY = {
     "train_affinity": ["random_walk"],
     "random_walk": ["train_segmenter", "evaluate", "qualitative_results"],
     "train_segmenter": ["segment"],
-    "segment": ["segment_crf", "semantic_boundary", "evaluate"],
-    "segment_crf": ["evaluate", "qualitative_results"],
+    "segment": ["segment_crf", "evaluate"],
+    "segment_crf": ["semantic_boundary", "evaluate", "qualitative_results"],
 }
 TO_CAM = {"train_classifier", "infer_cam", "evaluate", "qualitative_results"}
 TO_WALK = TO_CAM | {"crf_seeds", "train_affinity", "random_walk"}
@@ -110,6 +110,8 @@ CONFIG = {
     "random_walk: {alpha: 2}": WALKS,
     "segmenter: {scale: [0.5, 1.0]}": {"seam": "train_segmenter"},
     "segment: {crf: {iterations: 2}}": {"seam": "segment_crf"},
+    "precision: {training: float32}": EVERYTHING,
+    "precision: {inference: bfloat16}": all_methods("infer_cam"),
     "checkpoint_minutes: 1": {},
     "log_every: 1": {},
     "shards: {eval: 3}": all_methods("infer_cam"),

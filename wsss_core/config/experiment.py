@@ -22,6 +22,7 @@ from wsss_core.config.dataset import DatasetConfig
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
 from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
 from wsss_core.config.paper import PaperConfig
+from wsss_core.config.precision import PrecisionConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
@@ -46,15 +47,17 @@ class EvaluationConfig(ConfigModel):
 class ShardsConfig(ConfigModel):
     """Into how many jobs the images of a part are dealt at each stage without training.
 
+    None: one for each 600 images or so.
+
     Attributes:
         eval: The images of the scored splits.
         train_only: The other images of train_aug; 0 says that there are none.
         test: The images of the split test, where there is one.
     """
 
-    eval: int = Field(4, ge=1)
-    train_only: int = Field(16, ge=0)
-    test: int = Field(2, ge=1)
+    eval: int | None = Field(None, ge=1)
+    train_only: int | None = Field(None, ge=0)
+    test: int | None = Field(None, ge=1)
 
 
 class RunConfig(ConfigModel):
@@ -68,13 +71,14 @@ class RunConfig(ConfigModel):
 class Experiment(ConfigModel):
     """All sections of the config."""
 
-    preset: Literal["paper", "released"] = "paper"
+    preset: Literal["paper", "text", "released"] = "paper"
     dataset: DatasetConfig
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()
     checkpoint_minutes: int = Field(10, ge=1)
     log_every: int = Field(10, ge=1)
+    precision: PrecisionConfig = PrecisionConfig()
     runs: tuple[RunConfig, ...] = Field(min_length=1)
     methods: dict[MethodName, MethodEntry]
     canny: CannyConfig = CannyConfig()

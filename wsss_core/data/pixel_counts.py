@@ -6,7 +6,7 @@ images, intervals, precision and recall, and the score near true boundaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,40 +80,22 @@ def confusion_of(counts: pd.DataFrame, num_classes: int, *, column: str = "pixel
     return confusion
 
 
-def class_counts(
-    counts: pd.DataFrame, num_classes: int, *, column: str = "pixels"
-) -> tuple[list[str], NDArray[np.int64]]:
+def class_counts(counts: pd.DataFrame, num_classes: int) -> tuple[list[str], NDArray[np.int64]]:
     """Counts, per image and class, pixels that are right, of the class, and predicted as it.
 
     Args:
         counts: rows of one split.
         num_classes: C, with background.
-        column: as in confusion_of.
 
     Returns:
         The N images, sorted, and int64 [N, 3, C].
     """
     images, index = np.unique(counts["image"].to_numpy(dtype=str), return_inverse=True)
-    totals = np.zeros((len(images), 3, num_classes), dtype=np.int64)
+    right = np.zeros((len(images), num_classes), dtype=np.int64)
+    truth, prediction = np.zeros_like(right), np.zeros_like(right)
     true, predicted = counts["true"].to_numpy(), counts["predicted"].to_numpy()
-    pixels = counts[column].to_numpy()
-    right = true == predicted
-    np.add.at(totals, (index[right], 0, true[right]), pixels[right])
-    np.add.at(totals, (index, 1, true), pixels)
-    np.add.at(totals, (index, 2, predicted), pixels)
-    return images.tolist(), totals
-
-
-def image_scores(totals: NDArray[np.int64]) -> Iterator[float]:
-    """Computes each image's own mean IoU, over the classes in its truth or prediction.
-
-    Args:
-        totals: int64 [N, 3, C], as from class_counts.
-
-    Yields:
-        Percent; NaN for an image without counted pixels.
-    """
-    for right, truth, predicted in totals:
-        union = truth + predicted - right
-        present = union > 0
-        yield float(100 * np.mean(right[present] / union[present])) if present.any() else np.nan
+    pixels = counts["pixels"].to_numpy()
+    np.add.at(right, (index, true), np.where(true == predicted, pixels, 0))
+    np.add.at(truth, (index, true), pixels)
+    np.add.at(prediction, (index, predicted), pixels)
+    return images.tolist(), np.stack([right, truth, prediction], axis=1)

@@ -4,26 +4,25 @@ Letters: B images, K foreground classes, C = K + 1 with background first, h w pi
 """
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import BoundaryInputs
+from wsss_core.config.smoothing import BranchConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, boundary_loss, smoothness_loss
 from wsss_core.methods import seam
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.ops.cam import foreground_score
-from wsss_core.ops.canny import cast_canny_edges
+from wsss_core.ops.cam import foreground_score, share_of_maximum
 from wsss_core.ops.grid import Grid, Size, even, pick, pixels, resample, within
+from wsss_core.ops.input_edges import InputEdges
+from wsss_core.ops.present import take, with_background
 from wsss_core.pretrained.boundary_head import to_boundary_head
 from wsss_core.pretrained.files import read_checkpoint
 from wsss_core.pretrained.tensor_names import tensor_shapes
@@ -36,92 +35,6 @@ from wsss_core.training.loss_monitor import Alarm
 COLLAPSED = Alarm(
     "foreground", 0.3, "the CAM is collapsing; expected less with a smaller lambda_smoothness"
 )
-
-
-class BranchConfig(ConfigModel):
-    """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
-
-    boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
-    features: tuple[int, ...] = Field(
-        (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
-    )
-    canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
-    head: Literal["paper", "released"] = Field(
-        "paper", description="layers of the boundary head: the paper's eq. 1, or its code's"
-    )
-    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
-    lr_group: Literal["head", "backbone"] = Field(
-        "head", description="the boundary head learns like other new layers, or like pretrained"
-    )
-    stride: Literal[1, 2, 4, 8] = Field(
-        1, description="head and smoothness loss work at the crop's size divided by this"
-    )
-    boundary_radius: int = Field(
-        1,
-        ge=1,
-        description=(
-            "half width of the boundary band, in pixels of the resolution that boundaries are "
-            "taken at, see boundary_resize"
-        ),
-    )
-    boundary_resize: Literal["labels", "maps"] = Field(
-        "labels",
-        description=(
-            "label maps are resized, and boundaries taken of them at the size of each loss; or "
-            "boundary maps of the image's own size are resized, which makes them soft (released)"
-        ),
-    )
-    boundary_loss: Literal["logits", "probabilities"] = Field(
-        "logits",
-        description=(
-            "cross-entropy of logits; or of their sigmoid (released), which has no gradient where "
-            "that is 0 or 1 in single precision"
-        ),
-    )
-    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
-    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
-    operators: Literal["paper", "released"] = Field(
-        "paper",
-        description=(
-            "how smoothness is measured. paper: differences of neighbours, weighted 1 and 10 by "
-            "order, relaxed by the same derivative of the boundary. released: Sobel and Laplacian, "
-            "weighted 10 and 1, relaxed by the boundary itself, zeros around each crop"
-        ),
-    )
-    order_weights: tuple[float, float] | None = Field(
-        None, description="weights of first and second derivatives, in place of the operators' own"
-    )
-    padding: Literal["replicate", "zeros"] | None = Field(
-        None,
-        description=(
-            "of maps before derivatives, in place of the operators' own; zeros are an edge around "
-            "each crop"
-        ),
-    )
-    mean_over: Literal["all", "present"] = Field(
-        "all",
-        description=(
-            "the smoothness loss is a mean over all classes and the background (paper), which "
-            "weakens it where there are many; or over those present in the image"
-        ),
-    )
-    edge_alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
-    reference_size: int | None = Field(
-        None,
-        ge=1,
-        description=(
-            "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
-            "keeps its meaning at any resolution; null: per pixel, as in the paper"
-        ),
-    )
-
-    def smoothness_operators(self) -> Operators:
-        """Those of the smoothness loss, with what is given in their place."""
-        own = OPERATORS[self.operators]
-        return own._replace(
-            order_weights=self.order_weights or own.order_weights,
-            padding=self.padding or own.padding,
-        )
 
 
 class Config(seam.Config):
@@ -138,7 +51,18 @@ class Config(seam.Config):
         branch = self.smoothing
         radius = branch.boundary_radius if branch.boundary_resize == "maps" else None
         key = "smoothing.boundaries_from"
-        return BoundaryInputs(branch.boundaries_from, branch.canny, radius, key)
+        return BoundaryInputs(
+            branch.boundaries_from, branch.boundaries_stage, branch.canny, radius, key
+        )
+
+
+def smoothness_operators(config: BranchConfig) -> Operators:
+    """Those of the smoothness loss, with what is given in their place."""
+    own = OPERATORS[config.operators]
+    return own._replace(
+        order_weights=config.order_weights or own.order_weights,
+        padding=config.padding or own.padding,
+    )
 
 
 class SmoothingBranch(nn.Module):
@@ -170,7 +94,6 @@ class SmoothingBranch(nn.Module):
         self.canny = canny
         self.background = background
         self.num_classes = num_classes
-        self.normalize = backbone.normalize
         self.geometry = backbone.geometry
         self.loss_weights = {
             "boundary": config.lambda_boundary,
@@ -187,7 +110,7 @@ class SmoothingBranch(nn.Module):
     def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
         """What the network says of a batch at each scale -> unweighted losses and a measure."""
         label = batch["label"]
-        pairs = [self._losses(scale, batch) for scale in scales]
+        pairs = [self._losses(index, scale, batch) for index, scale in enumerate(scales)]
         smoothness = torch.stack([smoothness for _, smoothness in pairs]).mean()
         present = label.sum() + (len(label) if self.background else 0)
         over_present = self.config.mean_over == "present"
@@ -207,29 +130,33 @@ class SmoothingBranch(nn.Module):
         if tensors is not None:
             self.head.load_state_dict(tensors)
 
-    def _losses(self, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _losses(self, index: int, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
         """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
         config, output = self.config, scale.output
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
         grid = pixels(size) if config.stride == 1 else even(scale.size, size)
         boundary = self._boundary(batch, scale, grid)
-        edges = self._edges(scale.image, batch, size) if config.canny else None
+        edges = self._edges(index, batch, size) if config.canny else None
         features = [
             (output.features[m - 1], self.geometry.grid(m, scale.size)) for m in config.features
         ]
         logits = self.head(features, edges, grid)
-        cam_logits, present = output.cam_logits, batch["label"]
+        num_images, pairs = len(scale.image), batch["present"]
+        cam_logits, of_channels = output.cam_logits, boundary[:, 1:]
         if self.background:
             cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
-            present = F.pad(present, (1, 0), value=1.0)
+            of_channels, pairs = boundary, with_background(pairs, num_images)
+        cam = self.geometry.spread(take(cam_logits, pairs), scale.size, size)
         smoothness = smoothness_loss(
-            self.geometry.spread(cam_logits, scale.size, size).sigmoid(),
-            boundary[:, -cam_logits.shape[1] :],
-            present=present,
-            operators=config.smoothness_operators(),
+            cam.sigmoid() if config.score == "sigmoid" else share_of_maximum(cam),
+            take(of_channels, pairs),
+            present=torch.ones_like(cam[..., 0, 0]),
+            operators=smoothness_operators(config),
             edge_alpha=config.edge_alpha,
+            without_boundary=config.without_boundary,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
             num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
+            num_images=num_images,
         )
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
@@ -247,14 +174,9 @@ class SmoothingBranch(nn.Module):
             radius=self.config.boundary_radius,
         )
 
-    def _edges(self, image: Tensor, batch: Batch, size: Size) -> Tensor:
-        """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
-        edges = batch.get("edges")
-        if self.canny.input == "normalized_cast":
-            normalized = self.normalize(image).cpu().numpy()
-            cast = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
-            edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
-        assert edges is not None, "edges of photographs come with the samples"
+    def _edges(self, index: int, batch: Batch, size: Size) -> Tensor:
+        """Canny edges [B, 1, h, w] for a scale, 0 or up to `edge_value`."""
+        edges = batch["edges" if self.canny.input == "rgb" else f"edges_{index}"]
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
 
@@ -268,6 +190,10 @@ class Training(nn.Module):
         self.seam = base
         self.branch = branch
         self.loss_weights = base.loss_weights | branch.loss_weights
+        self.of_image = None
+        if branch.config.canny and branch.canny.input == "normalized_cast":
+            backbone = base.net.backbone
+            self.of_image = InputEdges(backbone.mean, backbone.std, base.images, branch.canny)
 
     @property
     def net(self) -> SeamNet:
@@ -277,7 +203,7 @@ class Training(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Batch of `ClassifierSamples` -> unweighted losses and a measure by name."""
         scales = self.seam.at_scales(batch["image"])
-        return {**self.seam.losses(scales, batch["label"]), **self.branch(scales, batch)}
+        return {**self.seam.losses(scales, batch), **self.branch(scales, batch)}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers, the branch's included."""

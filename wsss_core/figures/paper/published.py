@@ -39,8 +39,8 @@ class PublishedTable(ConfigModel):
         title: What it shows.
         stage: Whose scores it has, as in summary.csv.
         splits: Its columns of mean IoU; test is what VOC's server says.
-        by_class: Whether its columns are instead the IoU of each class on the only split, background
-            first, and the mean last.
+        by_class: Whether its columns are instead the IoU of each class on the only split,
+            background first, and the mean last.
         header: Titles of the columns of labels.
         rows: In the paper's order, added ones last.
     """

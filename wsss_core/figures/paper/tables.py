@@ -21,6 +21,7 @@ class Cell:
         measured: what this experiment has.
         is_best: measured, and better than all other rows by more than the choice of images
             explains.
+        comparable: whether both are of the same data.
     """
 
     published: float | None = None
@@ -97,7 +98,9 @@ def build_table(
             labels=row.labels,
             reference="" if row.reference is None else published.references[row.reference],
             added=row.added,
-            cells=tuple(_cells(table, row, columns, scores, is_same_data, test_miou)),
+            cells=tuple(
+                _cells(table, row, columns, scores, is_same_data=is_same_data, test_miou=test_miou)
+            ),
             command=_command(table, row, scores, commands),
         )
         for row in table.rows
@@ -111,7 +114,7 @@ def build_table(
         + ((MEAN,) if table.by_class else (columns[-1].capitalize(),)),
         by_class=table.by_class,
         rows=tuple(rows),
-        notes=tuple(_notes(table, is_same_data, scores)),
+        notes=tuple(_notes(table, scores, is_same_data=is_same_data)),
     )
 
 
@@ -120,6 +123,7 @@ def _cells(
     row: PublishedRow,
     columns: Sequence[str],
     scores: Scores,
+    *,
     is_same_data: bool,
     test_miou: Mapping[str, float],
 ) -> Iterator[Cell]:
@@ -127,7 +131,7 @@ def _cells(
         has_published = bool(row.published) and (is_same_data or not table.by_class)
         split = table.splits[0] if table.by_class else column
         measured = scores.measured.get((row.method, split)) if row.method else None
-        if column == "test" and row.method in test_miou:
+        if column == "test" and row.method is not None and row.method in test_miou:
             measured = Measured(test_miou[row.method], None, 0, None, None, {})
         elif table.by_class and column != MEAN and measured is not None:
             measured = Measured(
@@ -163,7 +167,7 @@ def _command(
     return commands.get(row.method, "")
 
 
-def _notes(table: PublishedTable, is_same_data: bool, scores: Scores) -> Iterator[str]:
+def _notes(table: PublishedTable, scores: Scores, *, is_same_data: bool) -> Iterator[str]:
     if not is_same_data:
         names = ", ".join(name for name in scores.classes if name != BACKGROUND)
         yield (
