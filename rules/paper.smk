@@ -6,7 +6,9 @@ rule paper_table:
         scores=table_scores,
         images=table_images,
     output:
-        multiext(f"{RESULTS}/paper/table_{{table}}", ".csv", ".md", ".tex"),
+        csv=f"{RESULTS}/paper/table_{{table}}.csv",
+        markdown=f"{RESULTS}/paper/table_{{table}}.md",
+        latex=f"{RESULTS}/paper/table_{{table}}.tex",
     log:
         f"{RESULTS}/logs/paper/table_{{table}}.log",
     benchmark:
@@ -19,12 +21,11 @@ rule paper_table:
         runtime=times_attempt(10),
     params:
         options=table_options,
-        directory=f"{RESULTS}/paper",
         code=stage_code("paper_table"),
         published=figure_file_digest("paper/published.yaml"),
     shell:
         "python -m workflow_scripts.paper_table --number {wildcards.table} --scores {input.scores}"
-        " {params.options:q} --output {params.directory} 2>&1 | tee -i {log}"
+        " {params.options:q} --output {output.csv} 2>&1 | tee -i {log}"
 
 
 for number in range(1, len(PUBLISHED.tables) + 1):
@@ -32,12 +33,12 @@ for number in range(1, len(PUBLISHED.tables) + 1):
     rule:
         name:
             f"paper_table_{number}"
-        localrule: True
         input:
             f"{RESULTS}/paper/table_{number}.md",
+        localrule: True
 
 
 rule paper:
-    localrule: True
     input:
         expand(f"{RESULTS}/paper/table_{{table}}.md", table=range(1, len(PUBLISHED.tables) + 1)),
+    localrule: True

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="from evaluate, .csv")
     parser.add_argument("--commands", type=json.loads, default={}, help="JSON: by method")
     parser.add_argument("--test-miou", type=json.loads, default={}, help="JSON: by method")
-    parser.add_argument("--output", type=Path, required=True, help="directory of the tables")
+    parser.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex beside it")
     args = parser.parse_args()
     table = build_table(
         read_published(),
@@ -29,7 +29,7 @@ def main() -> None:
         commands=args.commands,
         test_miou=args.test_miou,
     )
-    write_table_files(args.output, f"table_{args.number}", table)
+    write_table_files(args.output, table)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_a_table_by_hand(tmp_path):
     ]
     commands = {"sb": "snakemake -- results/x/sb/seed0/scores/cam.csv"}
     table = build_table(read_published(), 1, read_measured(paths), commands=commands, test_miou={})
-    write_table_files(tmp_path / "paper", "table_1", table)
+    write_table_files(tmp_path / "paper/table_1.csv", table)
     with (tmp_path / "paper/table_1.csv").open() as file:
         rows = {(row["Method"], row["column"]): row for row in csv.DictReader(file)}
     cam, seam = rows["CAM", "Val"], rows["CAM + SEAM", "Val"]
@@ -120,6 +120,9 @@ def test_no_bold_face_within_the_paired_interval(tmp_path):
 def test_differences_where_classes_are_the_paper_s_and_the_server_s_score():
     published = read_published()
     scores = read_measured([])
+    assert build_table(published, 1, scores, commands={}, test_miou={}).columns == ("Train", "Val")
+    by_class = build_table(published, 9, scores, commands={}, test_miou={})
+    assert by_class.columns[:2] + by_class.columns[-3:] == ("bkg", "aero", "train", "tv", "mIoU")
     table = build_table(published, 7, scores, commands={}, test_miou={"sb": 65.2})
     ours = next(row for row in table.rows if row.labels[0] == "Ours")
     assert ours.cells[1].difference == pytest.approx(65.2 - 66.7)

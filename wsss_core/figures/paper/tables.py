@@ -110,8 +110,9 @@ def build_table(
         numeral=table.numeral,
         title=table.title,
         header=table.header,
-        columns=tuple(titles.get(name, name.capitalize()) for name in columns[:-1])
-        + ((MEAN,) if table.by_class else (columns[-1].capitalize(),)),
+        columns=tuple(titles.get(name, name) for name in columns)
+        if table.by_class
+        else tuple(split.capitalize() for split in table.splits),
         by_class=table.by_class,
         rows=tuple(rows),
         notes=tuple(_notes(table, scores, is_same_data=is_same_data)),

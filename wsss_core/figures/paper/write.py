@@ -23,15 +23,15 @@ LATEX_SPECIAL = {
 }
 
 
-def write_table_files(directory: Path, name: str, table: Table) -> None:
-    """Writes <name>.csv, .md and .tex into a directory."""
+def write_table_files(path: Path, table: Table) -> None:
+    """Writes a CSV file, and beside it the same as .md and .tex."""
     formats: dict[str, Callable[[Table], str]] = {
         "csv": to_csv,
         "md": to_markdown,
         "tex": to_latex,
     }
     for suffix, text_of in formats.items():
-        with atomic_file(directory / f"{name}.{suffix}") as partial_path:
+        with atomic_file(path.with_suffix(f".{suffix}")) as partial_path:
             partial_path.write_text(text_of(table), encoding="utf-8")
 
 
