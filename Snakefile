@@ -20,6 +20,7 @@ include: "rules/segmenter.smk"
 include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/paper.smk"
 include: "rules/submission.smk"
 include: "rules/export.smk"
 

@@ -21,6 +21,7 @@ from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.config.dataset import DatasetConfig
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
 from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
+from wsss_core.config.paper import PaperConfig
 from wsss_core.config.precision import PrecisionConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
@@ -28,7 +29,9 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.runtime.errors import UserError
 
 # results/<dataset>/<method> lies beside these
-RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
+RESERVED_NAMES = (
+    *(IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "paper", "report"),
+)
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -86,6 +89,7 @@ class Experiment(ConfigModel):
     random_walk: RandomWalkConfig = RandomWalkConfig()
     segmenter: SegmenterConfig
     segment: SegmentConfig = SegmentConfig()
+    paper: PaperConfig = PaperConfig()
 
 
 def load_experiment(
