@@ -26,6 +26,7 @@ rule train_classifier:
         runtime=2880,
     params:
         dataset=data_dir,
+        store=STORE,
         options=classifier_options,
         config=classifier_config,
         code=train_classifier_code,
@@ -33,7 +34,7 @@ rule train_classifier:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
-        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
+        " --store {params.store} --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

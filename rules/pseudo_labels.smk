@@ -53,6 +53,7 @@ rule train_affinity:
         runtime=1440,
     params:
         dataset=data_dir,
+        store=STORE,
         options=affinity_options,
         config=section_json("affinity"),
         code=stage_code("train_affinity"),
@@ -60,7 +61,7 @@ rule train_affinity:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
-        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
+        " --store {params.store} --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

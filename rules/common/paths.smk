@@ -2,6 +2,7 @@
 
 RESULTS = f"results/{EXPERIMENT.dataset.name}"
 DATA = f"{RESULTS}/data"
+STORE = "results/store"  # of finished trainings, for all experiments
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)
 # The images that a person looks at: where none are scored, those that are trained on.

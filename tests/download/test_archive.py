@@ -26,7 +26,7 @@ OTHER = os.urandom(50_000)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(lock, "POLL_INTERVAL", 0.01)
 
 
 @pytest.fixture

@@ -74,12 +74,6 @@ class ClassifierSamples:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def inputs(self) -> list[object]:
-        """What the samples are made of: ids, and files by their content."""
-        files = [self.dataset.root / name for name in ("labels.csv", "image_digests.csv")]
-        edges = sorted(self.canny_dir.glob("*.png")) if self.canny_dir else []
-        return [self.image_ids, *files, *self.boundary_labels.values(), *edges]
-
     def sample(self, index: int, rng: np.random.Generator) -> Batch:
         """Reads and augments one image.
 
@@ -152,16 +146,30 @@ def check_inputs(
         raise UserError("--canny: the method reads Canny edges, expected a folder of edges")
 
 
-def classifier_samples(
-    dataset: Dataset,
+def prepare_training(
     config: ClassifierTraining,
-    model: TrainableModel,
+    dataset: Dataset,
+    *,
+    init: Path | None,
     boundaries: Sequence[Path],
     canny: Path | None,
-) -> ClassifierSamples:
-    """What a model learns from, out of what its program is given."""
+    seed: int,
+) -> tuple[TrainableModel, ClassifierSamples]:
+    """What is trained, and on what, out of what the program is given.
+
+    Args:
+        config: The shared part and the method's own.
+        dataset: Images, labels and splits.
+        init: Of `start_classifier`.
+        boundaries: Directories of the label maps that boundaries are taken of.
+        canny: Directory of Canny edges.
+        seed: Of the layers that start anew.
+    """
+    check_inputs(config, init=init, boundaries=boundaries, canny=canny)
+    torch.manual_seed(seed)
+    model = start_classifier(config, len(dataset.class_names), init=init)
     wanted = config.method.boundary_inputs()
-    return ClassifierSamples(
+    samples = ClassifierSamples(
         dataset,
         config.classifier,
         fill=model.net.backbone.fill,
@@ -169,6 +177,7 @@ def classifier_samples(
         map_radius=wanted.map_radius if wanted else None,
         canny_dir=canny,
     )
+    return model, samples
 
 
 def classifier_metadata(

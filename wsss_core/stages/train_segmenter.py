@@ -12,7 +12,7 @@ from torch import nn
 
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.data.dataset import Dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.images import IGNORE_INDEX, read_mask
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
@@ -245,3 +245,27 @@ def segmenter_metadata(config: SegmenterConfig, class_names: Sequence[str]) -> d
         "class_names": list(class_names),
         "config": config.model_dump(mode="json"),
     }
+
+
+def prepare_training(
+    config: SegmenterConfig,
+    dataset: Dataset,
+    pseudo_labels: Sequence[Path],
+    *,
+    init: Path | None,
+    seed: int,
+) -> tuple[SegmenterTraining, SegmenterSamples]:
+    """What is trained, and on what.
+
+    Args:
+        config: Of the training.
+        dataset: Where the images are.
+        pseudo_labels: Directories of pseudo labels.
+        init: Of `start_segmenter`.
+        seed: Of the layers that start anew.
+    """
+    labels = find_pseudo_labels(pseudo_labels, dataset.split(TRAIN_SPLIT))
+    torch.manual_seed(seed)
+    net = start_segmenter(config, num_classes=1 + len(dataset.class_names), init=init)
+    samples = SegmenterSamples(dataset, labels, config=config, fill=net.backbone.fill)
+    return SegmenterTraining(net), samples
