@@ -16,6 +16,7 @@ from tests.download.tiny_archives import archive_of
 from tests.runtime.small_disk import small_disk
 from wsss_core.download import disk, http
 from wsss_core.download.archive import obtain
+from wsss_core.runtime import lock
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 

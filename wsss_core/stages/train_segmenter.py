@@ -20,9 +20,9 @@ from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
 from wsss_core.pretrained.deeplabv3 import (
     backbone_tensors,
-    download_coco,
     head_tensors,
     is_torchvision,
+    read_coco,
 )
 from wsss_core.pretrained.files import check_sha256, read_checkpoint, read_metadata
 from wsss_core.pretrained.imagenet import load_pretrained, load_tensors
@@ -148,7 +148,7 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
         UserError: The file holds another network or is not the one that the config means.
     """
     if config.init == "coco":
-        return _start_deeplabv3(config, download_coco(), num_classes=num_classes, source="coco")
+        return _start_deeplabv3(config, read_coco(), num_classes=num_classes, source="coco")
     if init is None:
         load = partial(load_pretrained, any_classes=config.extra_supervision is not None)
         return build_deeplab(config, num_classes=num_classes, load=load)

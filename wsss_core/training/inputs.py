@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsss_core.config.init_file import PACKAGE, TIMM
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
@@ -75,8 +76,8 @@ def without_places(config: Any) -> Any:
 
 
 def is_file(weights: object) -> bool:
-    """Whether a value of a key `weights` names a file, not a package's or timm's weights."""
-    return isinstance(weights, str) and weights != "timm" and not weights.startswith("package:")
+    """Whether a value of a key `weights` is the place of a file."""
+    return isinstance(weights, str) and weights != TIMM and not weights.startswith(PACKAGE)
 
 
 def _of_images(ids: Sequence[str], table: Mapping[str, object]) -> str:

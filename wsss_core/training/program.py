@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wsss_core.config.init_file import local_file
 from wsss_core.pretrained.note import check_unchanged, read_note
 from wsss_core.runtime.atomic import writing_errors
 from wsss_core.runtime.lock import exclusive
@@ -109,5 +110,5 @@ def _start_digest(args: argparse.Namespace, config: Mapping[str, Any]) -> str | 
     if args.note is not None:
         return read_note(args.note).sha256
     backbone = config.get("classifier", config)["backbone"]
-    path = args.init or (Path(backbone["weights"]) if is_file(backbone["weights"]) else None)
+    path = args.init or (local_file(backbone["weights"]) if is_file(backbone["weights"]) else None)
     return file_digest(path) if path is not None and path.is_file() else None
