@@ -193,7 +193,9 @@ def test_every_rule_tells_all_about_itself():
         for rule in rules:
             for directive in (*directives, "resources", "conda", "shell"):
                 assert re.search(rf"^ +{directive}:", rule, re.M), f"{rule[:20]}: no {directive}"
-            reads_nothing = rule.startswith(("download_archive:", "obtain_weights:"))  # but the internet
+            reads_nothing = rule.startswith(
+                ("download_archive:", "obtain_weights:")
+            )  # but the internet
             assert reads_nothing or re.search(r"^ +input:", rule, re.M), rule[:20]
             assert "mem_mb=" in rule
             assert "runtime=" in rule

@@ -86,25 +86,31 @@ def _of_timm(network: str, *, sha256: str | None) -> WeightsNote:
 
     Once it is here it stays: no later commit replaces it.
     """
-    from timm.models import get_pretrained_cfg
-
     path = DOWNLOADS / f"{network}.safetensors"
-    config = get_pretrained_cfg(network)
-    if config is None or not config.hf_hub_id:
-        raise UserError(f"backbone '{network}': timm has no weights of it; expected a file")
-    repository = config.hf_hub_id.rstrip("/")
-    repository = repository if "/" in repository else f"{repository}/{network}"
-    url = f"{HUB}/{repository}/resolve/main/model.safetensors"
     if not path.is_file():
-        remote = _at_hub(url)
+        _ask(
+            HUB, follow=True
+        )  # before timm is imported, which takes longer than to learn of no network
+        remote = _at_hub(_hub_id(network))
         if not remote.sha256.startswith(sha256 or ""):
             raise UserError(f"{remote.url}: has the sha256 {remote.sha256}; expected {sha256}")
         _download(remote, path)
-    return note_of(path, url)
+    return note_of(path, f"timm's {network}")
 
 
-def _at_hub(url: str) -> Remote:
-    """A file of the hub at the commit that it has now, with the checksum that the hub tells."""
+def _hub_id(network: str) -> str:
+    """Repository of timm's weights of a network, which for a name without a tag are its default."""
+    from timm.models import get_pretrained_cfg
+
+    config = get_pretrained_cfg(network)
+    if config is None or not config.hf_hub_id:
+        raise UserError(f"backbone '{network}': timm has no weights of it; expected a file")
+    return str(config.hf_hub_id)
+
+
+def _at_hub(repository: str) -> Remote:
+    """Weights at the hub, at the commit that it has now, with the checksum that it tells."""
+    url = f"{HUB}/{repository}/resolve/main/model.safetensors"
     headers = _ask(url, follow=False)
     commit, digest = headers.get("X-Repo-Commit"), headers.get("X-Linked-Etag", "").strip('"')
     if not commit or not re.fullmatch(r"[0-9a-f]{64}", digest):
