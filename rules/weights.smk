@@ -8,9 +8,9 @@ checkpoint obtain_weights:
     output:
         "results/weights/{weights}.json",
     log:
-        f"{RESULTS}/logs/obtain_weights/{{weights}}.log",
+        "results/weights/{weights}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/obtain_weights/{{weights}}.tsv"
+        "results/weights/{weights}.tsv"
     # Before gigabytes of pictures are downloaded, what is missing is told.
     priority: 1
     # Compute nodes of a cluster often cannot reach the internet.

@@ -1,7 +1,8 @@
 """Where results lie, and into which jobs the images are dealt."""
 
-RESULTS = f"results/{EXPERIMENT.dataset.name}"
-DATA = f"{RESULTS}/data"
+RESULTS = f"results/{EXPERIMENT.folder}"
+DATASET = f"results/{EXPERIMENT.dataset.name}"  # shared by all experiments on it
+DATA = f"{DATASET}/data"
 STORE = "results/store"  # of finished trainings, for all experiments
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)

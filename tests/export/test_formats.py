@@ -33,9 +33,9 @@ from wsss_core.stages.train_segmenter import segmenter_metadata
 CLASSES = ("red thing", "grün")
 
 
-def _tiny(*, scales: tuple[float, ...] = (0.75, 0.5), align_corners: bool = False) -> DeepLab:
+def _tiny(*, scales: tuple[float, ...] = (0.75, 0.5), is_cornered: bool = False) -> DeepLab:
     torch.manual_seed(0)
-    backbone = tiny_backbone(align_corners=align_corners)
+    backbone = tiny_backbone(is_cornered=is_cornered)
     head = Aspp(6, 3, rates=(1, 2))
     for branch in head.branches:
         nn.init.normal_(branch.weight, std=1.0)  # so that not all pixels are of one class
@@ -59,12 +59,12 @@ def _noise(*shape: int) -> Tensor:
     batch=st.integers(1, 3),
     height=st.integers(32, 90),
     width=st.integers(32, 90),
-    align_corners=st.booleans(),
+    is_cornered=st.booleans(),
     scales=st.sampled_from([(), (0.5,), (0.75, 0.6)]),
 )
 @settings(max_examples=30)
-def test_the_portable_network_computes_the_same(batch, height, width, align_corners, scales):
-    network = _tiny(scales=scales, align_corners=align_corners)
+def test_the_portable_network_computes_the_same(batch, height, width, is_cornered, scales):
+    network = _tiny(scales=scales, is_cornered=is_cornered)
     image = _noise(batch, 3, height, width)
     prob, mask = PortableSegmenter(network)(image)
     expected, expected_mask = reference(network, image)

@@ -16,6 +16,7 @@ from wsss_core.layouts.irn import irn_dict
 from wsss_core.layouts.npy import write_dict
 from wsss_core.layouts.seam import cam_dict, seed_dicts
 from wsss_core.ops.affinity import seed_label
+from wsss_core.ops.grid import pixels
 from wsss_core.ops.metrics import best_class
 
 CLASSES = ("disc", "square")
@@ -232,6 +233,7 @@ def test_affinity_scripts_learn_from_the_labels_that_we_do(score_files, tmp_path
         low, high = (scores.argmax(axis=0) for scores in np.array_split(stack, 2))
         label = np.where(low == 0, 255, low)
         label[high == 0] = 0
-        ours = seed_label(torch.from_numpy(record.scores), class_ids=record.class_ids, cell=1)
+        grid = pixels(record.scores.shape[-2:])
+        ours = seed_label(torch.from_numpy(record.scores), class_ids=record.class_ids, grid=grid)
         assert np.array_equal(label, ours.numpy())
         assert {0, 255} < {*np.unique(label).tolist()}

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
@@ -11,7 +10,7 @@ from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.grid import even, pick, pixels, within
 from wsss_core.training.distributed import Part, losses_of_batch
 from wsss_core.training.loop import train
 
@@ -101,10 +100,11 @@ def test_a_choice_of_the_branch_reaches_the_smoothness_loss(change, expected) ->
     losses = []
     for index, scale in enumerate(training.seam.at_scales(batch["image"])):
         side = scale.size[0] // 2  # the stride
-        aligned = training.net.backbone.align_corners
-        logits = resize_maps(scale.output.cam_logits, (side, side), align_corners=aligned)
-        mask = F.interpolate(batch["mask"][:, None].float(), (side, side), mode="nearest-exact")
-        boundary = semantic_boundary(mask[:, 0], num_classes=4, radius=1)[:, 1:]
+        geometry = training.net.backbone.geometry
+        logits = geometry.spread(scale.output.cam_logits, scale.size, (side, side))
+        grid = within(even(scale.size, (side, side)), geometry.copy((48, 48), scale.size))
+        mask = pick(batch["mask"], pixels((48, 48)), grid)
+        boundary = semantic_boundary(mask, num_classes=4, radius=1)[:, 1:]
         choices = {"num_classes": 4} | expected
         if "pixel_size" in choices:
             choices["pixel_size"] = choices["pixel_size"][index]
@@ -216,9 +216,7 @@ def test_two_branches_that_see_the_same_agree() -> None:
     losses = losses_of(training, batch)
     assert losses["er"] == 0
     cam_logits = training.net(batch["image"]).cam_logits
-    resized = nn.functional.interpolate(
-        cam_logits, (48, 48), mode="bilinear", align_corners=training.net.backbone.align_corners
-    )
+    resized = nn.functional.interpolate(cam_logits, (48, 48), mode="bilinear", align_corners=True)
     expected = nn.functional.multilabel_soft_margin_loss(resized.mean((2, 3)), batch["label"])
     torch.testing.assert_close(losses["classification"], expected)
 

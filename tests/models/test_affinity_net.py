@@ -7,7 +7,11 @@ from torch import nn
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.cell_positions import Cells
+from wsss_core.models.geometry import Geometry
 from wsss_core.runtime.errors import UserError
+
+GEOMETRY = Geometry((Cells(2, 0), Cells(4, 0), Cells(8, 0), Cells(8, 0)))
 
 
 class Pyramid(nn.Module):
@@ -32,7 +36,7 @@ class Pyramid(nn.Module):
 def tiny_net(stages=(2, 3, 4), channels=(3, 5, 7)):
     torch.manual_seed(0)
     backbone = Backbone(
-        Pyramid(), channels=(4, 6, 8, 10), strides=(2, 4, 8, 8), mean=(0.5,) * 3, std=(0.5,) * 3
+        Pyramid(), channels=(4, 6, 8, 10), geometry=GEOMETRY, mean=(0.5,) * 3, std=(0.5,) * 3
     )
     return AffinityNet(backbone, stages=stages, channels=channels, radius=5)
 

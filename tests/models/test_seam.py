@@ -12,6 +12,7 @@ from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.models import seam
 from wsss_core.models.seam import PixelCorrelation, SeamNet, _pcm_score
 from wsss_core.ops.cam import EPS
+from wsss_core.ops.grid import Grid, even, pixels
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def inputs(height: int = 3, width: int = 4, batch: int = 2) -> tuple[Tensor, lis
     image = rand(batch, 3, height, width, seed=1) - 0.5
     features = [rand(batch, channels, height, width, seed=channels) for channels in (4, 6)]
     return image, features
+
+
+def cells(image: Tensor, features: list[Tensor]) -> tuple[list[tuple[Tensor, Grid]], Tensor, Grid]:
+    """What PCM takes beside scores, where all of it has a value for each cell."""
+    grid = pixels((image.shape[-2], image.shape[-1]))
+    return [(feature, grid) for feature in features], image, grid
 
 
 def refine_plainly(pcm: PixelCorrelation, score, image, features) -> np.ndarray:
@@ -65,7 +72,7 @@ def test_pcm_as_a_plain_loop(pcm):
     image, features = inputs()
     score = rand(2, 4, 3, 4, seed=9)
     expected = refine_plainly(pcm, score, image, features)
-    np.testing.assert_allclose(pcm(score, image, features).detach().numpy(), expected)
+    np.testing.assert_allclose(pcm(score, *cells(image, features)).detach().numpy(), expected)
 
 
 def test_pcm_gradients(pcm):
@@ -74,7 +81,7 @@ def test_pcm_gradients(pcm):
 
     def refine(score, *values):
         parameters = dict(zip(weights, values, strict=True))
-        return torch.func.functional_call(pcm, parameters, (score, image, features))
+        return torch.func.functional_call(pcm, parameters, (score, *cells(image, features)))
 
     score = rand(2, 3, 3, 4, seed=9).requires_grad_()
     assert torch.autograd.gradcheck(refine, (score, *weights.values()))
@@ -86,9 +93,11 @@ def test_blocks_change_neither_the_result_nor_the_gradients(pcm, monkeypatch, bl
     image, features = inputs()
     score = rand(2, 4, 3, 4, seed=9)
     expected = refine_plainly(pcm, score, image, features)
-    whole = torch.autograd.grad(pcm(score, image, features).square().sum(), pcm.parameters())
+    whole = torch.autograd.grad(
+        pcm(score, *cells(image, features)).square().sum(), pcm.parameters()
+    )
     monkeypatch.setattr(seam, "BLOCK_AFFINITIES", block)
-    refined = pcm(score, image, features)
+    refined = pcm(score, *cells(image, features))
     np.testing.assert_allclose(refined.detach().numpy(), expected)
     torch.testing.assert_close(torch.autograd.grad(refined.square().sum(), pcm.parameters()), whole)
 
@@ -119,8 +128,9 @@ def peak_of_pcm(height, width):
             torch.zeros(1).expand(1, channels, height, width) for channels in (21, 512, 1024)
         )
         image = torch.zeros(1).expand(1, 3, 8 * height, 8 * width)
+    grid = even((8 * height, 8 * width), (height, width))
     with torch.inference_mode(), _PeakMemory() as memory:
-        pcm(score, image, features)
+        pcm(score, [(feature, grid) for feature in features], image, grid)
     return memory.peak / 1e6
 
 
@@ -137,10 +147,10 @@ def test_a_crop_of_448_pixels_is_one_block():
 def test_a_cell_gets_a_mean_over_cells(pcm):
     """Weights sum to 1: what is the same everywhere stays, and nothing leaves its range."""
     image, features = inputs()
-    constant = pcm(torch.full((2, 4, 3, 4), 0.3).double(), image, features)
+    constant = pcm(torch.full((2, 4, 3, 4), 0.3).double(), *cells(image, features))
     torch.testing.assert_close(constant, torch.full_like(constant, 0.3), atol=1e-5, rtol=0)
     score = rand(2, 4, 3, 4)
-    refined = pcm(score, image, features)
+    refined = pcm(score, *cells(image, features))
     assert (refined >= 0).all() and (refined.amax((2, 3)) <= score.amax((2, 3))).all()
 
 
@@ -148,28 +158,31 @@ def test_equal_cells_get_equal_scores(pcm):
     image, features = inputs()
     for x in (image, *features):
         x[..., 0, 0] = x[..., 2, 3]
-    refined = pcm(rand(2, 4, 3, 4), image, features)
+    refined = pcm(rand(2, 4, 3, 4), *cells(image, features))
     torch.testing.assert_close(refined[..., 0, 0], refined[..., 2, 3])
 
 
 def test_pcm_commutes_with_flipping(pcm):
     image, features = inputs()
     score = rand(2, 4, 3, 4)
-    flipped = pcm(score.flip(-1), image.flip(-1), [f.flip(-1) for f in features])
-    torch.testing.assert_close(flipped, pcm(score, image, features).flip(-1))
+    flipped = pcm(score.flip(-1), *cells(image.flip(-1), [f.flip(-1) for f in features]))
+    torch.testing.assert_close(flipped, pcm(score, *cells(image, features)).flip(-1))
 
 
-def test_features_and_image_of_other_sizes_are_resized(pcm):
+def test_features_and_image_are_read_where_the_cells_lie(pcm):
+    """Cells of 2 x 2 pixels, of which the image and a feature map have values that agree."""
     image, features = inputs()
-    large = [torch.nn.functional.interpolate(x, scale_factor=2) for x in (image, features[0])]
-    refined = pcm(rand(2, 4, 3, 4), large[0], [large[1], features[1]])
-    assert refined.shape == (2, 4, 3, 4)
+    score = rand(2, 4, 3, 4)
+    large = [x.repeat_interleave(2, 2).repeat_interleave(2, 3) for x in (image, features[0])]
+    whole, coarse = pixels((6, 8)), even((6, 8), (3, 4))
+    refined = pcm(score, [(large[1], whole), (features[1], coarse)], large[0], coarse)
+    torch.testing.assert_close(refined, pcm(score, *cells(image, features)))
 
 
 def test_pcm_detaches_features(pcm):
     image, features = inputs()
     features = [f.requires_grad_() for f in features]
-    pcm(rand(2, 4, 3, 4), image, features).square().sum().backward()
+    pcm(rand(2, 4, 3, 4), *cells(image, features)).square().sum().backward()
     assert all(f.grad is None for f in features)
     assert all(p.grad.abs().sum() > 0 for p in pcm.parameters())
 

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.cell_positions import Cells
+from wsss_core.models.geometry import Geometry
 
 
 class _Cells(nn.Module):
@@ -18,18 +20,17 @@ class _Cells(nn.Module):
         return [first, self.second(first).relu()]
 
 
-def tiny_backbone(*, align_corners: bool = True) -> Backbone:
+def tiny_backbone(*, is_cornered: bool = True) -> Backbone:
     """F_1 and F_2 with 4 and 6 channels at strides 4 and 8, freshly initialised.
 
-    Each cell sees just its own pixels; resizing with `align_corners`, all the same, is what
-    ResNet38d's maps ask for.
+    Each cell sees just its own pixels; that the maps are spread to the corners, all the same, is
+    what those of ResNet38d are taken to be.
     """
     return Backbone(
         _Cells(),
         channels=(4, 6),
-        strides=(4, 8),
+        geometry=Geometry((Cells(4, 1.5), Cells(8, 3.5)), is_cornered=is_cornered),
         mean=(0.5,) * 3,
         std=(0.25,) * 3,
         multiple=8,
-        align_corners=align_corners,
     )

@@ -92,3 +92,13 @@ def test_tests_lie_in_the_folders_of_what_they_test():
     assert flat == {"conftest.py"}
     rooms = {path.name for path in (PROJECT / "tests").iterdir() if path.is_dir()}
     assert rooms - {"__pycache__"} <= {*ROOMS, "benchmarks", "project"}
+
+
+def test_one_file_knows_how_maps_are_resized():
+    """`align_corners` says where the cells of a map lie, which is not for others to assume."""
+    knowing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "align_corners=" in path.read_text()
+    }
+    assert knowing == {"ops/grid.py"}

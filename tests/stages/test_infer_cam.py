@@ -8,17 +8,19 @@ import torch
 import torch.nn.functional as F
 
 from tests.models.tiny_backbone import tiny_backbone
+from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.cam import CamConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.image_pyramid import ImagePyramid
+from wsss_core.models.backbone import build_backbone
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
 from wsss_core.stages.infer_cam import infer_cams, merge_scales
 
 
-def _net(kind: str, num_classes: int, *, align_corners: bool = False) -> CamNet:
+def _net(kind: str, num_classes: int, *, is_cornered: bool = False) -> CamNet:
     torch.manual_seed(0)
-    backbone = tiny_backbone(align_corners=align_corners)
+    backbone = tiny_backbone(is_cornered=is_cornered)
     if kind == "cam":
         return CamNet(backbone, num_classes, dropout=0.5).eval()
     config = dict(pcm_features=(1, 2), pcm_channels=(5, 7))
@@ -78,7 +80,7 @@ def test_the_sum_is_that_over_scales_and_mirror_images(net, flip):
 @pytest.mark.parametrize("kind", ["cam", "seam"])
 def test_maps_of_resnet38d_are_enlarged_as_in_the_released_code(kind):
     """First to the scaled image, corners on corners, then to the image's size."""
-    net = _net(kind, 3, align_corners=True)
+    net = _net(kind, 3, is_cornered=True)
     pyramid = _pyramid([(21, 26), (10, 13), (32, 39)], flip=True)
     expected = torch.zeros(3, 21, 26)
     for views in pyramid.scaled:
@@ -117,6 +119,33 @@ def test_the_cam_of_the_mirror_image_is_the_mirror_image_of_the_cam(net):
     cam = merge_scales(net, pyramid, [0, 1, 2])
     assert cam.amax() > 0
     torch.testing.assert_close(merge_scales(net, mirrored, [0, 1, 2]), cam.flip(-1))
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18", "convnext_atto"])
+def test_flipping_an_image_flips_the_cam_of_real_networks(name):
+    torch.manual_seed(0)
+    backbone = build_backbone(BackboneConfig(name=name, output_stride=16))
+    config = dict(pcm_features=(3, 4), pcm_channels=(8, 8))
+    net = SeamNet(backbone, 3, dropout=0.5, **config).eval()
+    pyramid = _pyramid([(53, 70), (27, 35)], flip=True)
+    mirrored = pyramid._replace(scaled=[views.flip(-1) for views in pyramid.scaled])
+    cam, other = (merge_scales(net, views, [0, 1, 2]) for views in (pyramid, mirrored))
+    assert cam.std() > 0.01
+    assert (cam.flip(-1) - other).abs().mean() < 1e-5
+
+
+def test_moving_an_image_by_a_cell_moves_its_cam():
+    """On a ground of the mean colour, which is what lies around images."""
+    net = _net("cam", 3)
+    image = torch.full((1, 3, 64, 80), 0.5)
+    image[..., 16:40, 24:56] = torch.rand(3, 24, 32)
+    moved = image.roll((8, 16), dims=(-2, -1))
+    cam, other = (
+        merge_scales(net, ImagePyramid("x", (64, 80), [views]), [0, 1, 2])
+        for views in (image, moved)
+    )
+    assert (cam.roll((8, 16), dims=(-2, -1)) - other).abs().max() < 1e-5
+    assert cam.std() > 0.01
 
 
 @pytest.mark.parametrize("kind", ["cam", "seam"])

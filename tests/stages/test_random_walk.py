@@ -17,6 +17,8 @@ from wsss_core.data.score_maps import ScoreRecord, ScoreWriter
 from wsss_core.data.weights import save_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.cell_positions import Cells
+from wsss_core.models.geometry import Geometry
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
 from wsss_core.stages.train_affinity import affinity_metadata
@@ -42,7 +44,12 @@ class Colours(nn.Module):
 
 def colour_net(radius=3):
     backbone = Backbone(
-        Colours(), channels=(3,), strides=(4,), mean=(0.0,) * 3, std=(1.0,) * 3, multiple=4
+        Colours(),
+        channels=(3,),
+        geometry=Geometry((Cells(4, 1.5),)),
+        mean=(0.0,) * 3,
+        std=(1.0,) * 3,
+        multiple=4,
     )
     net = AffinityNet(backbone, stages=(1,), channels=(3,), radius=radius)
     net.reduce[0].weight.data.copy_(torch.eye(3)[:, :, None, None])

@@ -27,7 +27,9 @@ from wsss_core.data.images import read_mask, write_mask
 from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.data.transforms import image_tensor, resize
 from wsss_core.data.weights import load_weights, save_weights
+from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.models.geometry import Geometry
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import (
@@ -48,8 +50,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 class _MeanColour(nn.Module):
     """A backbone of stride 8 whose cells are the mean colours of their pixels."""
 
-    strides = (8,)
-    align_corners = False
+    geometry = Geometry((Cells(8, 3.5),))
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,6 +18,9 @@ from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.data.weights import load_weights
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.cell_positions import Cells
+from wsss_core.models.geometry import Geometry
+from wsss_core.ops.grid import spaced
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.train_affinity import (
     LOSS_WEIGHTS,
@@ -67,7 +70,12 @@ def dataset_and_seeds(tmp_path):
 def samples_of(dataset, seeds_path, **changes):
     seeds = ScoreReader([seeds_path], kind="seed", class_names=CLASSES)
     config = AffinityConfig.model_validate(CONFIG | changes)
-    return AffinitySamples(dataset, seeds, config=config, cell=CELL, fill=FILL)
+    return AffinitySamples(dataset, seeds, config=config, grid_of=grid_of, fill=FILL)
+
+
+def grid_of(image):
+    """Of cells in the middle of their pixels."""
+    return spaced(image, stride=CELL, offset=(CELL - 1) / 2)
 
 
 def colour_of_cells(image):
@@ -135,7 +143,10 @@ class Colours(nn.Module):
 
 def test_training_separates_the_two_colours(dataset_and_seeds):
     torch.manual_seed(0)
-    backbone = Backbone(Colours(), channels=(3,), strides=(CELL,), mean=(0.5,) * 3, std=(0.5,) * 3)
+    geometry = Geometry((Cells(CELL, (CELL - 1) / 2),))
+    backbone = Backbone(
+        Colours(), channels=(3,), geometry=geometry, mean=(0.5,) * 3, std=(0.5,) * 3
+    )
     model = AffinityTraining(AffinityNet(backbone, stages=(1,), channels=(8,), radius=3))
     samples = samples_of(*dataset_and_seeds)
     batch = [samples.sample(0, np.random.default_rng(seed)) for seed in range(4)]

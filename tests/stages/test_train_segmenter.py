@@ -18,7 +18,9 @@ from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.config.training import ColorJitter, OptimConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
+from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
+from wsss_core.models.geometry import Geometry
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
@@ -275,8 +277,7 @@ def test_losses_of_the_scales_by_hand() -> None:
 class _Cells(nn.Module):
     """A backbone of one convolution, stride 8."""
 
-    strides = (8,)
-    align_corners = False
+    geometry = Geometry((Cells(8, 3.5),))
 
     def __init__(self) -> None:
         super().__init__()

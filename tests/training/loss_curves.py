@@ -24,7 +24,9 @@ from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.methods import cam
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import Aspp, DeepLab
+from wsss_core.models.geometry import Geometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.train_affinity import AffinityTraining
@@ -84,7 +86,7 @@ def resnet38d() -> cam.Training:
     backbone = Backbone(
         network,
         channels=network.channels,
-        strides=network.strides,
+        geometry=Geometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
         mean=(0.5,) * 3,
         std=(0.25,) * 3,
     )

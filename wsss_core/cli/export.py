@@ -70,7 +70,7 @@ def describe(network: DeepLab, class_names: Sequence[str], *, smallest_side: int
         "prob": "float32 [batch, class, height / 4, width / 4], sizes rounded up; sums to 1",
         "mask": "uint8 [batch, height, width], index into classes",
         "smallest_side": smallest_side,
-        "stride": network.stride,
+        "stride": network.backbone.geometry.strides[-1],
         "mean": network.backbone.mean.tolist(),
         "std": network.backbone.std.tolist(),
     }

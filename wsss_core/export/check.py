@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wsss_core.export.formats import Run
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.ops.grid import resample
+from wsss_core.ops.grid import even, pixels, resample
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import PROB_STRIDE
 
@@ -67,12 +66,8 @@ def check_outputs(run: Run, network: DeepLab, *, smallest_side: int, what: str) 
 def reference(network: DeepLab, image: Tensor) -> tuple[Tensor, Tensor]:
     """What `segment` does at scale 1, in float32: pictures uint8 [B, 3, H, W] -> prob, mask."""
     height, width = image.shape[-2:]
-    logits = resample(
-        network(image.float() / 255).float(),
-        covered=(height, width),
-        stride=network.stride,
-        grid=(-(-height // PROB_STRIDE), -(-width // PROB_STRIDE)),
-        align_corners=network.backbone.align_corners,
-    )
-    enlarged = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+    size = (height, width)
+    grid = (-(-height // PROB_STRIDE), -(-width // PROB_STRIDE))
+    logits = network.backbone.geometry.spread(network(image.float() / 255), size, grid)
+    enlarged = resample(logits, even(size, grid), pixels(size))
     return logits.softmax(dim=1), enlarged.argmax(dim=1).to(torch.uint8)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wsss_core.export.plain_ops import make_plain
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.ops.grid import linear_weights, resample
+from wsss_core.ops.grid import ceil_div, even, pixels, resample, within
 from wsss_core.stages.segment import PROB_STRIDE
 
 # Finer factors than that do not fit into what is computed of sizes in 64 bits.
@@ -40,7 +40,7 @@ class PortableSegmenter(nn.Module):
         network.requires_grad_(requires_grad=False)
         self.backbone: Backbone = network.backbone
         self.head = network.head
-        self.stride = network.stride
+        self.geometry = network.backbone.geometry
         self.scales = [Fraction(s).limit_denominator(MAX_DENOMINATOR) for s in network.scales]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,61 +51,48 @@ class PortableSegmenter(nn.Module):
             mask: uint8 [B, H, W] class indices.
         """
         height, width = image.shape[-2:]
-        logits = resample(
-            self._logits(image.float() / 255),
-            covered=(height, width),
-            stride=self.stride,
-            grid=(_ceil_div(height, PROB_STRIDE), _ceil_div(width, PROB_STRIDE)),
-            align_corners=self.backbone.align_corners,
-        )
-        enlarged = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        size = (height, width)
+        grid = (ceil_div(height, PROB_STRIDE), ceil_div(width, PROB_STRIDE))
+        logits = self.geometry.spread(self._logits(image.float() / 255), size, grid)
+        enlarged = resample(logits, even(size, grid), pixels(size))
         return logits.softmax(dim=1), enlarged.argmax(dim=1).to(torch.uint8)
 
     def _logits(self, image: Tensor) -> Tensor:
         """Image in [0, 1] -> logits [B, C, h, w], the highest over the scales (`DeepLab`)."""
-        sides = image.shape[-2:]
+        sides = image.shape[-2], image.shape[-1]
+        target = self.geometry.grid(-1, sides)
         logits = self._classify(image)
         for scale in self.scales:
-            size = [side * scale.numerator // scale.denominator for side in sides]
-            small = F.interpolate(image, size, mode="bilinear", align_corners=False)
-            maps = self._classify(small)
-            rows, columns = (
-                linear_weights(length, num_cells=cells, step=part / side, device=maps.device)
-                for length, cells, part, side in zip(
-                    logits.shape[-2:], maps.shape[-2:], size, sides, strict=True
-                )
-            )
-            logits = torch.maximum(logits, rows @ maps @ columns.T)
+            height, width = (side * scale.numerator // scale.denominator for side in sides)
+            size = (height, width)
+            copy = even(sides, size)
+            maps = self._classify(resample(image, pixels(sides), copy))
+            maps = resample(maps, within(self.geometry.grid(-1, size), copy), target)
+            logits = torch.maximum(logits, maps)
         return logits
 
     def _classify(self, image: Tensor) -> Tensor:
-        """Image in [0, 1] -> logits [B, C, h, w], as `Backbone` pads and moves it."""
+        """Image in [0, 1] -> logits [B, C, h, w], as `Backbone` pads it."""
         backbone = self.backbone
         normalized = backbone.normalize(image)
-        if backbone.multiple == 1:
-            logits: Tensor = self.head(backbone.network(normalized)[-1])
-            return logits
-        height, width = image.shape[-2:]
-        rows, columns = (self._padded(side) for side in (height, width))
-        shift = backbone.shift
-        moved = F.pad(normalized, (shift, columns - width - shift, shift, rows - height - shift))
-        maps = backbone.network(moved)[-1]
-        maps = maps[..., : _ceil_div(height, self.stride), : _ceil_div(width, self.stride)]
-        logits = self.head(maps)
+        if backbone.multiple > 1:
+            height, width = image.shape[-2:]
+            padding = (0, self._padded(width) - width, 0, self._padded(height) - height)
+            normalized = F.pad(normalized, padding)
+        maps = backbone.network(normalized)[-1]
+        if backbone.multiple > 1:
+            grid = self.geometry.grid(-1, (height, width))
+            maps = maps[..., : grid.rows.length, : grid.columns.length]
+        logits: Tensor = self.head(maps)
         return logits
 
     def _padded(self, side: int) -> int:
         """The next multiple of `backbone.multiple`."""
         multiple = self.backbone.multiple
-        count = _ceil_div(side, multiple)
+        count = ceil_div(side, multiple)
         if torch.compiler.is_exporting():
             # torch.export keeps sizes as formulas of the picture's, which grow with each layer
             # until they cannot be handled. To it, this is a number that comes from elsewhere.
             count = cast(int, torch.scalar_tensor(count, dtype=torch.int64).item())
             torch._check(count >= 1)
         return count * multiple
-
-
-def _ceil_div(number: int, divisor: int) -> int:
-    """Number / divisor, rounded up; in ONNX, -(-number // divisor) would be rounded down."""
-    return (number + divisor - 1) // divisor

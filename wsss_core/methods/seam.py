@@ -19,7 +19,6 @@ from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equi
 from wsss_core.models.backbone import Loader, build_backbone
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.cam import add_background, normalize_cam
-from wsss_core.ops.grid import resize_maps
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses
 from wsss_core.training.loss_monitor import Alarm
@@ -107,19 +106,22 @@ class Training(nn.Module):
         """Applies the network to an image [B, 3, H, W] and to a smaller copy of it."""
         height, width = image.shape[-2:]
         size = int(height * self.config.scale), int(width * self.config.scale)
-        return [Scale(x, self.net(x)) for x in (image, self._resize(image, size))]
+        return [
+            Scale(x, self.net(x)) for x in (image, self.net.backbone.geometry.resize(image, size))
+        ]
 
     def losses(self, scales: list[Scale], label: Tensor) -> dict[str, Tensor]:
         """The losses of both scales; label [B, K] in {0, 1}."""
         present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]  # background always is
-        cams = [self._resize(scale.output.cam_logits, scale.size) for scale in scales]
-        refined = [self._resize(scale.output.refined_cam, scale.size) for scale in scales]
+        cams = [self._enlarge(scale.output.cam_logits, scale.size) for scale in scales]
+        refined = [self._enlarge(scale.output.refined_cam, scale.size) for scale in scales]
         classification = [classification_loss(cam, label) for cam in cams]
         adaptive_min = [adaptive_min_loss(r[:, 1:], label) for r in refined]
 
         common = scales[1].size
-        cams = [self._resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
-        refined = [self._resize(normalize_cam(r), common) * present for r in refined]
+        resize = self.net.backbone.geometry.resize
+        cams = [resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
+        refined = [resize(normalize_cam(r), common) * present for r in refined]
         scores = [add_background(cam) for cam in cams]
         return {
             "classification": torch.stack(classification).mean(),
@@ -136,8 +138,9 @@ class Training(nn.Module):
             background=self.config.ecr_background,
         )
 
-    def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        return resize_maps(x, size, align_corners=self.net.backbone.align_corners)
+    def _enlarge(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        """Maps on the cells of an image of a size -> on its pixels."""
+        return self.net.backbone.geometry.spread(maps, size, size)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers."""

@@ -23,7 +23,7 @@ from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.cam import foreground_score
 from wsss_core.ops.canny import cast_canny_edges
-from wsss_core.ops.grid import resize_maps
+from wsss_core.ops.grid import Grid, Size, even, pick, pixels, resample, within
 from wsss_core.pretrained.boundary_head import to_boundary_head
 from wsss_core.pretrained.files import read_checkpoint
 from wsss_core.pretrained.tensor_names import tensor_shapes
@@ -171,7 +171,7 @@ class SmoothingBranch(nn.Module):
         self.background = background
         self.num_classes = num_classes
         self.normalize = backbone.normalize
-        self.align_corners = backbone.align_corners
+        self.geometry = backbone.geometry
         self.loss_weights = {
             "boundary": config.lambda_boundary,
             "smoothness": config.lambda_smoothness,
@@ -182,7 +182,6 @@ class SmoothingBranch(nn.Module):
             channels=config.channels,
             canny=config.canny,
             form=config.head,
-            align_corners=backbone.align_corners,
         )
 
     def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
@@ -212,15 +211,19 @@ class SmoothingBranch(nn.Module):
         """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
         config, output = self.config, scale.output
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
-        boundary = self._boundary(batch, size)
+        grid = pixels(size) if config.stride == 1 else even(scale.size, size)
+        boundary = self._boundary(batch, scale, grid)
         edges = self._edges(scale.image, batch, size) if config.canny else None
-        logits = self.head([output.features[m - 1] for m in config.features], edges, size)
+        features = [
+            (output.features[m - 1], self.geometry.grid(m, scale.size)) for m in config.features
+        ]
+        logits = self.head(features, edges, grid)
         cam_logits, present = output.cam_logits, batch["label"]
         if self.background:
             cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
             present = F.pad(present, (1, 0), value=1.0)
         smoothness = smoothness_loss(
-            self._resize(cam_logits, size).sigmoid(),
+            self.geometry.spread(cam_logits, scale.size, size).sigmoid(),
             boundary[:, -cam_logits.shape[1] :],
             present=present,
             operators=config.smoothness_operators(),
@@ -230,16 +233,21 @@ class SmoothingBranch(nn.Module):
         )
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
-    def _boundary(self, batch: Batch, size: tuple[int, int]) -> Tensor:
-        """Semantic boundaries [B, C, h, w] in [0, 1] of a size."""
-        if self.config.boundary_resize == "maps":
-            return self._resize(batch["boundary"], size)
-        mask = F.interpolate(batch["mask"][:, None].float(), size, mode="nearest-exact")[:, 0]
+    def _boundary(self, batch: Batch, scale: seam.Scale, grid: Grid) -> Tensor:
+        """Semantic boundaries [B, C, h, w] in [0, 1] on a grid over the image of a scale."""
+        is_soft = self.config.boundary_resize == "maps"
+        given: Tensor = batch["boundary"] if is_soft else batch["mask"]
+        crop = given.shape[-2], given.shape[-1]
+        grid = within(grid, self.geometry.copy(crop, scale.size))
+        if is_soft:
+            return resample(given, pixels(crop), grid)
         return semantic_boundary(
-            mask, num_classes=self.num_classes + 1, radius=self.config.boundary_radius
+            pick(given, pixels(crop), grid),
+            num_classes=self.num_classes + 1,
+            radius=self.config.boundary_radius,
         )
 
-    def _edges(self, image: Tensor, batch: Batch, size: tuple[int, int]) -> Tensor:
+    def _edges(self, image: Tensor, batch: Batch, size: Size) -> Tensor:
         """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
         edges = batch.get("edges")
         if self.canny.input == "normalized_cast":
@@ -248,9 +256,6 @@ class SmoothingBranch(nn.Module):
             edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
         assert edges is not None, "edges of photographs come with the samples"
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
-
-    def _resize(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        return resize_maps(x, size, align_corners=self.align_corners)
 
 
 class Training(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.models.backbone import Backbone, Loader, build_backbone, freeze_unread
+from wsss_core.ops.grid import Grid, Size, pool, resample, spaced
 
 
 class AffinityNet(nn.Module):
@@ -39,7 +40,7 @@ class AffinityNet(nn.Module):
         self.stages = tuple(stages)
         self.radius = radius
         in_channels = backbone.channels_of(stages, key="affinity.features")
-        self.stride = backbone.strides[self.stages[-1] - 1]
+        self.stride = backbone.geometry.strides[self.stages[-1] - 1]
         reduce = [
             nn.Conv2d(before, after, kernel_size=1, bias=False)
             for before, after in zip(in_channels, channels, strict=True)
@@ -50,19 +51,33 @@ class AffinityNet(nn.Module):
             nn.init.kaiming_normal_(conv.weight)
         nn.init.xavier_uniform_(self.mix.weight, gain=4)
 
+    def grid(self, image: Size) -> Grid:
+        """Where the cells of the features of an image of a size lie.
+
+        With ResNet38d in the middle of their pixels, as psa takes them to; that its maps are
+        spread to the corners is what SEAM takes them to.
+        """
+        return self._grid(self.stages[-1], image)
+
     def forward(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] -> features [B, C, H / stride, W / stride], rounded up.
 
-        This is the grid of the last chosen stage; maps of other strides are resized to it.
+        This is the grid of the last chosen stage, to which other maps are brought.
         """
         maps = self.backbone(image)
-        grid = maps[self.stages[-1] - 1].shape[-2:]
+        sides = image.shape[-2], image.shape[-1]
         reduced = []
         for stage, conv in zip(self.stages, self.reduce, strict=True):
-            stride = self.backbone.strides[stage - 1]
-            resized = _resize(maps[stage - 1], factor=stride / self.stride)
-            reduced.append(F.elu(conv(resized[..., : grid[0], : grid[1]])))
+            feature = _bring(maps[stage - 1], self._grid(stage, sides), self.grid(sides))
+            reduced.append(F.elu(conv(feature)))
         return F.elu(self.mix(torch.cat(reduced, dim=1)))
+
+    def _grid(self, stage: int, image: Size) -> Grid:
+        geometry = self.backbone.geometry
+        stride = geometry.strides[stage - 1]
+        if geometry.is_cornered:
+            return spaced(image, stride=stride, offset=(stride - 1) / 2)
+        return geometry.grid(stage, image)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by how fast they learn: 'backbone' (pretrained) and 'head' (new)."""
@@ -70,13 +85,12 @@ class AffinityNet(nn.Module):
         return {"backbone": list(self.backbone.parameters()), "head": head}
 
 
-def _resize(feature: Tensor, *, factor: float) -> Tensor:
-    """Resizes by a power of two. Cells stay where they are, also if the last ones are cut off."""
-    if factor < 1:
-        return F.avg_pool2d(feature, round(1 / factor), ceil_mode=True)
-    if factor > 1:
-        return F.interpolate(feature, scale_factor=factor, mode="bilinear", align_corners=False)
-    return feature
+def _bring(feature: Tensor, source: Grid, target: Grid) -> Tensor:
+    if source == target:
+        return feature
+    if source.rows.stride < target.rows.stride:
+        return pool(feature, source, target)
+    return resample(feature, source, target)
 
 
 def build_affinity_net(config: AffinityConfig, *, load: Loader | None = None) -> AffinityNet:

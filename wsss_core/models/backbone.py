@@ -7,12 +7,14 @@ from typing import Any, cast
 import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import Conv2dSame, freeze_batch_norm_2d
+from timm.layers import freeze_batch_norm_2d
 from timm.models.resnet import Bottleneck
 from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
+from wsss_core.models.cell_positions import Cells, locate_cells
 from wsss_core.models.folding import fold_batch_norms, unroll_dilation
+from wsss_core.models.geometry import Geometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
 
@@ -32,38 +34,31 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: Channels of F_1..F_n.
-        strides: Image pixels per cell of F_1..F_n.
+        geometry: Where their cells lie in the image.
         mean: RGB colour in [0, 1] that normalises to zero: what padding should look like.
         multiple: Height and width are padded to multiples of this.
-        shift: Pixels that the image is moved down and right by, so that the centre of cell i of
-            the last map is where resizing with `align_corners` takes it to be.
-        align_corners: How maps of this network are to be resized.
         is_dense: Whether its work is that of matrix products, so that a CPU's units for bf16 pay.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         network: nn.Module,
         *,
         channels: tuple[int, ...],
-        strides: tuple[int, ...],
+        geometry: Geometry,
         mean: tuple[float, ...],
         std: tuple[float, ...],
         multiple: int = 1,
-        shift: int = 0,
-        align_corners: bool = True,
         is_dense: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.channels = channels
-        self.strides = strides
+        self.geometry = geometry
         self.multiple = multiple
-        self.shift = shift
-        self.align_corners = align_corners
         self.is_dense = is_dense
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
@@ -98,16 +93,15 @@ class Backbone(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], F_m of ceil(H / stride) rows.
 
-        The network sees the image moved by `shift` and padded to `multiple`.
+        The network sees the image padded to `multiple`, below and on its right.
         """
         height, width = image.shape[-2:]
-        right, bottom = -width % self.multiple - self.shift, -height % self.multiple - self.shift
-        before, cut = max(self.shift, 0), max(-self.shift, 0)
-        normalized = F.pad(self.normalize(image), (before, right, before, bottom))[..., cut:, cut:]
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        normalized = F.pad(self.normalize(image), padding)
         features = self.network(normalized.contiguous(memory_format=torch.channels_last))
         return [
             feature[..., : math.ceil(height / stride), : math.ceil(width / stride)]
-            for feature, stride in zip(features, self.strides, strict=True)
+            for feature, stride in zip(features, self.geometry.strides, strict=True)
         ]
 
 
@@ -181,7 +175,7 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
     return Backbone(
         network,
         channels=network.channels,
-        strides=network.strides,
+        geometry=Geometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
         mean=network.mean,
         std=network.std,
         is_dense=True,
@@ -225,28 +219,16 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         mean, std = (PACKAGED_LITE0_MEAN,) * 3, (PACKAGED_LITE0_STD,) * 3
     if load is not None and weights not in (None, "timm"):
         load(network, config)
+    geometry = Geometry(tuple(locate_cells(network.eval())))
     return Backbone(
         _simplify(network),
         channels=tuple(network.feature_info.channels()),
-        strides=tuple(min(r, config.output_stride) for r in network.feature_info.reduction()),
+        geometry=geometry,
         mean=mean,
         std=std,
         multiple=32,  # undilated, these networks halve the image five times
-        shift=_centring_shift(network, config.output_stride),
-        align_corners=False,
         is_dense=not any(m.groups > 1 for m in network.modules() if isinstance(m, nn.Conv2d)),
     )
-
-
-def _centring_shift(network: nn.Module, stride: int) -> int:
-    """The shift that puts the centre of cell i onto the middle of its stride x stride pixels.
-
-    Cell i is centred on pixel stride * i where convolutions pad alike on both sides, and on pixel
-    stride * i + stride - 1 where they pad like TensorFlow ('same'): half a cell off to either
-    side, which costs CAMs of EfficientNet-Lite0 at stride 16 about a point of mIoU.
-    """
-    same = any(isinstance(module, Conv2dSame) for module in network.modules())
-    return (stride - 1) // 2 if same else -((stride - 1) // 2)
 
 
 def _use_caffe_strides(network: nn.Module) -> None:

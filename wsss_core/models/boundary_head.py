@@ -1,10 +1,12 @@
 """Semantic boundary detection module (SBDM): the head of the smoothing branch (paper eq. 1)."""
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from wsss_core.ops.grid import Grid, resample
 
 REDUCTION = 16  # of channels, inside the channel attention of the released form
 
@@ -30,12 +32,10 @@ class BoundaryHead(nn.Module):
         channels: int,
         canny: bool,
         form: Form = "paper",
-        align_corners: bool = False,
     ) -> None:
         super().__init__()
         self.canny = canny
         self.form = form
-        self.align_corners = align_corners
         self.reduce = nn.ModuleList(_reduce(i, channels) for i in in_channels)
         joint = channels * len(in_channels)
         self.predict = nn.Sequential(
@@ -45,18 +45,18 @@ class BoundaryHead(nn.Module):
             self.fuse = _fusion(num_classes, form)
 
     def forward(
-        self, features: list[Tensor], edges: Tensor | None, size: tuple[int, int]
+        self, features: Sequence[tuple[Tensor, Grid]], edges: Tensor | None, grid: Grid
     ) -> Tensor:
         """Boundary logits [B, C, h, w].
 
         Args:
-            features: The chosen F_m, [B, D_m, h_m, w_m] each.
+            features: The chosen F_m, [B, D_m, h_m, w_m] each, and where their cells lie.
             edges: Canny edges [B, 1, h, w], not negative; None if the head takes none.
-            size: (h, w) to predict at.
+            grid: Where to predict, h x w.
         """
         resized = [
-            F.interpolate(reduce(feature), size, mode="bilinear", align_corners=self.align_corners)
-            for reduce, feature in zip(self.reduce, features, strict=True)
+            resample(reduce(feature), source, grid)
+            for reduce, (feature, source) in zip(self.reduce, features, strict=True)
         ]
         logits: Tensor = self.predict(torch.cat(resized, dim=1))
         if not self.canny:

@@ -15,6 +15,7 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.models.backbone import Backbone, Loader, build_backbone
 from wsss_core.models.large_fov import LargeFov
+from wsss_core.ops.grid import even, pixels, resample, within
 
 
 class Aspp(nn.Module):
@@ -58,7 +59,6 @@ class DeepLab(nn.Module):
     multi-scale inputs, MSC).
 
     Attributes:
-        stride: Image pixels per cell of the logits.
         scales: Factors on the image's size, below 1, at which it is looked at again.
     """
 
@@ -68,7 +68,6 @@ class DeepLab(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
-        self.stride = backbone.strides[-1]
         self.scales = tuple(scales)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -80,15 +79,16 @@ class DeepLab(nn.Module):
 
     def at_scales(self, image: Tensor) -> list[Tensor]:
         """Logits of the image itself and at each of `scales`, all on the grid of the first."""
-        logits = self._classify(image)
-        height, width = image.shape[-2:]
-        others = []
-        for scale in self.scales:
-            size = (max(1, int(scale * height)), max(1, int(scale * width)))
-            small = F.interpolate(image, size, mode="bilinear", align_corners=False)
-            factor = (height / size[0], width / size[1])
-            others.append(_enlarge(self._classify(small), factor=factor, grid=logits.shape[-2:]))
-        return [logits, *others]
+        return [self._classify(image), *(self._look_again(image, scale) for scale in self.scales)]
+
+    def _look_again(self, image: Tensor, scale: float) -> Tensor:
+        """Logits of a smaller copy of the image, on the grid of the image itself."""
+        sides = image.shape[-2], image.shape[-1]
+        size = max(1, int(scale * sides[0])), max(1, int(scale * sides[1]))
+        copy = even(sides, size)
+        logits = self._classify(resample(image, pixels(sides), copy))
+        geometry = self.backbone.geometry
+        return resample(logits, within(geometry.grid(-1, size), copy), geometry.grid(-1, sides))
 
     def _classify(self, image: Tensor) -> Tensor:
         logits: Tensor = self.head(self.backbone(image)[-1])
@@ -98,17 +98,6 @@ class DeepLab(nn.Module):
 def highest(logits: Sequence[Tensor]) -> Tensor:
     """Element-wise maximum."""
     return reduce(torch.maximum, logits)
-
-
-def _enlarge(maps: Tensor, *, factor: tuple[float, float], grid: Sequence[int]) -> Tensor:
-    """Enlarges maps [B, C, h, w] to a grid, whose cells are smaller by the factor.
-
-    Cells stay where they are, also if the last ones of either grid stick out of the image; resizing
-    to the grid's size would squeeze them in. The cell that is added makes the last ones reach.
-    """
-    maps = F.pad(maps.float(), (0, 1, 0, 1), mode="replicate")
-    enlarged = F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
-    return enlarged[..., : grid[0], : grid[1]]
 
 
 def build_deeplab(

@@ -4,6 +4,7 @@ Letters: B images, K foreground classes, C = K + 1 with background first, h w fe
 N = h * w.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cam_net import CamLayer
 from wsss_core.ops.cam import EPS, add_background, keep_strongest
+from wsss_core.ops.grid import Grid, pixels, resample
 
 # Affinities of an image that are held at a time: 64 MB in float32. A grid of up to 64 x 64 cells is
 # one block, so the crops of every training are.
@@ -49,25 +51,26 @@ class PixelCorrelation(nn.Module):
             nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight)
         nn.init.xavier_uniform_(self.embed.weight, gain=4)
 
-    def forward(self, score: Tensor, image: Tensor, features: list[Tensor]) -> Tensor:
+    def forward(
+        self, score: Tensor, inputs: Sequence[tuple[Tensor, Grid]], image: Tensor, grid: Grid
+    ) -> Tensor:
         """Score [B, C, h, w] -> refined score [B, C, h, w].
 
         Args:
             score: CAM scores with background.
+            inputs: Two feature maps, and where their cells lie in the image.
             image: [B, 3, H, W], normalised as the backbone sees it.
-            features: Two feature maps, of any size.
+            grid: Where the cells of the scores lie.
 
         Returns:
             In [0, 1]: each cell's mean of the scores, weighted by its similarity to their cells.
         """
-        size = score.shape[-2:]
-        inputs = [F.interpolate(image, size, mode="bilinear", align_corners=True)]
-        for reduce, feature in zip(self.reduce, features, strict=True):
+        sides = image.shape[-2], image.shape[-1]
+        joint = [resample(image, pixels(sides), grid)]
+        for reduce, (feature, source) in zip(self.reduce, inputs, strict=True):
             feature = F.relu(reduce(feature.detach()))
-            if feature.shape[-2:] != size:
-                feature = F.interpolate(feature, size, mode="bilinear", align_corners=True)
-            inputs.append(feature)
-        embedding = self.embed(torch.cat(inputs, dim=1)).flatten(2)  # [B, D, N]
+            joint.append(feature if source == grid else resample(feature, source, grid))
+        embedding = self.embed(torch.cat(joint, dim=1)).flatten(2)  # [B, D, N]
         embedding = embedding / (embedding.norm(dim=1, keepdim=True) + EPS)
         cells = max(1, BLOCK_AFFINITIES // embedding.shape[2])
         blocks = [
@@ -127,10 +130,12 @@ class SeamNet(nn.Module):
         logits: Tensor = self.classifier(features[-1])
         background_logits = logits[:, : self.num_background]
         cam_logits = logits[:, self.num_background :]
+        sides = image.shape[-2], image.shape[-1]
         refined_cam = self.pcm(
             _pcm_score(cam_logits.detach()),
+            [(features[m - 1], self.backbone.geometry.grid(m, sides)) for m in self.pcm_features],
             self.backbone.normalize(image),
-            [features[m - 1] for m in self.pcm_features],
+            self.backbone.geometry.grid(-1, sides),
         )
         return SeamOutput(cam_logits, refined_cam, features, background_logits)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.ops.grid import Grid, pixels, pool
 
 Offset = tuple[int, int]
 Slices = tuple[slice, slice]
@@ -126,7 +127,7 @@ def restrict_sources(affinity: Tensor, offsets: Sequence[Offset]) -> Tensor:
     return restricted
 
 
-def seed_label(seeds: Tensor, *, class_ids: Sequence[int], cell: int) -> Tensor:
+def seed_label(seeds: Tensor, *, class_ids: Sequence[int], grid: Grid) -> Tensor:
     """Merges the CRF probabilities under both backgrounds into one label per cell (psa).
 
     Foreground where the strong background already says so, background where even the weak one
@@ -134,16 +135,15 @@ def seed_label(seeds: Tensor, *, class_ids: Sequence[int], cell: int) -> Tensor:
 
     Args:
         seeds: float [2, n, H, W] probabilities under the (strong, weak) background; all zero
-            where there is no image. H and W are multiples of `cell`.
+            where there is no image.
         class_ids: Class ids of the n labels, background first.
-        cell: Pixels per side of a cell; probabilities are averaged over it.
+        grid: The cells; probabilities are averaged over each.
 
     Returns:
-        uint8 [H / cell, W / cell]: class ids, 255 unknown or outside the image.
+        uint8 [*grid.size]: class ids, 255 unknown or outside the image.
     """
     assert class_ids[0] == 0, f"class ids {class_ids}; expected background first"
-    assert not any(size % cell for size in seeds.shape[-2:]), f"{seeds.shape} in cells of {cell}"
-    pooled = F.avg_pool2d(seeds, cell)
+    pooled = pool(seeds, pixels((seeds.shape[-2], seeds.shape[-1])), grid)
     strong, weak = torch.tensor(class_ids, dtype=torch.uint8)[pooled.argmax(dim=1)]
     label = torch.where(strong == 0, IGNORE_INDEX, strong)
     label = torch.where(weak == 0, 0, label)

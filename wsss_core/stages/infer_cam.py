@@ -13,7 +13,6 @@ from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision
 from wsss_core.methods.kinds import ClassifierNet
 from wsss_core.ops.cam import normalize_cam
-from wsss_core.ops.grid import resample
 
 
 class ImageCam(NamedTuple):
@@ -64,13 +63,7 @@ def merge_scales(
     for variants in pyramid.scaled:
         with mixed_precision(device):
             cam = infer(variants.to(device, non_blocking=True))
-        cam = cam[:, channels].float()
-        cam = resample(
-            cam,
-            covered=variants.shape[-2:],
-            stride=net.backbone.strides[-1],
-            grid=pyramid.size,
-            align_corners=net.backbone.align_corners,
-        )
+        seen = variants.shape[-2], variants.shape[-1]
+        cam = net.backbone.geometry.spread(cam[:, channels], seen, pyramid.size)
         total += cam[0] + cam[1].flip(-1) if len(cam) == 2 else cam[0]
     return total

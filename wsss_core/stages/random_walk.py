@@ -25,6 +25,7 @@ from wsss_core.ops.affinity import (
     random_walk,
     restrict_sources,
 )
+from wsss_core.ops.grid import pixels, pool, resample
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -88,10 +89,10 @@ def pseudo_label(
         features = net(_pad(image.to(device, non_blocking=True), net))
     scores = torch.from_numpy(cam.scores).to(device)[None]
     background = (1 - scores.amax(dim=1, keepdim=True)) ** config.alpha
-    scores = F.avg_pool2d(torch.cat([background, scores], dim=1), net.stride, ceil_mode=True)
+    sides, cells = pixels((height, width)), net.grid((height, width))
+    scores = pool(torch.cat([background, scores], dim=1), sides, cells)
     scores = _walk(scores, features, net.radius, config)
-    scores = F.interpolate(scores, scale_factor=net.stride, mode="bilinear", align_corners=False)
-    winner = first_argmax(scores[0, :, :height, :width])
+    winner = first_argmax(resample(scores, cells, sides)[0])
     class_ids: NDArray[np.uint8] = np.array([0, *cam.class_ids], dtype=np.uint8)
     return class_ids[winner]
 

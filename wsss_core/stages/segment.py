@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from wsss_core.data.image_pyramid import (
 )
 from wsss_core.data.weights import load_network_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.ops.grid import resample
+from wsss_core.ops.grid import even, pixels, resample
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
 # network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and
@@ -125,13 +124,8 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
     for views in pyramid.scaled:
         with mixed_precision(device):
             logits = network(views.to(device, non_blocking=True))
-        logits = resample(
-            logits.float(),
-            covered=views.shape[2:],
-            stride=network.stride,
-            grid=grid,
-            align_corners=network.backbone.align_corners,
-        )
+        seen = views.shape[-2], views.shape[-1]
+        logits = network.backbone.geometry.spread(logits, seen, grid)
         # The mirror image is mirrored back only on the grid: cells that stick out of the image
         # do so on its right-hand side too.
         terms.append(logits[0])
@@ -141,5 +135,7 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
 
 def best_class(logits: Tensor, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Logits [C, h, w] -> uint8 [H, W], the class of each pixel after bilinear enlargement."""
-    enlarged = F.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
-    return first_argmax(enlarged)
+    enlarged = resample(
+        logits[None], even(size, (logits.shape[-2], logits.shape[-1])), pixels(size)
+    )
+    return first_argmax(enlarged[0])

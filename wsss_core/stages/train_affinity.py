@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from wsss_core.ops.affinity import (
     pairwise_affinity,
     seed_label,
 )
+from wsss_core.ops.grid import Grid, Size
 from wsss_core.pretrained.affinity_net import to_affinity_net
 from wsss_core.pretrained.files import check_sha256, read_checkpoint
 from wsss_core.pretrained.imagenet import load_pretrained
@@ -44,7 +45,7 @@ class AffinitySamples:
         seeds: ScoreReader,
         *,
         config: AffinityConfig,
-        cell: int,
+        grid_of: Callable[[Size], Grid],
         fill: tuple[int, int, int],
     ) -> None:
         """Lists the samples: every image that is trained on.
@@ -53,7 +54,7 @@ class AffinitySamples:
             dataset: Where the images are.
             seeds: Score files of kind 'seed', of all these images.
             config: Crop, resize and colour jitter.
-            cell: Pixels per side of a cell of the network's features.
+            grid_of: Where the cells of the network's features of an image of a size lie.
             fill: RGB colour 0..255 around images that are smaller than the crop.
 
         Raises:
@@ -69,14 +70,14 @@ class AffinitySamples:
                 f"{name_some(missing)}"
             )
         self.config = config
-        self.cell = cell
+        self.grid = grid_of((config.crop_size, config.crop_size))
         self.fill = fill
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> Batch:
-        """Image float32 [3, crop, crop] and label uint8 [crop / cell, crop / cell] of one crop.
+        """Image float32 [3, crop, crop] and label uint8 [*self.grid.size] of one crop.
 
         Colours are changed before the crop, so that padding keeps the fill colour (psa).
         """
@@ -95,7 +96,7 @@ class AffinitySamples:
         maps = scores.reshape(-1, *scores.shape[-2:]).transpose(1, 2, 0)
         maps = apply_geometry(maps, geometry, interpolation="linear").transpose(2, 0, 1)
         seeds = torch.from_numpy(maps.reshape(2, len(class_ids), *maps.shape[1:]))
-        label = seed_label(seeds, class_ids=class_ids, cell=self.cell)
+        label = seed_label(seeds, class_ids=class_ids, grid=self.grid)
         return {"image": image_tensor(crop), "label": label}
 
 
@@ -174,6 +175,6 @@ def prepare_training(
     torch.manual_seed(seed)
     net = start_affinity_net(config, init=init)
     samples = AffinitySamples(
-        dataset, reader, config=config, cell=net.stride, fill=net.backbone.fill
+        dataset, reader, config=config, grid_of=net.grid, fill=net.backbone.fill
     )
     return AffinityTraining(net), samples

@@ -216,13 +216,11 @@ class SegmenterTraining(nn.Module):
         logits = self.net.at_scales(batch["image"])
         if len(logits) > 1:
             logits.append(highest(logits))
+        height, width = batch["mask"].shape[-2:]
+        size = (height, width)
         num_labelled = (batch["mask"] != IGNORE_INDEX).sum()
         losses = (
-            segmentation_loss(
-                one,
-                batch["mask"],
-                align_corners=self.net.backbone.align_corners,
-            )
+            segmentation_loss(self.net.backbone.geometry.spread(one, size, size), batch["mask"])
             for one in logits
         )
         return {

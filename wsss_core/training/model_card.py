@@ -26,7 +26,7 @@ def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
             "std": backbone.std.tolist(),
             "multiple": backbone.multiple,
         },
-        "strides": list(backbone.strides),
+        "strides": list(backbone.geometry.strides),
         "seed": seed,
         "code": code,
         "version": package_version(),
