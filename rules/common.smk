@@ -26,6 +26,8 @@ def append_path(variable, *directories):
 # directory the workflow is run in.
 prepend_path("PATH", Path(sys.executable).parent)
 prepend_path("PYTHONPATH", workflow.basedir)
+# `python -m` would look in the working directory first, which may be another checkout of this.
+os.environ["PYTHONSAFEPATH"] = "1"
 prepare_environment()
 
 

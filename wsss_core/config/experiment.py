@@ -30,7 +30,6 @@ from wsss_core.runtime.errors import UserError
 RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
 
 SHARED_NAMES = ("store", "weights", "cluster-logs")  # folders that all experiments share
-PAPER = "paper"
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -74,7 +73,7 @@ class Experiment(ConfigModel):
     """
 
     name: FolderName | None = None
-    preset: Literal["paper", "released"] = PAPER
+    preset: Literal["paper", "released"] = "paper"
     dataset: DatasetConfig
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -96,7 +95,7 @@ class Experiment(ConfigModel):
     def folder(self) -> str:
         """Name of the folder of its results."""
         plain = self.dataset.name
-        return self.name or (plain if self.preset == PAPER else f"{plain}-{self.preset}")
+        return self.name or (plain if self.preset == "paper" else f"{plain}-{self.preset}")
 
 
 def load_experiment(
@@ -211,9 +210,13 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     for name in methods:
         if name in RESERVED_NAMES:
             yield ("methods", name), f"{name!r} is taken; expected another name for a method"
-    for key, name in ((("name",), experiment.name), (("dataset", "name"), experiment.dataset.name)):
-        if name in SHARED_NAMES:
-            yield key, f"{name!r} is taken; expected another name for a folder of results"
+    folders: dict[Key, str | None] = {
+        ("name",): experiment.name,
+        ("dataset", "name"): experiment.dataset.name,
+    }
+    for key, folder in folders.items():
+        if folder in SHARED_NAMES:
+            yield key, f"{folder!r} is taken; expected another name for a folder of results"
     yield from _no_shards(experiment)
     yield from _other_backbone(experiment)
     done: set[tuple[str, int]] = set()
