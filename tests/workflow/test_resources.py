@@ -5,7 +5,10 @@ import runpy
 
 from tests.workflow.running import PROJECT
 
-SAVES_ITS_STATE = {"train_classifier", "train_affinity", "train_segmenter", "download_archive"}
+SAVES_ITS_STATE = {
+    *("train_classifier", "train_affinity", "train_segmenter"),
+    *("download_archive", "obtain_weights"),
+}
 
 
 def test_each_attempt_may_use_more():

@@ -76,7 +76,7 @@ def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, in
         if len(held) == count:
             break
         path = directory / f"{gpu.replace('/', '-')}.lock"
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o444)
+        descriptor = _open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -84,6 +84,17 @@ def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, in
         else:
             held[gpu] = descriptor
     return held
+
+
+def _open_lock(path: Path) -> int:
+    """Opens a file that may be another user's, and makes it where it is missing.
+
+    In a directory like this Linux opens no file of another user with O_CREAT.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CREAT, 0o444)
 
 
 def lock_directory(parent: Path, slurm_job: str | None) -> Path:
