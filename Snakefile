@@ -41,6 +41,7 @@ rule all:
         rules.loss_curves.output,
         expand(rules.qualitative_results.output, method=methods_run()),
         test_outputs(),
+        ends_of_runs(),
 
 
 rule exports:
