@@ -45,7 +45,7 @@ def arguments(tmp_path, *options, config=None):
         [
             *("--dataset", str(tmp_path / "data"), "--store", str(tmp_path / "store")),
             *("--output", str(tmp_path / "run/weights.pt"), "--config", json.dumps(config)),
-            *("--history", str(tmp_path / "run/history.csv"), *options),
+            *("--history", str(tmp_path / "run/history.csv"), "--code", "digest", *options),
         ]
     )
 
@@ -80,6 +80,11 @@ def test_a_training_is_done_once(tmp_path, train, trainings, capsys):
     run_once(arguments(tmp_path, "--seed", "1"), train, reads={"labels": "x"})
     run_once(arguments(tmp_path, "--code", "c"), train, reads={"labels": "x"})
     assert len(set(trainings)) == 4
+
+
+def test_a_store_without_a_digest_of_the_code_is_refused(tmp_path, train):
+    with pytest.raises(UserError, match="--store: expected --code too"):
+        run_once(arguments(tmp_path, "--code", ""), train, reads={})
 
 
 def test_what_changes_no_weights_changes_no_key(tmp_path, train, trainings):

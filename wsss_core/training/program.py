@@ -18,6 +18,7 @@ from typing import Any
 from wsss_core.config.init_file import local_file
 from wsss_core.pretrained.note import check_unchanged, read_note
 from wsss_core.runtime.atomic import writing_errors
+from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
 from wsss_core.training.inputs import is_file, without_places
 from wsss_core.training.store import file_digest, keep, take, training_key
@@ -59,6 +60,8 @@ def run_once(
             of an unfinished training is saved.
         reads: Digests of what it reads, by name, but for the weights that it starts from.
     """
+    if args.store is not None and not args.code:
+        raise UserError("--store: expected --code too, or a change of the code would go unseen")
     config = json.loads(args.config)
     made_of = {
         "code": args.code,
@@ -98,7 +101,10 @@ def _take_or_train(
         if args.note is not None:
             check_unchanged(read_note(args.note))
         gc.disable()  # until `run_training`, as workflow_scripts says: torch is imported now
-        train(args, key)
+        try:
+            train(args, key)
+        finally:
+            gc.enable()
         try:
             keep(entry, files, made_of)
         except OSError as error:
