@@ -44,19 +44,10 @@ def copy(finished, tmp_path_factory):
 
 
 REASONS = {
-    "anything that Snakemake thinks of": [
-        "--forcerun",
-        "train_classifier",
-        "--config",
-        "log_every=9",
-    ],
-    "another number of shards": ["--config", "shards={eval: 3}"],
-    "a CRF that is left out": ["--config", "segment={crf: null}"],
-    "other splits that are scored": [
-        "--config",
-        "evaluation={splits: [val]}",
-        "shards={train_only: 1}",
-    ],
+    "anything that Snakemake thinks of": "",
+    "another number of shards": "shards: {eval: 3}",
+    "a CRF that is left out": "segment: {crf: null}",
+    "other splits that are scored": "evaluation: {splits: [val]}\nshards: {train_only: 1}",
 }
 
 
@@ -65,7 +56,8 @@ def test_trainings_that_run_again_end_in_seconds(copy, why):
     before = digests(copy)
     for name in NETWORKS:
         (copy / name).unlink()  # each runs, be it for this reason or for another
-    run = tiny(*REASONS[why], "--", *NETWORKS, directory=copy)
+    (copy / "changes.yaml").write_text(REASONS[why])
+    run = tiny(*NETWORKS, directory=copy, changes=["changes.yaml"])
     assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
     assert (run.stdout + run.stderr).count("trained before; taken from") == len(NETWORKS)
     assert digests(copy) == before

@@ -116,5 +116,6 @@ def _start_digest(args: argparse.Namespace, config: Mapping[str, Any]) -> str | 
     if args.note is not None:
         return read_note(args.note).sha256
     backbone = config.get("classifier", config)["backbone"]
-    path = args.init or (local_file(backbone["weights"]) if is_file(backbone["weights"]) else None)
+    weights = backbone.get("weights")
+    path = args.init or (local_file(weights) if is_file(weights) else None)
     return file_digest(path) if path is not None and path.is_file() else None
