@@ -1,7 +1,5 @@
 """cam_inference: SEAM's CAM with ResNet38d, at four scales and mirrored."""
 
-from unittest import mock
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,7 +12,9 @@ from benchmarks.plain_networks import run_channels_first
 from benchmarks.rows import Row
 from benchmarks.timing import compare, median_seconds, name_of
 from benchmarks.training_step import RESNET38D, seam_training
+from wsss_core.config.precision import AskedPrecision
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
+from wsss_core.models.precision import choose_precision
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.cam import normalize_cam
 from wsss_core.stages.infer_cam import merge_scales
@@ -61,15 +61,15 @@ def run(device: torch.device) -> list[Row]:
     plain = seam_training("seam", RESNET38D).net.eval().to(device)
     run_channels_first(plain.backbone)
 
-    def ours() -> Tensor:
-        return merge_scales(net, pyramid, channels).cpu()
+    def ours(asked: AskedPrecision = "auto") -> Tensor:
+        precision = choose_precision(asked, device)
+        return merge_scales(net, pyramid, channels, precision=precision).cpu()
 
     def usual() -> Tensor:
         return view_by_view(plain, pyramid, channels)
 
     seconds = compare(ours, usual, repetitions=2, device=device)
-    with mock.patch("wsss_core.data.image_pyramid.has_bf16", lambda _: False):
-        precise = normalize_cam(ours())
+    precise = normalize_cam(ours("float32"))
     difference = (normalize_cam(ours()) - precise).abs().max().item()
     with FlopCounterMode(display=False) as counter:
         ours()

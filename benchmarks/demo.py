@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from unittest import mock
 
 import torch
 
@@ -19,6 +18,7 @@ from benchmarks.timing import name_of
 from wsss_core.config.experiment import load_experiment
 from wsss_core.data.dataset import open_dataset
 from wsss_core.methods.kinds import load_classifier
+from wsss_core.models.precision import Precision
 from wsss_core.ops.metrics import ThresholdSweep
 from wsss_core.stages.infer_cam import infer_cams
 
@@ -69,11 +69,10 @@ def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
     net = load_classifier(weights, dataset.class_names, kind="seam").to(device)
     config = load_experiment(merged("configs/demo.yaml")).cam
     cams, miou = [], []
-    for precise in (False, True):
-        with mock.patch(
-            "wsss_core.data.image_pyramid.has_bf16", lambda _, precise=precise: not precise
-        ):
-            cams.append(list(infer_cams(net, dataset, dataset.split("val"), config=config)))
+    precisions: tuple[Precision, ...] = ("bfloat16", "float32")
+    for precision in precisions:
+        results = infer_cams(net, dataset, dataset.split("val"), config=config, precision=precision)
+        cams.append(list(results))
         sweep = ThresholdSweep(1 + len(dataset.class_names))
         for image_id, class_ids, cam in cams[-1]:
             sweep.add(dataset.read_mask(image_id), class_ids, cam)

@@ -6,7 +6,8 @@ from torch import Tensor
 from benchmarks.pictures import NUM_CLASSES
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of, scaled
-from wsss_core.ops.affinity import Offset, pair_offsets, pair_slices, pairwise_affinity, random_walk
+from wsss_core.ops.affinity import Offset, pair_offsets, pair_slices, pairwise_affinity
+from wsss_core.ops.random_walk import random_walk
 
 GRID = (47, 63)  # of a photograph of 375 x 500 pixels at stride 8
 BETA, LOG2_STEPS = 8.0, 6  # SEAM, infer_aff.py

@@ -8,7 +8,7 @@ import torch
 from benchmarks.rows import Row
 from benchmarks.timing import apart, name_of
 from benchmarks.training_step import RESNET38D, TrainingStep, batch_of, seam_training
-from wsss_core.runtime.devices import has_bf16
+from wsss_core.models.precision import has_bf16
 
 CROP_SIZE, STEPS = 448, 4
 

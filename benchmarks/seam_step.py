@@ -6,7 +6,7 @@ from benchmarks.plain_networks import run_channels_first
 from benchmarks.rows import Row
 from benchmarks.timing import compare, name_of
 from benchmarks.training_step import RESNET38D, TrainingStep, batch_of, seam_training
-from wsss_core.runtime.devices import has_bf16
+from wsss_core.models.precision import has_bf16
 
 CROP_SIZE = 448
 

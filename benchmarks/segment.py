@@ -14,6 +14,7 @@ from benchmarks.training_step import COMPACT
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
 from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.models.precision import choose_precision
 from wsss_core.stages.segment import segment_pyramid
 
 
@@ -39,11 +40,12 @@ def run(device: torch.device) -> list[Row]:
     )
     network.to(memory_format=torch.channels_last)
     run_channels_first(plain.backbone)
+    precision = choose_precision("auto", device)
     image = photograph(np.random.default_rng(0))
     inference = SegmentConfig()  # at six scales; config.yaml has the paper's one
     pyramid = image_pyramid("i", image, scales=inference.scales, flip=inference.flip)
     seconds = compare(
-        lambda: segment_pyramid(network, pyramid),
+        lambda: segment_pyramid(network, pyramid, precision=precision),
         lambda: view_by_view(plain, pyramid),
         repetitions=3,
         device=device,

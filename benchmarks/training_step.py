@@ -14,6 +14,7 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import training_sections
 from wsss_core.config.training import OptimConfig
 from wsss_core.methods.kinds import training_config
+from wsss_core.ops.present import present_pairs
 from wsss_core.stages.train_classifier import start_classifier
 from wsss_core.training.distributed import MeanOf
 from wsss_core.training.optim import build_optimizer
@@ -43,6 +44,7 @@ def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str,
     batch = {
         "image": torch.rand(batch_size, 3, crop_size, crop_size),
         "label": label,
+        "present": present_pairs(label),
         "mask": mask,
         "edges": (torch.rand(batch_size, 1, crop_size, crop_size) > 0.9).float(),
     }

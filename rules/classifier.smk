@@ -29,12 +29,14 @@ rule train_classifier:
         store=STORE,
         options=classifier_options,
         config=classifier_config,
+        precision=EXPERIMENT.precision.training,
         code=train_classifier_code,
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
-        " --store {params.store} --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
+        " --store {params.store} --precision {params.precision}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
         " --config {params.config:q} 2>&1 | tee -i {log}"
@@ -66,11 +68,13 @@ rule infer_cam:
         num_shards=num_shards,
         kind=method_kind,
         config=section_json("cam"),
+        precision=EXPERIMENT.precision.inference,
         code=infer_cam_code,
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.infer_cam --dataset {params.dataset}"
         " --weights {input.weights} --kind {params.kind} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"
+        " --precision {params.precision}"
         " --gpus {resources.gpu} --threads {threads} --output {output}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

@@ -56,12 +56,14 @@ rule train_affinity:
         store=STORE,
         options=affinity_options,
         config=section_json("affinity"),
+        precision=EXPERIMENT.precision.training,
         code=stage_code("train_affinity"),
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
-        " --store {params.store} --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
+        " --store {params.store} --precision {params.precision}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 
@@ -88,9 +90,11 @@ rule random_walk:
     params:
         dataset=data_dir,
         config=section_json("random_walk"),
+        precision=EXPERIMENT.precision.inference,
         code=stage_code("random_walk"),
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.random_walk --dataset {params.dataset}"
-        " --weights {input.weights} --cams {input.cams} --gpus {resources.gpu}"
+        " --weights {input.weights} --cams {input.cams} --precision {params.precision}"
+        " --gpus {resources.gpu}"
         " --threads {threads} --output {output} --config {params.config:q} 2>&1 | tee -i {log}"

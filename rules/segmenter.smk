@@ -29,12 +29,14 @@ rule train_segmenter:
         store=STORE,
         options=segmenter_options,
         config=section_json("segmenter"),
+        precision=EXPERIMENT.precision.training,
         code=stage_code("train_segmenter"),
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
-        " --store {params.store} --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
+        " --store {params.store} --precision {params.precision}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 
@@ -65,12 +67,14 @@ rule segment:
         num_shards=num_shards,
         options=segment_options,
         config=section_json("segment", exclude={"crf"}),
+        precision=EXPERIMENT.precision.inference,
         code=stage_code("segment"),
     shell:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.segment --dataset {params.dataset}"
         " --weights {input.weights} --part {wildcards.part} --shard {wildcards.shard}"
         " --num-shards {params.num_shards} --scored-splits {params.splits}"
+        " --precision {params.precision}"
         " --gpus {resources.gpu} --threads {threads} --output {output.masks} {params.options}"
         " --config {params.config:q} 2>&1 | tee -i {log}"
 

@@ -54,10 +54,12 @@ def write_tiny_dataset(root: Path) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inference in float32 on every processor, so that tests can be precise."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips tests marked `gpu` where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
 
 
 @pytest.fixture

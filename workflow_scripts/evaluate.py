@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wsss_core.data.computed_in import deviations, read_computed_in
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.errors import run_command
 from wsss_core.stages.evaluate import (
+    EXTRA_COLUMN,
+    PRECISION_COLUMN,
     STAGES,
     available_processes,
     evaluate_cams,
@@ -46,11 +49,13 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     if args.cams:
         cams = ScoreReader(args.cams, kind="cam", class_names=dataset.class_names)
+        computed_in = cams.computed_in
         scores = [
             evaluate_cams(dataset, split, cams, processes=args.threads) for split in args.splits
         ]
     else:
         masks = find_masks(args.masks)
+        computed_in = read_computed_in(masks.values())
         scores = [
             evaluate_masks(dataset, split, masks, processes=args.threads) for split in args.splits
         ]
@@ -63,7 +68,10 @@ def main() -> None:
         seed=args.seed,
         stage=args.stage,
         class_names=dataset.class_names,
-        extra_supervision=args.extra_supervision,
+        remarks={
+            EXTRA_COLUMN: args.extra_supervision,
+            PRECISION_COLUMN: deviations(computed_in),
+        },
     )
 
 

@@ -2,13 +2,18 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from wsss_core.config.cam import CamConfig
+from wsss_core.config.precision import AskedPrecision
+from wsss_core.data.computed_in import ComputedIn
 from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.methods.kinds import load_classifier
+from wsss_core.models.precision import start_inference
+from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
 from wsss_core.runtime.profiling import profiled
@@ -27,6 +32,7 @@ def main() -> None:
     parser.add_argument("--num-shards", type=int, required=True)
     parser.add_argument("--scored-splits", nargs="*", default=[])
     parser.add_argument("--gpus", type=int, default=0)
+    parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="score file to write")
     parser.add_argument("--trace", type=Path, help="trace of ten images to write")
@@ -39,9 +45,15 @@ def main() -> None:
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
     net = load_classifier(args.weights, dataset.class_names, kind=args.kind)
-    net.to(memory_format=torch.channels_last).to(device(args.gpus))
-    cams = profiled(infer_cams(net, dataset, ids, config=config), args.trace)
-    with ScoreWriter(args.output, kind="cam", class_names=dataset.class_names) as writer:
+    place = device(args.gpus)
+    net.to(memory_format=torch.channels_last).to(place)
+    precision = start_inference(args.precision, place)
+    cams = infer_cams(net, dataset, ids, config=config, precision=precision)
+    cams = profiled(cams, args.trace)
+    computed_in = ComputedIn(read_metadata(args.weights).get("precision"), precision)
+    with ScoreWriter(
+        args.output, kind="cam", class_names=dataset.class_names, computed_in=computed_in
+    ) as writer:
         for cam in progress(cams, total=len(ids), desc="infer_cam"):
             writer.write(cam.image_id, cam.class_ids, cam.cam)
 

@@ -3,13 +3,18 @@
 import argparse
 from contextlib import ExitStack
 from pathlib import Path
+from typing import get_args
 
 import torch
 
+from wsss_core.config.precision import AskedPrecision
 from wsss_core.config.segment import SegmentConfig
+from wsss_core.data.computed_in import ComputedIn, mask_notes
 from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.data.images import write_mask
 from wsss_core.data.score_maps import ScoreWriter
+from wsss_core.models.precision import start_inference
+from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
@@ -28,6 +33,7 @@ def main() -> None:
     parser.add_argument("--num-shards", type=int, default=1)
     parser.add_argument("--scored-splits", nargs="*", default=[])
     parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
+    parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")
     parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write too")
@@ -41,16 +47,24 @@ def main() -> None:
     names = dataset.class_names
     ids = part_ids(dataset, args.part, args.scored_splits)
     ids = shard_ids(ids, args.shard, args.num_shards)
-    network = load_segmenter(args.weights, names).network.to(device(args.gpus))
-    results = profiled(segment(network, dataset, ids, config=config), args.trace)
+    place = device(args.gpus)
+    network = load_segmenter(args.weights, names).network
+    network.to(memory_format=torch.channels_last).to(place)
+    precision = start_inference(args.precision, place)
+    results = segment(network, dataset, ids, config=config, precision=precision)
+    results = profiled(results, args.trace)
+    computed_in = ComputedIn(read_metadata(args.weights).get("precision"), precision)
     with ExitStack() as outputs:
         directory = outputs.enter_context(atomic_dir(args.output))
         writer = None
         if args.probs:
-            writer = ScoreWriter(args.probs, kind="prob", class_names=names)
+            writer = ScoreWriter(
+                args.probs, kind="prob", class_names=names, computed_in=computed_in
+            )
             outputs.enter_context(writer)
         for result in progress(results, total=len(ids), desc="Segment"):
-            write_mask(directory / f"{result.image_id}.png", result.mask)
+            path = directory / f"{result.image_id}.png"
+            write_mask(path, result.mask, notes=mask_notes(computed_in))
             if writer:
                 writer.write(result.image_id, range(1 + len(names)), result.prob)
 

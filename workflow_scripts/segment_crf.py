@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from wsss_core.config.crf import CrfConfig
+from wsss_core.data.computed_in import mask_notes
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import write_mask
 from wsss_core.data.score_maps import ScoreReader
@@ -27,9 +28,10 @@ def main() -> None:
     dataset = open_dataset(args.dataset)
     probs = ScoreReader([args.probs], kind="prob", class_names=dataset.class_names)
     masks = segmentation_crf(dataset, probs, config=config, processes=args.threads)
+    notes = mask_notes(probs.computed_in[0]) if probs.computed_in else {}
     with atomic_dir(args.output) as directory:
         for image_id, mask in progress(masks, total=len(probs.image_ids), desc="segment CRF"):
-            write_mask(directory / f"{image_id}.png", mask)
+            write_mask(directory / f"{image_id}.png", mask, notes=notes)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _classifier_config(experiment: Experiment, method: str) -> ClassifierTrainin
     sections["method"] |= {"init": "imagenet", "epochs": 1, "schedule_epochs": None}
     if "smoothing" in sections["method"]:
         sections["method"]["smoothing"] |= SMOOTHING_OF_EQUAL_COST
-    sections["canny"]["input"] = "rgb"  # others need real images
+    sections["canny"]["input"] = "rgb"  # edges of others cost the same network
     config = training_config(sections)
     return config.model_copy(update={"classifier": _without_weights(config.classifier)})
 
@@ -134,6 +134,7 @@ def _classifier_step(config: ClassifierTraining) -> Step:
         _classifier(config),
         image=torch.rand(1, 3, crop, crop, device="meta"),
         label=torch.ones(1, NUM_CLASSES, device="meta"),
+        present=torch.zeros(PRESENT, 2, dtype=torch.int64, device="meta"),
         mask=torch.zeros(1, crop, crop, dtype=torch.uint8, device="meta"),
         boundary=torch.zeros(1, 1 + NUM_CLASSES, crop, crop, device="meta"),
         edges=torch.zeros(1, 1, crop, crop, device="meta"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.cost.stages import StageCost, stage_costs
 from wsss_core.config.experiment import Experiment
+from wsss_core.config.precision import AskedPrecision, PrecisionConfig
+from wsss_core.models.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -16,28 +18,29 @@ class Machine:
     Attributes:
         name: Of it.
         devices: How many GPUs, or 1 for the CPU.
-        flops: FLOP/s that a device sustains in our networks.
+        flops: FLOP/s that a device sustains in our networks, by precision.
         cores: Of the CPU beside them.
     """
 
     name: str
     devices: int
-    flops: float
+    flops: Mapping[Precision, float]
     cores: int
 
-    def hours(self, cost: StageCost) -> float:
-        """How long a stage takes."""
-        seconds = cost.flops / (self.devices * self.flops) + cost.core_seconds / self.cores
+    def hours(self, cost: StageCost, asked: AskedPrecision) -> float:
+        """How long a stage takes; without units for bfloat16 that is computed in float32."""
+        flops = self.flops.get("bfloat16" if asked == "auto" else asked, self.flops["float32"])
+        seconds = cost.flops / (self.devices * flops) + cost.core_seconds / self.cores
         return seconds / 3600
 
 
 MACHINES = (
-    # In float32, as it has no units for bf16: 13.4 TFLOP/s at most, of which half is usual.
-    Machine("4x 2080 Ti", devices=4, flops=6e12, cores=16),
-    # In bf16: 312 TFLOP/s at most, of which a third is usual for convolutions.
-    Machine("1x A100", devices=1, flops=100e12, cores=16),
+    # 13.4 TFLOP/s at most, of which half is usual.
+    Machine("4x 2080 Ti", devices=4, flops={"float32": 6e12}, cores=16),
+    # 19.5 and 312 TFLOP/s at most, of which a half and a third are usual for convolutions.
+    Machine("1x A100", devices=1, flops={"float32": 9e12, "bfloat16": 100e12}, cores=16),
     # Measured on the slower of two machines: CAM inference reaches a product of matrices in bf16.
-    Machine("2 CPU cores", devices=1, flops=0.38e12, cores=2),
+    Machine("2 CPU cores", devices=1, flops={"float32": 0.16e12, "bfloat16": 0.38e12}, cores=2),
 )
 HEADER = ("stage", "method", "images", "PFLOP", "GB", *(machine.name for machine in MACHINES))
 
@@ -48,11 +51,19 @@ def cost_table(experiment: Experiment) -> str:
     GB are those of a training on one of four GPUs, or of the CPU's job.
     """
     costs = list(stage_costs(experiment))
-    rows = [HEADER, ("---",) * len(HEADER), *map(_row, costs), _sum(costs)]
+    hours = [_hours(cost, experiment.precision) for cost in costs]
+    rows = [HEADER, ("---",) * len(HEADER), *map(_row, costs, hours), _sum(costs, hours)]
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
-def _row(cost: StageCost) -> tuple[str, ...]:
+def _hours(cost: StageCost, precision: PrecisionConfig) -> list[float]:
+    """Of each machine."""
+    is_training = cost.stage.startswith("train_")
+    asked = precision.training if is_training else precision.inference
+    return [machine.hours(cost, asked) for machine in MACHINES]
+
+
+def _row(cost: StageCost, hours: Sequence[float]) -> tuple[str, ...]:
     images_at_once = -(-cost.batch_size // MACHINES[0].devices)
     gigabytes = (cost.network_bytes + images_at_once * cost.image_bytes) / 1e9
     return (
@@ -61,15 +72,14 @@ def _row(cost: StageCost) -> tuple[str, ...]:
         f"{cost.images:,}",
         f"{cost.flops / 1e15:.1f}" if cost.flops else "",
         f"{gigabytes:.1f}" if gigabytes else "",
-        *(_time(machine.hours(cost)) for machine in MACHINES),
+        *map(_time, hours),
     )
 
 
-def _sum(costs: Iterable[StageCost]) -> tuple[str, ...]:
-    costs = list(costs)
-    hours = (sum(machine.hours(cost) for cost in costs) for machine in MACHINES)
+def _sum(costs: Sequence[StageCost], hours: Sequence[Sequence[float]]) -> tuple[str, ...]:
     flops = sum(cost.flops for cost in costs)
-    return ("all", "", "", f"{flops / 1e15:.0f}", "", *map(_time, hours))
+    all_hours = map(sum, zip(*hours, strict=True))
+    return ("all", "", "", f"{flops / 1e15:.0f}", "", *map(_time, all_hours))
 
 
 def _time(hours: float) -> str:

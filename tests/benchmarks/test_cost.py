@@ -100,9 +100,13 @@ def test_after_a_count_the_network_is_as_before():
 
 
 def test_time_is_that_of_devices_and_cores():
-    machine = Machine("", devices=2, flops=1e12, cores=4)
-    assert machine.hours(StageCost("", 1, flops=7200e12)) == 1
-    assert machine.hours(StageCost("", 1, core_seconds=14400)) == 1
+    machine = Machine("", devices=2, flops={"float32": 1e12, "bfloat16": 4e12}, cores=4)
+    network, crf = StageCost("", 1, flops=7200e12), StageCost("", 1, core_seconds=14400)
+    assert machine.hours(network, "float32") == 1
+    assert machine.hours(network, "bfloat16") == machine.hours(network, "auto") == 0.25
+    assert machine.hours(crf, "auto") == 1
+    old = Machine("", devices=2, flops={"float32": 1e12}, cores=4)
+    assert old.hours(network, "auto") == 1
 
 
 SHIPPED = ("config.yaml", *(f"configs/{path.name}" for path in PROJECT.glob("configs/*.yaml")))

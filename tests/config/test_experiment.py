@@ -258,6 +258,10 @@ def test_config_yaml_spells_out_every_key():
             "x.yaml: preset: got 'published'; expected 'paper' or 'released'",
         ),
         (
+            {"precision": {"inference": "float16"}},
+            "x.yaml: precision.inference: got 'float16'; expected 'auto', 'float32' or 'bfloat16'",
+        ),
+        (
             {"methods": {"seam": {"epochs": 0}}},
             "x.yaml: methods.seam: epochs is 0; expected at least 1 unless init is a weights file",
         ),

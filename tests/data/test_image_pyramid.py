@@ -4,15 +4,16 @@ import pytest
 import torch
 
 from wsss_core.data.dataset import open_dataset
-from wsss_core.data.image_pyramid import image_pyramids, mixed_precision
+from wsss_core.data.image_pyramid import image_pyramids, num_readers
 from wsss_core.data.transforms import image_tensor, resize
-from wsss_core.runtime.devices import device
+
+CPU = torch.device("cpu")
 
 
 def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):
     dataset = open_dataset(tiny_dataset)
     ids = ["train_3", "val_0"]
-    pyramids = list(image_pyramids(dataset, ids, scales=(0.5, 1.0, 1.5), flip=True))
+    pyramids = list(image_pyramids(dataset, ids, device=CPU, scales=(0.5, 1.0, 1.5), flip=True))
     assert [pyramid.image_id for pyramid in pyramids] == ids
     for pyramid in pyramids:
         image = dataset.read_image(pyramid.image_id)
@@ -30,29 +31,27 @@ def test_pyramids_hold_each_scale_and_its_mirror_image(tiny_dataset):
 
 
 def test_without_flip_there_is_one_view(tiny_dataset):
-    (pyramid,) = image_pyramids(open_dataset(tiny_dataset), ["val_1"])
+    (pyramid,) = image_pyramids(open_dataset(tiny_dataset), ["val_1"], device=CPU)
     assert [len(views) for views in pyramid.scaled] == [1]
 
 
 def test_a_missing_image_is_named(tiny_dataset):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"]))
+        list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"], device=CPU))
 
 
-def test_the_cpu_is_chosen_loudly(capsys):
-    assert device(0).type == "cpu"
-    assert "no GPU" in capsys.readouterr().err
-    assert device(1).type == "cuda"
-    assert capsys.readouterr().err == ""
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+@pytest.mark.parametrize("readers", [2, 5])
+def test_several_readers_keep_the_order(tiny_dataset, monkeypatch, readers):
+    monkeypatch.setattr("wsss_core.data.image_pyramid.num_readers", lambda *_: readers)
+    dataset = open_dataset(tiny_dataset)
+    ids = 5 * ["train_5", "val_0", "train_1", "val_1"]
+    pyramids = list(image_pyramids(dataset, ids, device=CPU))
+    assert [pyramid.image_id for pyramid in pyramids] == ids
+    for first, again in zip(pyramids[:4], pyramids[4:8], strict=True):
+        assert torch.equal(first.scaled[0], again.scaled[0])
 
 
-def test_bf16_only_where_there_are_units_for_it(monkeypatch):
-    for capabilities, expected in (
-        ({}, torch.float32),
-        ({"avx512_f": True, "amx_bf16": False}, torch.float32),
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": True}, torch.bfloat16),
-    ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c)
-        with mixed_precision(torch.device("cpu")):
-            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
+def test_threads_read_for_a_gpu_and_compute_on_a_cpu():
+    assert [num_readers(torch.device("cuda"), n) for n in (1, 2, 4, 64)] == [1, 1, 3, 8]
+    assert num_readers(CPU, 64) == 1

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
+from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import even, pick, pixels, within
+from wsss_core.ops.present import present_pairs
 from wsss_core.training.distributed import Part, losses_of_batch
 from wsss_core.training.loop import train
 
@@ -31,7 +34,8 @@ def make_batch(*, label: list[list[float]] | None = None) -> dict[str, Tensor]:
     mask[:, 40:] = 255
     return {
         "image": torch.rand(2, 3, 48, 48, generator=generator),
-        "label": torch.tensor(label or [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
+        "label": (labels := torch.tensor(label or [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])),
+        "present": present_pairs(labels),
         "mask": mask,
         "edges": (torch.rand(2, 1, 48, 48, generator=generator) < 0.1).float(),
     }
@@ -61,7 +65,8 @@ def test_cam_has_one_loss_that_trains_the_whole_network() -> None:
 
 def test_the_losses_of_seam_need_images_and_labels_only() -> None:
     training = seam_training()
-    losses = training({name: x for name, x in make_batch().items() if name in ("image", "label")})
+    given = ("image", "label", "present")
+    losses = training({name: x for name, x in make_batch().items() if name in given})
     assert set(losses) == set(training.loss_weights) == SEAM_LOSSES
     assert all(loss.isfinite() and loss.shape == () and loss > 0 for loss in losses.values())
     assert set(training.loss_weights.values()) == {1.0}
@@ -133,15 +138,21 @@ def test_sizes_are_rounded_down_as_in_the_reference(scale: float) -> None:
     assert seen == [(48, 48), small.shape[-2:]]
 
 
-def test_edges_of_the_network_s_input_take_no_samples() -> None:
-    """And their value is the head's input."""
+def test_edges_of_the_network_s_input_take_no_files() -> None:
+    """They are found of each image at each scale; and their value is the head's input."""
     batch = {name: x for name, x in make_batch().items() if name != "edges"}
     losses = []
     for value in (1.0, 255.0):
         canny = CannyConfig(input="normalized_cast", edge_value=value)
         training = seam_training(branch_config(stride=1, head="released"), dropout=0.0, canny=canny)
-        losses.append(training(batch)["boundary"])
+        edges = default_collate([training.of_image(image) for image in batch["image"]])
+        for index, scale in enumerate(training.seam.at_scales(batch["image"])):
+            normalized = training.net.backbone.normalize(scale.image).numpy()
+            expected = cast_canny_edges(normalized, low=10, high=100)[:, None] / 255
+            np.testing.assert_array_equal(edges[f"edges_{index}"].numpy(), expected)
+        losses.append(training(batch | edges)["boundary"])
     assert losses[1] > 5 * losses[0]
+    assert seam_training(branch_config()).of_image is None
 
 
 def test_boundary_maps_stand_in_for_label_maps() -> None:

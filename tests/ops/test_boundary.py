@@ -71,5 +71,5 @@ def test_boundaries_commute_with_flipping():
 
 
 def test_a_class_that_does_not_exist_is_refused():
-    with pytest.raises(RuntimeError, match="smaller than num_classes"):
+    with pytest.raises(AssertionError, match="class 7; expected less than 3"):
         semantic_boundary(torch.full((1, 4, 4), 7), num_classes=3, radius=1)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 import yaml
 from PIL import Image
 
+from wsss_core.cli.export import main as export
 from wsss_core.cli.main import main as run_wsss
 from wsss_core.cli.predict import CRF, main, parse, to_numbers, usual_scale
 from wsss_core.config.backbone import BackboneConfig
@@ -29,6 +30,7 @@ from wsss_core.data.image_pyramid import image_pyramid
 from wsss_core.data.images import read_image, read_mask
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.weights import save_weights
+from wsss_core.export.formats import load_format
 from wsss_core.models.deeplab import build_deeplab
 from wsss_core.predict.pictures import Picture
 from wsss_core.predict.predict import (
@@ -195,10 +197,10 @@ def test_shrink(size, longest_side, expected) -> None:
 
 
 def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> None:
-    def run_out(_: object, pyramid) -> None:
+    def run_out(_: object, pyramid, **options) -> None:
         if pyramid.image_id == "b":
             raise torch.OutOfMemoryError
-        return average_logits(_, pyramid)
+        return average_logits(_, pyramid, **options)
 
     monkeypatch.setitem(predict.__globals__, "average_logits", run_out)
     network = load_segmenter(weights).network
@@ -260,6 +262,32 @@ def test_what_is_done_is_left_out(weights, pictures, tmp_path, capsys) -> None:
     assert all(path.stat().st_mtime_ns > time for path, time in after.items())
     _run(*run, "--probs")  # one more kind of file, the same masks
     assert len(list((out / "probs").iterdir())) == 2
+
+
+def test_masks_are_those_of_the_network_s_onnx_file(weights, pictures, tmp_path) -> None:
+    """On every processor, also on one with units for bfloat16."""
+    out = tmp_path / "out"
+    _run("--weights", weights, "--scales", "1", pictures, out)
+    export(["--weights", str(weights), "--format", "onnx", str(tmp_path)])
+    run = load_format("onnx", tmp_path / "segmenter.onnx")
+    for path in pictures.iterdir():
+        image = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)[None]
+        _, mask = run(torch.from_numpy(image.copy()))
+        found = read_mask(out / "masks" / f"{path.stem}.png")
+        assert len(np.unique(found)) > 1
+        assert (mask[0].numpy() == found).mean() > 0.999
+
+
+def test_the_precision_is_told_and_another_wants_another_folder(
+    weights, pictures, tmp_path, monkeypatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # without units for bfloat16
+    for precision in ("float32", "auto"):
+        _run("--weights", weights, "--precision", precision, pictures, out)
+        assert json.loads((out / "predict.json").read_text())["precision"] == "float32"
+    with pytest.raises(UserError, match="out: holds predictions with other precision; expected"):
+        _run("--weights", weights, "--precision", "bfloat16", pictures, out)
 
 
 def test_other_settings_want_another_folder(weights, pictures, tmp_path) -> None:

@@ -128,7 +128,7 @@ def test_extra_supervision_follows_the_classes(dataset: Dataset, tmp_path: Path)
         seed=0,
         stage="segmentation",
         class_names=dataset.class_names,
-        extra_supervision="COCO masks",
+        remarks={"extra_supervision": "COCO masks", "precision": None},
     )
     header, row = path.read_text().splitlines()
     assert header.split(",")[-3:] == ["disc", "square", "extra_supervision"]

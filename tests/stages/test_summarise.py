@@ -127,6 +127,19 @@ def test_extra_supervision_is_marked_in_the_table(extra_files: list[Path]) -> No
     assert "† has learnt from more than image-level labels: COCO masks." in " ".join(lines[6:])
 
 
+def test_other_precisions_than_float32_are_told(extra_files: list[Path], tmp_path: Path) -> None:
+    header = f"{HEADER},precision"
+    rows = [f"sb,0,segmentation,{s},,70.0,90.0,50.0,trained in bfloat16" for s in ("train", "val")]
+    told = write_rows(tmp_path / "5.csv", rows, header=header)
+    summary = merge_scores([*extra_files, told])
+    assert list(summary)[-2:] == ["extra_supervision", "precision"]
+    assert class_columns(summary) == ["background", "cat"]
+    notes = " ".join(format_table(summary).split())
+    assert notes.endswith("segmentation of sb: networks trained in bfloat16.")
+    notes = " ".join(format_table(merge_scores([told])).split())
+    assert notes.endswith("All networks were trained in bfloat16.")
+
+
 def test_what_does_not_fit_is_named(score_files: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cam of sb, seed 0, has been scored twice on val"):
         merge_scores([*score_files, score_files[2]])

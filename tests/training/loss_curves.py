@@ -34,13 +34,16 @@ from wsss_core.stages.train_segmenter import SegmenterTraining
 from wsss_core.training import loop
 
 STEPS, BATCH_SIZE, NUM_CLASSES, SIZE = 5, 5, 3, 48
-WIDTH = 1 / 8  # of ResNet38d; torch 2.14 trains narrower ones wrongly in batches of one
+WIDTH = 1 / 8  # of ResNet38d; narrower ones cannot be trained on CPUs (broken_gradients.py)
 
 
 class Uneven:
     """Images that have between one and all classes, and pixels without label on up to all rows."""
 
     image_ids = tuple(f"i{index}" for index in range(STEPS * BATCH_SIZE))
+
+    def __init__(self, of_image: Callable[[Tensor], dict[str, Tensor]] | None = None) -> None:
+        self.of_image = of_image or (lambda _: {})
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -60,6 +63,7 @@ class Uneven:
             "mask": known[0],
             "boundary": semantic_boundary(known, num_classes=1 + NUM_CLASSES, radius=1)[0],
             "edges": (known == 255).float(),
+            **self.of_image(torch.from_numpy(image)),
         }
 
 
@@ -115,22 +119,22 @@ CASES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def curve(case: str) -> loop.History | None:
-    """Each loss and measure at each step; None in all processes but the first."""
+def curve(case: str, *, gpus: int = 0, log_every: int = 1) -> loop.History | None:
+    """Losses and measures of each step, or some; None in all processes but the first."""
     model = CASES[case]()
     with tempfile.TemporaryDirectory() as directory:
         try:
             return loop.train(
                 model,
-                UnevenCells() if case == "affinity" else Uneven(),
+                (UnevenCells if case == "affinity" else Uneven)(getattr(model, "of_image", None)),
                 config=TrainingConfig(epochs=1, batch_size=BATCH_SIZE, optim=OptimConfig()),
                 loss_weights=model.loss_weights,
                 seed=0,
-                gpus=0,
+                gpus=gpus,
                 threads=1,
                 work_dir=Path(directory) / "state",
                 checkpoint_minutes=10.0,
-                log_every=1,
+                log_every=log_every,
                 key="",
                 desc=case,
             )
@@ -139,9 +143,9 @@ def curve(case: str) -> loop.History | None:
 
 
 @functools.cache
-def one_pair(gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
+def one_pair(gpus: int, precision: str) -> lightning_fabric.Fabric:
     """The same two processes for all trainings."""
-    return two_processes(gpus, bf16=bf16)
+    return two_processes(gpus, precision)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training in bf16 on CPUs that have units for it."""
+"""Training in bfloat16."""
 
 import statistics
 from pathlib import Path
@@ -40,7 +40,7 @@ class _Stripes:
         }
 
 
-def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> loop.History:
+def train(model, work_dir: Path, *, steps: int, precision: str, seed: int = 0) -> loop.History:
     return loop.train(
         model,
         _Stripes(steps * BATCH_SIZE),
@@ -48,6 +48,7 @@ def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> loop.History:
         loss_weights=model.loss_weights,
         seed=seed,
         gpus=0,
+        precision=precision,
         threads=1,
         work_dir=work_dir / "state",
         checkpoint_minutes=10.0,
@@ -57,8 +58,9 @@ def train(model, work_dir: Path, *, steps: int, seed: int = 0) -> loop.History:
     )
 
 
-def dtypes_of(model, work_dir: Path, monkeypatch) -> set[torch.dtype]:
-    """Precisions of the CAM in a training."""
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_network_trains_in_the_precision_that_is_asked_for(tmp_path, monkeypatch, precision):
+    model = cam_training(num_classes=NUM_CLASSES, dropout=0.0)
     seen = set()
     forward = type(model.net).forward
 
@@ -68,31 +70,8 @@ def dtypes_of(model, work_dir: Path, monkeypatch) -> set[torch.dtype]:
         return cam_logits
 
     monkeypatch.setattr(type(model.net), "forward", spy)
-    train(model, work_dir, steps=1)
-    return seen
-
-
-def with_units(monkeypatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-
-
-def test_a_dense_network_trains_in_bf16_where_there_are_units_for_it(tmp_path, monkeypatch):
-    model = dense_cam()
-    assert dtypes_of(model, tmp_path, monkeypatch) == {torch.float32}
-    with_units(monkeypatch)
-    assert dtypes_of(model, tmp_path, monkeypatch) == {torch.bfloat16}
-
-
-def dense_cam() -> nn.Module:
-    model = resnet38d()
-    model.net.backbone.is_dense = True
-    return model
-
-
-def test_others_do_not(tmp_path, monkeypatch):
-    with_units(monkeypatch)
-    model = cam_training(num_classes=NUM_CLASSES, dropout=0.0)
-    assert dtypes_of(model, tmp_path, monkeypatch) == {torch.float32}
+    train(model, tmp_path, steps=1, precision=precision)
+    assert seen == {getattr(torch, precision)}
 
 
 @pytest.mark.parametrize(
@@ -104,26 +83,26 @@ def test_a_network_with_grouped_convolutions_is_not_dense(name, is_dense):
 
 def seam() -> nn.Module:
     config = Config(kind="seam", epochs=1, scale=0.5, pcm_features=(4, 5), pcm_channels=(8, 16))
-    backbone = dense_cam().net.backbone
+    backbone = resnet38d().net.backbone
     net = seam_net(config, num_classes=NUM_CLASSES, dropout=0.5, backbone=backbone)
     return Training(net, config)
 
 
 @pytest.mark.slow
-def test_seam_learns_in_bf16_as_in_float32(tmp_path, monkeypatch):
+def test_seam_learns_in_bf16_as_in_float32(tmp_path):
     """The loss after 200 steps differs less than between seeds, and than by what was learnt."""
-    curves: dict[str, list[loop.History]] = {"float32": [], "bf16": []}
-    for name, histories in curves.items():
-        if name == "bf16":
-            with_units(monkeypatch)
+    curves: dict[str, list[loop.History]] = {"float32": [], "bfloat16": []}
+    for precision, histories in curves.items():
         for seed in range(3):
             torch.manual_seed(seed)
-            histories.append(train(seam(), tmp_path / f"{name}{seed}", steps=200, seed=seed))
+            work_dir = tmp_path / f"{precision}{seed}"
+            history = train(seam(), work_dir, steps=200, precision=precision, seed=seed)
+            histories.append(history)
     ends = {
         name: [statistics.mean(row["loss"] for row in history[-5:]) for history in histories]
         for name, histories in curves.items()
     }
-    pairs = list(zip(ends["float32"], ends["bf16"], strict=True))
+    pairs = list(zip(ends["float32"], ends["bfloat16"], strict=True))
     assert abs(statistics.mean(b - a for a, b in pairs)) < statistics.stdev(ends["float32"]), ends
     for history, (end, end_bf16) in zip(curves["float32"], pairs, strict=True):
         learnt = history[0]["loss"] - end

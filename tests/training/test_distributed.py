@@ -1,6 +1,8 @@
 """Losses of a batch that several processes have parts of."""
 
+import functools
 import json
+import os
 import subprocess
 import sys
 from itertools import chain
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tests.training.loss_curves import CASES, STEPS, curve
+from tests.training.two_processes import DEVICES
 from wsss_core.runtime.errors import UserError
 from wsss_core.training.batches import Schedule, load_batches
 from wsss_core.training.distributed import MeanOf, Part, losses_of_batch, train_as_one
@@ -111,19 +114,38 @@ def test_dropout_keeps_or_drops_whole_channels_and_keeps_the_mean():
     assert model.eval()(ones) is ones
 
 
-@pytest.fixture(scope="module")
-def curves_of_two_processes():
-    command = [sys.executable, "-m", "tests.training.loss_curves"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=300)
+@functools.cache
+def curves_of_two_processes(devices):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.training.loss_curves"],
+        env=os.environ | {DEVICES: devices},
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_two_processes_have_the_loss_curve_of_one(curves_of_two_processes, case):
-    """Batches of 5, of which one has 3; of labelled pixels, pairs and classes either has more."""
-    alone, together = curve(case), curves_of_two_processes[case]
+def assert_same_curve(alone, together, *, rel):
     assert len(alone) == len(together) == STEPS
     for row, other in zip(alone, together, strict=True):
-        assert other == pytest.approx(row, rel=1e-5, abs=1e-7)
+        assert other == pytest.approx(row, rel=rel, abs=1e-7)
     assert len({row["loss"] for row in alone}) == STEPS
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_have_the_loss_curve_of_one(case):
+    """Batches of 5, of which one has 3; of labelled pixels, pairs and classes either has more."""
+    assert_same_curve(curve(case), curves_of_two_processes("cpu cpu")[case], rel=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_on_gpus_have_the_loss_curve_of_one(case):
+    """On two GPUs, or, where there is one, both on that."""
+    second = "cuda:1" if torch.cuda.device_count() > 1 else "cuda:0"
+    together = curves_of_two_processes(f"cuda:0 {second}")[case]
+    # Gradients of resized maps are added up in any order there, and so differ from run to run.
+    assert_same_curve(curve(case, gpus=1), together, rel=1e-3)

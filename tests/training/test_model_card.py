@@ -13,7 +13,7 @@ from wsss_core.training.model_card import model_card, package_version
 
 
 def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
-    card = model_card(tiny_backbone(), seed=3, code="c0de")
+    card = model_card(tiny_backbone(), seed=3, code="c0de", precision="bfloat16")
     save_weights(tmp_path / "w.pt", {}, {"network": "x", **card})
     told = load_weights(tmp_path / "w.pt").metadata
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
@@ -28,6 +28,7 @@ def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
         "strides": [4, 8],
         "seed": 3,
         "code": "c0de",
+        "precision": "bfloat16",
         "version": tomllib.loads(pyproject.read_text())["project"]["version"],
     }
 

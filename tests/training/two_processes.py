@@ -10,17 +10,31 @@ import sys
 from pathlib import Path
 
 import lightning_fabric
+import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from tests.training.test_loop import Diverging, Net, train_tiny
+from wsss_core.models.precision import use_exact_products
 from wsss_core.runtime.errors import run_command
 from wsss_core.training import loop
 
+DEVICES = "TWO_PROCESSES_ON"
 
-def two_processes(_gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
-    assert not bf16  # of the tiny networks none is dense
+
+def two_processes(_gpus: int, _precision: str) -> lightning_fabric.Fabric:
+    """Two processes on the devices that TWO_PROCESSES_ON names, such as "cuda:0 cuda:0"."""
+    use_exact_products()
+    devices = [torch.device(name) for name in os.environ.get(DEVICES, "cpu cpu").split()]
+    strategy = DDPStrategy(
+        parallel_devices=devices,
+        # NCCL refuses to have two processes on one GPU.
+        process_group_backend="gloo" if devices[0] == devices[1] else "nccl",
+        gradient_as_bucket_view=True,
+        broadcast_buffers=False,
+    )
     fabric = lightning_fabric.Fabric(
-        accelerator="cpu", devices=2, strategy="ddp", plugins=LightningEnvironment()
+        accelerator=devices[0].type, strategy=strategy, plugins=LightningEnvironment()
     )
     fabric.launch()
     return fabric

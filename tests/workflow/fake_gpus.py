@@ -38,11 +38,6 @@ def device(gpus: int) -> torch.device:
     return torch.device("cpu")
 
 
-def has_bf16(_: torch.device) -> bool:
-    """Nothing is computed in bf16."""
-    return False
-
-
 def _note(script: str, gpus: int, *, pause: float) -> None:
     """Has a file written at the end of this process, and slows its training down."""
     names = [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]

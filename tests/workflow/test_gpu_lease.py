@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 from tests.workflow.running import PROJECT
 from wsss_core.runtime.errors import UserError
@@ -170,3 +171,36 @@ def test_locks_are_for_every_user_and_named_by_their_gpu(tmp_path):
     for path in directory.iterdir():
         with path.open() as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+SEES = "import torch; print(torch.cuda.device_count(), torch.ones(1, device='cuda').device)"
+
+
+@pytest.mark.gpu
+def test_a_job_computes_on_the_gpus_that_it_has_and_sees_no_others(tmp_path):
+    gpus = visible_gpus()
+    assert len(gpus) == torch.cuda.device_count()
+    command, variables = (sys.executable, "-c", SEES), {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    for count in {1, len(gpus)}:
+        code, stdout, stderr = run(count, *command, tmp_path=tmp_path, **variables)
+        assert (code, stdout) == (0, f"{count} cuda:0\n"), stderr
+    code, _, stderr = run(0, *command, tmp_path=tmp_path, **variables)
+    assert code != 0 and "CUDA" in stderr
+
+
+@pytest.mark.gpu
+def test_jobs_on_one_gpu_take_turns(tmp_path):
+    """However many this machine has, both are given the same one."""
+    variables = {"CUDA_VISIBLE_DEVICES": visible_gpus()[0]}
+    job = f"{JOB}\n{SEES}"
+    command = (sys.executable, "-c", job, "1")
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: run(1, *command, tmp_path=tmp_path, **variables), "ab"))
+    spans = []
+    for code, stdout, stderr in results:
+        assert code == 0, stderr
+        told, seen = stdout.splitlines()
+        assert seen == "1 cuda:0"
+        spans.append([float(word) for word in told.split()[1:]])
+    (_, first_end), (second_begin, _) = sorted(spans)
+    assert first_end <= second_begin

@@ -113,6 +113,8 @@ CONFIG = {
     "random_walk: {alpha: 2}": WALKS,
     "segmenter: {scale: [0.5, 1.0]}": {"seam": "train_segmenter"},
     "segment: {crf: {iterations: 2}}": {"seam": "segment_crf"},
+    "precision: {training: float32}": EVERYTHING,
+    "precision: {inference: bfloat16}": all_methods("infer_cam"),
     "checkpoint_minutes: 1": {},
     "log_every: 1": {},
     "shards: {eval: 3}": all_methods("infer_cam"),

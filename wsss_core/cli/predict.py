@@ -18,12 +18,15 @@ import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from wsss_core.config.crf import CrfConfig
+from wsss_core.config.precision import AskedPrecision
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.models.precision import start_inference
 from wsss_core.predict.folder import PredictionFolder
 from wsss_core.predict.pictures import Picture, find_pictures
 from wsss_core.predict.predict import Failure, predict
@@ -49,14 +52,19 @@ def main(argv: Sequence[str]) -> None:
     scales = args.scales or (usual_scale(trained),)
     config = SegmentConfig(scales=scales, flip=args.flip, crf=CRF if args.crf else None)
     folder = PredictionFolder(args.output, class_names=class_names, with_probs=args.probs)
+    place = choose_device(args.device)
+    precision = start_inference(args.precision, place)
     with args.weights.open("rb") as file:
         settings = {"weights": hashlib.file_digest(file, "sha256").hexdigest()}
-    settings |= config.model_dump(mode="json") | {"longest_side": args.longest_side}
+    settings |= config.model_dump(mode="json")
+    settings |= {"longest_side": args.longest_side, "precision": precision}
     folder.start(settings, overwrite=args.overwrite)
 
-    network = network.to(choose_device(args.device))
+    network.to(memory_format=torch.channels_last).to(place)
     waiting = [picture for picture in pictures if not folder.is_done(picture.name)]
-    results = predict(network, waiting, config=config, longest_side=args.longest_side)
+    results = predict(
+        network, waiting, config=config, longest_side=args.longest_side, precision=precision
+    )
     failures: dict[Picture, str] = {}
     for picture, result in progress(results, total=len(waiting), desc="predict"):
         if isinstance(result, Failure):
@@ -122,6 +130,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         type=to_side,
         default=1024,
         help="larger pictures are shrunk to this before they are segmented; 0: none (%(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=get_args(AskedPrecision),
+        default="float32",
+        help="that the network computes in; auto: bfloat16 where the device has units for it, "
+        "which is faster and gives about one pixel in a hundred another class (%(default)s)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser.parse_intermixed_args(argv)

@@ -21,6 +21,7 @@ from wsss_core.config.crf_seeds import CrfSeedsConfig
 from wsss_core.config.dataset import DatasetConfig, FolderName
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
 from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
+from wsss_core.config.precision import PrecisionConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
@@ -80,6 +81,7 @@ class Experiment(ConfigModel):
     shards: ShardsConfig = ShardsConfig()
     checkpoint_minutes: int = Field(10, ge=1)
     log_every: int = Field(10, ge=1)
+    precision: PrecisionConfig = PrecisionConfig()
     runs: tuple[RunConfig, ...] = Field(min_length=1)
     methods: dict[MethodName, MethodEntry]
     canny: CannyConfig = CannyConfig()

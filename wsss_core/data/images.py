@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
@@ -59,18 +61,24 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         return np.array(mask).astype(np.uint8)
 
 
-def write_mask(path: Path, mask: NDArray[np.uint8]) -> None:
+def write_mask(
+    path: Path, mask: NDArray[np.uint8], *, notes: Mapping[str, str] | None = None
+) -> None:
     """Writes a mask as a palette PNG in the colours of PASCAL VOC.
 
     Args:
         path: The PNG file to write.
         mask: uint8 [H, W] class indices, 255 ignored.
+        notes: Texts by keyword that are kept in the file (PNG's tEXt), ASCII.
     """
     assert mask.dtype == np.uint8, f"{mask.dtype}; expected uint8"
     assert mask.ndim == 2, f"{mask.shape}; expected [H, W]"
     image = Image.fromarray(mask).convert("P")
     image.putpalette(voc_palette().tobytes())
-    image.save(path, format="PNG")
+    texts = PngInfo()
+    for keyword, text in (notes or {}).items():
+        texts.add_text(keyword, text)
+    image.save(path, format="PNG", pnginfo=texts)
 
 
 def voc_palette() -> NDArray[np.uint8]:

@@ -4,7 +4,8 @@ A file is a deflated zip that `numpy.load` opens too. Its members are
 
     scores/<image id>.npy   uint8 codes, [..., n, H, W]
     levels.npy              float32 [256]: the score a code stands for, score = levels[code]
-    index.json              version, kind, class names, and the class ids of each image's n maps
+    index.json              version, kind, class names, the class ids of each image's n maps, and in
+                            what precision a network has computed them
 
     kind    class ids of an image            scores
     cam     the classes present, ascending   [n, H, W], each map's maximum is 1
@@ -29,6 +30,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from wsss_core.data.computed_in import KEYWORD, ComputedIn
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
@@ -112,12 +114,27 @@ def check_shape(shape: Sequence[int], *, kind: Kind, num_maps: int) -> str | Non
 class ScoreWriter:
     """Writes the score maps of one shard, image by image; the file appears whole or not at all."""
 
-    def __init__(self, path: Path, *, kind: Kind, class_names: Sequence[str]) -> None:
-        """Prepares to write `path`; `class_names` are the foreground classes 1..K in order."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        kind: Kind,
+        class_names: Sequence[str],
+        computed_in: ComputedIn | None = None,
+    ) -> None:
+        """Prepares to write.
+
+        Args:
+            path: the file.
+            kind: what scores it holds.
+            class_names: the foreground classes 1..K in order.
+            computed_in: what is noted of their precision.
+        """
         assert kind in get_args(Kind), kind
         self.path = Path(path)
         self.kind: Kind = kind
         self.class_names = tuple(class_names)
+        self.computed_in = computed_in
         self._class_ids: dict[str, list[int]] = {}
         self._stack = ExitStack()
         self._zip: zipfile.ZipFile | None = None
@@ -169,6 +186,8 @@ class ScoreWriter:
                 "class_names": self.class_names,
                 "class_ids": self._class_ids,
             }
+            if self.computed_in is not None:
+                index[KEYWORD] = self.computed_in._asdict()
             self._add(INDEX_MEMBER, json.dumps(index).encode())
 
     def _add_array(self, member: str, array: NDArray[Any]) -> None:
@@ -201,6 +220,7 @@ class ScoreReader:
         """
         self.kind = kind
         self.class_names = tuple(class_names)
+        self.computed_in: list[ComputedIn] = []  # of the shards that tell
         self._path_of: dict[str, Path] = {}
         self._class_ids: dict[str, tuple[int, ...]] = {}
         self._levels = score_levels(kind)
@@ -263,6 +283,8 @@ class ScoreReader:
                 raise UserError(f"{path}: {key} is {index.get(key)!r}, expected {value!r}")
         if not np.array_equal(levels, self._levels):
             raise UserError(f"{path}: {LEVELS_MEMBER} is not that of {self.kind} scores")
+        if KEYWORD in index:
+            self.computed_in.append(ComputedIn(**index[KEYWORD]))
         for image_id, class_ids in index["class_ids"].items():
             problem = check_class_ids(
                 class_ids, kind=self.kind, num_foreground=len(self.class_names)

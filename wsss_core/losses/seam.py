@@ -14,21 +14,20 @@ from wsss_core.ops.cam import keep_strongest
 EcrBackground = Literal["everywhere", "where_strongest"]
 
 
-def adaptive_min_loss(refined_cam: Tensor, label: Tensor) -> Tensor:
+def adaptive_min_loss(strongest: Tensor) -> Tensor:
     """Mean of the quarter of pixels where the present classes respond least (train_SEAM.py).
 
     Keeps the refined CAM from covering the whole image.
 
     Args:
-        refined_cam: [B, K, H, W], classes only, not negative, not normalised.
-        label: [B, K] in {0, 1}.
+        strongest: [B, H, W], the highest refined CAM of the present classes, not normalised; 0
+            where there is none.
 
     Returns:
         Scalar.
     """
-    expect_shape("label", label, refined_cam.shape[:2])
-    strongest = (refined_cam * label[:, :, None, None]).amax(1).flatten(1)
-    smallest = strongest.topk(max(1, strongest.shape[1] // 4), dim=1, largest=False).values
+    pixels = strongest.flatten(1)
+    smallest = pixels.topk(max(1, pixels.shape[1] // 4), dim=1, largest=False).values
     return smallest.relu().mean()
 
 

@@ -129,7 +129,7 @@ OPERATORS = {
 }
 
 
-def smoothness_loss(
+def smoothness_loss(  # noqa: PLR0913
     cam: Tensor,
     boundary: Tensor,
     *,
@@ -138,20 +138,23 @@ def smoothness_loss(
     edge_alpha: float = 10.0,
     pixel_size: float = 1.0,
     num_classes: int | None = None,
+    num_images: int | None = None,
 ) -> Tensor:
     """Penalises change of the CAM wherever there is no semantic boundary (paper eq. 3 to 5).
 
     Args:
         cam: [B, K, H, W] in [0, 1]; or C channels, the background first, which the paper's code
-            has and nothing else trains.
+            has and nothing else trains; or, so that others cost nothing, each present class of
+            each image by itself (`ops/present.py`), [N, 1, H, W].
         boundary: The same channels of the boundary, in [0, 1].
-        present: The same classes, [B, K] or [B, C] in {0, 1}; others do not count.
+        present: The same classes, [B, K], [B, C] or [N, 1] in {0, 1}; others do not count.
         operators: How change is measured and relaxed.
         edge_alpha: A boundary of 1 multiplies the change by exp(-edge_alpha).
         pixel_size: Side of a pixel in the unit that derivatives of the CAM are taken by.
         num_classes: The sum over present classes is divided by this number for each image. The
             paper counts all classes and the background, so that a weight means less the more
             classes a dataset has. None: by the number of present classes.
+        num_images: How many images the maps are of; None: B.
 
     Returns:
         Scalar. Where a class is present, None gives at least 0.001 times the number of
@@ -159,9 +162,6 @@ def smoothness_loss(
     """
     expect_shape("boundary", boundary, cam.shape)
     expect_shape("present", present, cam.shape[:2])
-    num_images = len(present)
-    if cam.device.type == "cpu":  # a GPU would have to be waited for, to know which they are
-        cam, boundary, present = _only_present(cam, boundary, present)
     derivatives, edge_weight, order_weights, padding = operators
     change = derive(cam, derivatives=derivatives, padding=padding)
     if edge_weight == "gradient":
@@ -178,14 +178,8 @@ def smoothness_loss(
     )
     per_class = (order_weights[0] * first + order_weights[1] * second).mean((-2, -1))
     if num_classes is not None:
-        return (per_class * present).sum() / (num_images * num_classes)
+        return (per_class * present).sum() / ((num_images or len(cam)) * num_classes)
     return (per_class * present).sum() / present.sum().clamp(min=1)
-
-
-def _only_present(cam: Tensor, boundary: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each present class of each image by itself, [N, 1, ...]: others cost time and memory only."""
-    is_present = present.bool()
-    return cam[is_present][:, None], boundary[is_present][:, None], present[is_present][:, None]
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

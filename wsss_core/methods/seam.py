@@ -3,11 +3,12 @@
 Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
@@ -17,8 +18,10 @@ from wsss_core.config.methods import MethodConfig
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.models.backbone import Loader, build_backbone
+from wsss_core.models.geometry import Geometry
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.cam import add_background, normalize_cam
+from wsss_core.ops.present import put, strongest, take, with_background
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses
 from wsss_core.training.loss_monitor import Alarm
@@ -100,28 +103,41 @@ class Training(nn.Module):
 
     def forward(self, batch: Batch) -> Losses:
         """Batch of `ClassifierSamples` -> unweighted losses by name."""
-        return self.losses(self.at_scales(batch["image"]), batch["label"])
+        return self.losses(self.at_scales(batch["image"]), batch)
 
     def at_scales(self, image: Tensor) -> list[Scale]:
         """Applies the network to an image [B, 3, H, W] and to a smaller copy of it."""
-        height, width = image.shape[-2:]
-        size = int(height * self.config.scale), int(width * self.config.scale)
-        return [
-            Scale(x, self.net(x)) for x in (image, self.net.backbone.geometry.resize(image, size))
+        return [Scale(x, self.net(x)) for x in self.images(image)]
+
+    @property
+    def images(self) -> Callable[[Tensor], list[Tensor]]:
+        """A function on any device, from an image [B, 3, H, W] to what the network sees of it."""
+        geometry = self.net.backbone.geometry
+        return partial(_both_scales, scale=self.config.scale, geometry=geometry)
+
+    def losses(self, scales: list[Scale], batch: Batch) -> dict[str, Tensor]:
+        """The losses of both scales, whose maps at full size are of present classes alone."""
+        label = batch["label"]
+        of_cams, of_refined = batch["present"], with_background(batch["present"], len(label))
+        cams = [self._enlarge(take(s.output.cam_logits, of_cams), s.size) for s in scales]
+        refined = [self._enlarge(take(s.output.refined_cam, of_refined), s.size) for s in scales]
+        classification = [self._classification(scale, label) for scale in scales]
+        classes = slice(len(label), None)  # behind the backgrounds
+        adaptive_min = [
+            adaptive_min_loss(strongest(r[classes], of_cams, num_images=len(label)))
+            for r in refined
         ]
 
-    def losses(self, scales: list[Scale], label: Tensor) -> dict[str, Tensor]:
-        """The losses of both scales; label [B, K] in {0, 1}."""
-        present = F.pad(label, (1, 0), value=1.0)[:, :, None, None]  # background always is
-        cams = [self._enlarge(scale.output.cam_logits, scale.size) for scale in scales]
-        refined = [self._enlarge(scale.output.refined_cam, scale.size) for scale in scales]
-        classification = [classification_loss(cam, label) for cam in cams]
-        adaptive_min = [adaptive_min_loss(r[:, 1:], label) for r in refined]
-
-        common = scales[1].size
+        common, (num_images, num_classes) = scales[1].size, label.shape
         resize = self.net.backbone.geometry.resize
-        cams = [resize(normalize_cam(cam), common) * present[:, 1:] for cam in cams]
-        refined = [resize(normalize_cam(r), common) * present for r in refined]
+        cams = [
+            put(resize(normalize_cam(cam), common), of_cams, (num_images, num_classes))
+            for cam in cams
+        ]
+        refined = [
+            put(resize(normalize_cam(r), common), of_refined, (num_images, num_classes + 1))
+            for r in refined
+        ]
         scores = [add_background(cam) for cam in cams]
         return {
             "classification": torch.stack(classification).mean(),
@@ -129,6 +145,18 @@ class Training(nn.Module):
             "er": equivariance_loss(*cams),
             "ecr": self._ecr(refined[0], scores[1]) + self._ecr(refined[1], scores[0]),
         }
+
+    def _classification(self, scale: Scale, label: Tensor) -> Tensor:
+        """The loss of all classes' means over the image's pixels, without maps of that size.
+
+        The mean over a resized map is that over its cells, weighted by how much they count.
+        """
+        cam_logits = scale.output.cam_logits.float()
+        with torch.enable_grad():
+            cell = cam_logits.new_zeros(1, 1, *cam_logits.shape[-2:], requires_grad=True)
+            mean = self._enlarge(cell, scale.size).mean()
+        (share,) = torch.autograd.grad(mean, cell)
+        return classification_loss(cam_logits * (share * cell.numel()), label)
 
     def _ecr(self, refined_cam: Tensor, target: Tensor) -> Tensor:
         return cross_refinement_loss(
@@ -148,6 +176,11 @@ class Training(nn.Module):
             "backbone": list(self.net.backbone.parameters()),
             "head": [*self.net.classifier.parameters(), *self.net.pcm.parameters()],
         }
+
+
+def _both_scales(image: Tensor, *, scale: float, geometry: Geometry) -> list[Tensor]:
+    height, width = image.shape[-2:]
+    return [image, geometry.resize(image, (int(height * scale), int(width * scale)))]
 
 
 def build_network(

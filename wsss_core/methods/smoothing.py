@@ -22,8 +22,9 @@ from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.ops.cam import foreground_score
-from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import Grid, Size, even, pick, pixels, resample, within
+from wsss_core.ops.input_edges import InputEdges
+from wsss_core.ops.present import take, with_background
 from wsss_core.pretrained.boundary_head import to_boundary_head
 from wsss_core.pretrained.files import read_checkpoint
 from wsss_core.pretrained.tensor_names import tensor_shapes
@@ -170,7 +171,6 @@ class SmoothingBranch(nn.Module):
         self.canny = canny
         self.background = background
         self.num_classes = num_classes
-        self.normalize = backbone.normalize
         self.geometry = backbone.geometry
         self.loss_weights = {
             "boundary": config.lambda_boundary,
@@ -187,7 +187,7 @@ class SmoothingBranch(nn.Module):
     def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
         """What the network says of a batch at each scale -> unweighted losses and a measure."""
         label = batch["label"]
-        pairs = [self._losses(scale, batch) for scale in scales]
+        pairs = [self._losses(index, scale, batch) for index, scale in enumerate(scales)]
         smoothness = torch.stack([smoothness for _, smoothness in pairs]).mean()
         present = label.sum() + (len(label) if self.background else 0)
         over_present = self.config.mean_over == "present"
@@ -207,29 +207,32 @@ class SmoothingBranch(nn.Module):
         if tensors is not None:
             self.head.load_state_dict(tensors)
 
-    def _losses(self, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _losses(self, index: int, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
         """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
         config, output = self.config, scale.output
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
         grid = pixels(size) if config.stride == 1 else even(scale.size, size)
         boundary = self._boundary(batch, scale, grid)
-        edges = self._edges(scale.image, batch, size) if config.canny else None
+        edges = self._edges(index, batch, size) if config.canny else None
         features = [
             (output.features[m - 1], self.geometry.grid(m, scale.size)) for m in config.features
         ]
         logits = self.head(features, edges, grid)
-        cam_logits, present = output.cam_logits, batch["label"]
+        num_images, pairs = len(scale.image), batch["present"]
+        cam_logits, of_channels = output.cam_logits, boundary[:, 1:]
         if self.background:
             cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
-            present = F.pad(present, (1, 0), value=1.0)
+            of_channels, pairs = boundary, with_background(pairs, num_images)
+        cam = self.geometry.spread(take(cam_logits, pairs), scale.size, size).sigmoid()
         smoothness = smoothness_loss(
-            self.geometry.spread(cam_logits, scale.size, size).sigmoid(),
-            boundary[:, -cam_logits.shape[1] :],
-            present=present,
+            cam,
+            take(of_channels, pairs),
+            present=torch.ones_like(cam[..., 0, 0]),
             operators=config.smoothness_operators(),
             edge_alpha=config.edge_alpha,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
             num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
+            num_images=num_images,
         )
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
@@ -247,14 +250,9 @@ class SmoothingBranch(nn.Module):
             radius=self.config.boundary_radius,
         )
 
-    def _edges(self, image: Tensor, batch: Batch, size: Size) -> Tensor:
-        """Canny edges [B, 1, h, w] of a size, 0 or up to `edge_value`."""
-        edges = batch.get("edges")
-        if self.canny.input == "normalized_cast":
-            normalized = self.normalize(image).cpu().numpy()
-            cast = cast_canny_edges(normalized, low=self.canny.low, high=self.canny.high)
-            edges = torch.from_numpy(cast)[:, None].to(image.device).float() / 255
-        assert edges is not None, "edges of photographs come with the samples"
+    def _edges(self, index: int, batch: Batch, size: Size) -> Tensor:
+        """Canny edges [B, 1, h, w] for a scale, 0 or up to `edge_value`."""
+        edges = batch["edges" if self.canny.input == "rgb" else f"edges_{index}"]
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
 
@@ -268,6 +266,10 @@ class Training(nn.Module):
         self.seam = base
         self.branch = branch
         self.loss_weights = base.loss_weights | branch.loss_weights
+        self.of_image = None
+        if branch.config.canny and branch.canny.input == "normalized_cast":
+            backbone = base.net.backbone
+            self.of_image = InputEdges(backbone.mean, backbone.std, base.images, branch.canny)
 
     @property
     def net(self) -> SeamNet:
@@ -277,7 +279,7 @@ class Training(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Batch of `ClassifierSamples` -> unweighted losses and a measure by name."""
         scales = self.seam.at_scales(batch["image"])
-        return {**self.seam.losses(scales, batch["label"]), **self.branch(scales, batch)}
+        return {**self.seam.losses(scales, batch), **self.branch(scales, batch)}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the pretrained backbone and of the new layers, the branch's included."""

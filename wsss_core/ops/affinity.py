@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -174,58 +173,3 @@ def affinity_targets(label: Tensor, offsets: Sequence[Offset]) -> PairTargets:
         foreground=alike & (label != 0),
         negative=known & (label != partner),
     )
-
-
-@torch.no_grad()
-def random_walk(
-    scores: Tensor,
-    affinity: Tensor,
-    offsets: Sequence[Offset],
-    *,
-    beta: float,
-    num_steps: int,
-) -> Tensor:
-    """Spreads scores along affinities: x <- x T, `num_steps` times (psa, infer_aff.py).
-
-    T is the symmetric matrix of affinity ** beta with ones on its diagonal, column-normalised, so
-    a step makes each cell the weighted mean of itself and its neighbours. psa builds T densely
-    and squares it; a step by 2P + 1 shifted products is the same product, linear in memory and
-    without the cubic work.
-
-    Args:
-        scores: float [B, C, h, w].
-        affinity: [B, P, h, w] of `pairwise_affinity`; 0 where there is no edge.
-        offsets: The P offsets of `affinity`.
-        beta: Exponent > 0 on the affinities.
-        num_steps: Number of steps.
-
-    Returns:
-        [B, C, h, w].
-    """
-    height, width = scores.shape[-2:]
-    weights = _transition_weights(affinity.to(scores.dtype) ** beta, offsets)
-    reach = max((max(abs(dy), abs(dx)) for dy, dx in offsets), default=0)
-    padded = F.pad(scores, (reach, reach, reach, reach))
-    shifts = [(0, 0), *offsets, *((-dy, -dx) for dy, dx in offsets)]
-    views = [
-        padded[:, :, reach + dy : reach + dy + height, reach + dx : reach + dx + width]
-        for dy, dx in shifts
-    ]
-    step = torch.empty_like(scores)
-    for _ in range(num_steps):
-        torch.mul(views[0], weights[0], out=step)
-        for view, weight in zip(views[1:], weights[1:], strict=True):
-            step.addcmul_(view, weight)
-        views[0].copy_(step)
-    return views[0].clone()
-
-
-def _transition_weights(edges: Tensor, offsets: Sequence[Offset]) -> list[Tensor]:
-    """[B, 1, h, w] weights of a cell itself, its P targets and its P sources; they sum to 1."""
-    height, width = edges.shape[-2:]
-    reverse = torch.zeros_like(edges)
-    for pair, source, target in pair_slices(height, width, offsets):
-        reverse[:, pair, *target] = edges[:, pair, *source]
-    total = 1 + edges.sum(dim=1, keepdim=True) + reverse.sum(dim=1, keepdim=True)
-    pairs = torch.cat([edges, reverse], dim=1) / total
-    return [1 / total, *(weight[:, None].contiguous() for weight in pairs.unbind(dim=1))]

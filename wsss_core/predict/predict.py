@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.transforms import resize
 from wsss_core.models.deeplab import DeepLab
+from wsss_core.models.precision import Precision
 from wsss_core.predict.pictures import BadPictureError, Picture, read_picture
 from wsss_core.stages.segment import average_logits, best_class
 from wsss_core.stages.segment_crf import refine_prob
@@ -48,7 +50,12 @@ class _Loaded(NamedTuple):
 
 
 def predict(
-    network: DeepLab, pictures: Sequence[Picture], *, config: SegmentConfig, longest_side: int
+    network: DeepLab,
+    pictures: Sequence[Picture],
+    *,
+    config: SegmentConfig,
+    longest_side: int,
+    precision: Precision = "float32",
 ) -> Iterator[tuple[Picture, Prediction | Failure]]:
     """Segments pictures one after the other.
 
@@ -58,14 +65,19 @@ def predict(
         config: Scales, flip and CRF.
         longest_side: Larger pictures are shrunk to this for the network and the CRF, whose scores
             are enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
+        precision: That the network computes in.
     """
+    device = network.backbone.mean.device
     items = _Pictures(pictures, config=config, longest_side=longest_side)
-    for picture, loaded in zip(pictures, read_ahead(items), strict=True):
+    segment = partial(
+        _segment, network, config=config, longest_side=longest_side, precision=precision
+    )
+    for picture, loaded in zip(pictures, read_ahead(items, device), strict=True):
         if isinstance(loaded, Failure):
             yield picture, loaded
             continue
         try:
-            yield picture, _segment(network, loaded, config=config, longest_side=longest_side)
+            yield picture, segment(loaded)
         except torch.OutOfMemoryError:
             yield picture, Failure("too large for the GPU's memory; expected a --longest-side")
 
@@ -118,11 +130,17 @@ def _rows(scores: Tensor, numbers: range, *, num_rows: int) -> Tensor:
 
 
 def _segment(
-    network: DeepLab, loaded: _Loaded, *, config: SegmentConfig, longest_side: int
+    network: DeepLab,
+    loaded: _Loaded,
+    *,
+    config: SegmentConfig,
+    longest_side: int,
+    precision: Precision,
 ) -> Prediction:
     image = loaded.image.numpy()
     height, width = loaded.pyramid.size  # a list: the loader makes lists of tuples
-    logits = average_logits(network, loaded.pyramid._replace(size=(height, width)))
+    pyramid = loaded.pyramid._replace(size=(height, width))
+    logits = average_logits(network, pyramid, precision=precision)
     prob = logits.softmax(dim=0).cpu().numpy()
     if config.crf is None:
         mask = enlarged_argmax(logits, image.shape[:2])

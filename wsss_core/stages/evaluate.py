@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,12 @@ from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 
 KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
-# The last column, after those of the classes, of rows that have learnt from more than labels. Other
-# experiments do not have it; it is text, so that no reader can take it for the IoU of a class.
+# Last columns, after those of the classes: of rows that have learnt from more than labels, and of
+# those that were not computed in float32 throughout. Other experiments do not have them; they are
+# text, so that no reader can take them for the IoU of a class.
 EXTRA_COLUMN = "extra_supervision"
+PRECISION_COLUMN = "precision"
+REMARKS = (EXTRA_COLUMN, PRECISION_COLUMN)
 BACKGROUND = "background"
 STAGES = ("cam", "random_walk", "segmentation", "segmentation_crf")  # in the order they run
 CHUNK_SIZE = 32  # images that a process scores before it hands back their sum
@@ -105,7 +108,7 @@ def write_scores(
     seed: int,
     stage: str,
     class_names: Sequence[str],
-    extra_supervision: str | None = None,
+    remarks: Mapping[str, str | None] | None = None,
 ) -> None:
     """Writes one row per split, in percent: KEY_COLUMNS, then the IoU of each class.
 
@@ -119,10 +122,9 @@ def write_scores(
         seed: its seed.
         stage: name of the stage, as in summary.csv.
         class_names: the foreground classes.
-        extra_supervision: what it has learnt from besides image-level labels, in a last column
-            EXTRA_COLUMN; None: nothing, and no column.
+        remarks: by the columns REMARKS, last ones; None: nothing to say, and no column.
     """
-    extra = {} if extra_supervision is None else {EXTRA_COLUMN: extra_supervision}
+    extra = {name: text for name, text in (remarks or {}).items() if text is not None}
     with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*KEY_COLUMNS, BACKGROUND, *class_names, *extra])

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from wsss_core.config.cam import CamConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids, mixed_precision
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids
 from wsss_core.methods.kinds import ClassifierNet
+from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.cam import normalize_cam
 
 
@@ -24,7 +25,12 @@ class ImageCam(NamedTuple):
 
 
 def infer_cams(
-    net: ClassifierNet, dataset: Dataset, image_ids: Sequence[str], *, config: CamConfig
+    net: ClassifierNet,
+    dataset: Dataset,
+    image_ids: Sequence[str],
+    *,
+    config: CamConfig,
+    precision: Precision = "float32",
 ) -> Iterator[ImageCam]:
     """Computes CAMs image by image.
 
@@ -33,16 +39,26 @@ def infer_cams(
         dataset: Images and labels.
         image_ids: Which images.
         config: Scales and flip.
+        precision: That the network computes in.
     """
-    for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
+    device = next(net.parameters()).device
+    for pyramid in image_pyramids(
+        dataset, image_ids, device=device, scales=config.scales, flip=config.flip
+    ):
         class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
-        cam = merge_scales(net, pyramid, [k - 1 for k in class_ids], refined=config.refined)
+        channels = [k - 1 for k in class_ids]
+        cam = merge_scales(net, pyramid, channels, refined=config.refined, precision=precision)
         yield ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
 
 
 @torch.inference_mode()
 def merge_scales(
-    net: ClassifierNet, pyramid: ImagePyramid, channels: list[int], *, refined: bool = True
+    net: ClassifierNet,
+    pyramid: ImagePyramid,
+    channels: list[int],
+    *,
+    refined: bool = True,
+    precision: Precision = "float32",
 ) -> Tensor:
     """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
 
@@ -51,6 +67,7 @@ def merge_scales(
         pyramid: The image at each scale.
         channels: Which of the K classes.
         refined: Whether to take the network's refined CAM, where it has one.
+        precision: That the network computes in.
 
     Returns:
         [n, H, W], not negative.
@@ -61,7 +78,7 @@ def merge_scales(
         return total
     infer = net.infer if refined else net.infer_raw
     for variants in pyramid.scaled:
-        with mixed_precision(device):
+        with autocast(precision, device):
             cam = infer(variants.to(device, non_blocking=True))
         seen = variants.shape[-2], variants.shape[-1]
         cam = net.backbone.geometry.spread(cam[:, channels], seen, pyramid.size)

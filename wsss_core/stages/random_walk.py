@@ -14,18 +14,19 @@ from torch import Tensor
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import first_argmax, image_pyramids, mixed_precision
+from wsss_core.data.image_pyramid import first_argmax, image_pyramids
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.data.weights import load_network_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
+from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.affinity import (
     fitting_radius,
     pair_offsets,
     pairwise_affinity,
-    random_walk,
     restrict_sources,
 )
 from wsss_core.ops.grid import pixels, pool, resample
+from wsss_core.ops.random_walk import random_walk
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -45,7 +46,12 @@ def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
 
 
 def pseudo_labels(
-    net: AffinityNet, dataset: Dataset, cams: ScoreReader, *, config: RandomWalkConfig
+    net: AffinityNet,
+    dataset: Dataset,
+    cams: ScoreReader,
+    *,
+    config: RandomWalkConfig,
+    precision: Precision = "float32",
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Makes the pseudo labels of one shard.
 
@@ -54,18 +60,25 @@ def pseudo_labels(
         dataset: Where the images are.
         cams: Scores of kind 'cam'.
         config: Background, alpha, beta and length of the walk.
+        precision: That the network computes in; the walk is in float32.
 
     Yields:
         (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
     """
-    for pyramid in image_pyramids(dataset, cams.image_ids):
+    for pyramid in image_pyramids(dataset, cams.image_ids, device=net.backbone.mean.device):
         cam = cams.read(pyramid.image_id)
-        yield pyramid.image_id, pseudo_label(net, pyramid.scaled[0], cam, config)
+        label = pseudo_label(net, pyramid.scaled[0], cam, config, precision=precision)
+        yield pyramid.image_id, label
 
 
 @torch.inference_mode()
 def pseudo_label(
-    net: AffinityNet, image: Tensor, cam: ScoreRecord, config: RandomWalkConfig
+    net: AffinityNet,
+    image: Tensor,
+    cam: ScoreRecord,
+    config: RandomWalkConfig,
+    *,
+    precision: Precision = "float32",
 ) -> NDArray[np.uint8]:
     """Makes the pseudo label of one image (SEAM, infer_aff.py).
 
@@ -77,6 +90,7 @@ def pseudo_label(
         image: float32 [1, 3, H, W] in [0, 1].
         cam: Scores [n, H, W] of the n classes present.
         config: Background, alpha, beta and length of the walk.
+        precision: That the network computes in; the walk is in float32.
 
     Returns:
         uint8 [H, W] class ids; background everywhere if no class is present.
@@ -85,7 +99,7 @@ def pseudo_label(
     if not cam.class_ids:
         return np.zeros((height, width), dtype=np.uint8)
     device = net.backbone.mean.device
-    with mixed_precision(device):
+    with autocast(precision, device):
         features = net(_pad(image.to(device, non_blocking=True), net))
     scores = torch.from_numpy(cam.scores).to(device)[None]
     background = (1 - scores.amax(dim=1, keepdim=True)) ** config.alpha

@@ -15,14 +15,10 @@ from torch import Tensor
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import (
-    ImagePyramid,
-    first_argmax,
-    image_pyramids,
-    mixed_precision,
-)
+from wsss_core.data.image_pyramid import ImagePyramid, first_argmax, image_pyramids
 from wsss_core.data.weights import load_network_weights
 from wsss_core.models.deeplab import DeepLab, build_deeplab
+from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.grid import even, pixels, resample
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
@@ -83,6 +79,7 @@ def segment(
     image_ids: Sequence[str],
     *,
     config: SegmentConfig,
+    precision: Precision = "float32",
 ) -> Iterator[Segmentation]:
     """Segments images one after the other.
 
@@ -91,14 +88,20 @@ def segment(
         dataset: Where the images are.
         image_ids: Which images.
         config: Scales and flip.
+        precision: That the network computes in.
     """
-    for pyramid in image_pyramids(dataset, image_ids, scales=config.scales, flip=config.flip):
-        yield segment_pyramid(network, pyramid)
+    device = network.backbone.mean.device
+    for pyramid in image_pyramids(
+        dataset, image_ids, device=device, scales=config.scales, flip=config.flip
+    ):
+        yield segment_pyramid(network, pyramid, precision=precision)
 
 
-def segment_pyramid(network: DeepLab, pyramid: ImagePyramid) -> Segmentation:
+def segment_pyramid(
+    network: DeepLab, pyramid: ImagePyramid, *, precision: Precision = "float32"
+) -> Segmentation:
     """Segments one image by a network in evaluation mode, on the device to compute on."""
-    logits = average_logits(network, pyramid)
+    logits = average_logits(network, pyramid, precision=precision)
     return Segmentation(
         pyramid.image_id,
         mask=best_class(logits, pyramid.size),
@@ -107,12 +110,15 @@ def segment_pyramid(network: DeepLab, pyramid: ImagePyramid) -> Segmentation:
 
 
 @torch.inference_mode()
-def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
+def average_logits(
+    network: DeepLab, pyramid: ImagePyramid, *, precision: Precision = "float32"
+) -> Tensor:
     """Averages an image's logits over its scales and their mirror images (SEAM's codebase).
 
     Args:
         network: In evaluation mode, on the device to compute on.
         pyramid: The image at each scale, alone or with its mirror image.
+        precision: That the network computes in.
 
     Returns:
         float32 [C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up.
@@ -122,7 +128,7 @@ def average_logits(network: DeepLab, pyramid: ImagePyramid) -> Tensor:
     grid = (math.ceil(height / PROB_STRIDE), math.ceil(width / PROB_STRIDE))
     terms = []
     for views in pyramid.scaled:
-        with mixed_precision(device):
+        with autocast(precision, device):
             logits = network(views.to(device, non_blocking=True))
         seen = views.shape[-2], views.shape[-1]
         logits = network.backbone.geometry.spread(logits, seen, grid)

@@ -1,8 +1,8 @@
 """The table of all scores: summary.csv, and the same for the eye.
 
-Its columns are KEY_COLUMNS and one of IoU for each class. Scores that have learnt from more than
-image-level labels say from what in one more column, EXTRA_COLUMN, which is there only if there are
-such scores. It is the last one: all others are where they always are.
+Its columns are KEY_COLUMNS and one of IoU for each class. Two more, REMARKS, are there only if a
+score has something to say in them: what it has learnt from besides image-level labels, and that it
+was not computed in float32. They are the last ones: all others are where they always are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ import pandas as pd
 
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.evaluate import EXTRA_COLUMN, KEY_COLUMNS, STAGES
+from wsss_core.stages.evaluate import (
+    EXTRA_COLUMN,
+    KEY_COLUMNS,
+    PRECISION_COLUMN,
+    REMARKS,
+    STAGES,
+)
 
 SPLITS = ("train", "val")  # come first, in this order; any others follow by name
 ROW_KEY = ["method", "seed", "stage", "split"]
@@ -40,14 +46,14 @@ def read_scores(path: Path) -> pd.DataFrame:
     """Reads a CSV file in the columns of summary.csv.
 
     Args:
-        path: KEY_COLUMNS, then the IoU of each class, and perhaps EXTRA_COLUMN.
+        path: KEY_COLUMNS, then the IoU of each class, and perhaps REMARKS.
 
     Returns:
         One row per (method, seed, stage, split); empty cells are NaN.
     """
     try:
         # "NA" or "null" may well be the name of a method.
-        text = dict.fromkeys(("method", "stage", "split", EXTRA_COLUMN), str)
+        text = dict.fromkeys(("method", "stage", "split", *REMARKS), str)
         scores = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a table of scores ({error})") from error
@@ -73,8 +79,9 @@ def merge_scores(paths: Sequence[Path]) -> pd.DataFrame:
         if class_columns(table) != class_columns(tables[0]):
             raise UserError(f"{path}: columns differ from those of {paths[0]}")
     summary = pd.concat([table.astype({"threshold": float}) for table in tables])
-    if EXTRA_COLUMN in summary:
-        summary.insert(len(summary.columns) - 1, EXTRA_COLUMN, summary.pop(EXTRA_COLUMN))
+    for name in REMARKS:
+        if name in summary:
+            summary.insert(len(summary.columns) - 1, name, summary.pop(name))
     twice = summary[summary.duplicated(ROW_KEY)]
     if len(twice):
         method, seed, stage, split = twice.iloc[0][ROW_KEY]
@@ -107,7 +114,7 @@ def write_summary(path: Path, summary: pd.DataFrame) -> None:
 
 def class_columns(summary: pd.DataFrame) -> list[str]:
     """Lists the columns of class IoU, background first."""
-    return [name for name in summary.columns[len(KEY_COLUMNS) :] if name != EXTRA_COLUMN]
+    return [name for name in summary.columns[len(KEY_COLUMNS) :] if name not in REMARKS]
 
 
 def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
@@ -119,18 +126,19 @@ def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per (method, stage, split), that being its index, in the order of the summary:
         the means of threshold, miou and each class, `sd` of miou (NaN for one seed), `seeds`, and
-        EXTRA_COLUMN, NaN where labels are all.
+        REMARKS, NaN where there is nothing to say.
     """
     groups = summary.groupby(["method", "stage", "split"], sort=False)
     means = groups[["threshold", "miou", *class_columns(summary)]].mean()
     means.insert(2, "sd", groups["miou"].std())
     means.insert(3, "seeds", groups["seed"].count())
-    means[EXTRA_COLUMN] = groups[EXTRA_COLUMN].first() if EXTRA_COLUMN in summary else None
+    for name in REMARKS:
+        means[name] = groups[name].first() if name in summary else None
     return means
 
 
 def notes_on(means: pd.DataFrame) -> str:
-    """Says what a table of these means does not: PROTOCOL, spread, extra supervision.
+    """Says what a table of these means does not: PROTOCOL, spread, extra supervision, precision.
 
     Args:
         means: what over_seeds returns.
@@ -141,7 +149,29 @@ def notes_on(means: pd.DataFrame) -> str:
     extra = ", ".join(means[EXTRA_COLUMN].dropna().unique())
     if extra:
         notes.append(f"{EXTRA_MARK} has learnt from more than image-level labels: {extra}.")
+    notes += _notes_on_precision(means)
     return " ".join(notes)
+
+
+def _notes_on_precision(means: pd.DataFrame) -> list[str]:
+    """Which scores were not computed in float32 throughout."""
+    told = means[PRECISION_COLUMN].dropna()
+    if len(told) == len(means) and told.nunique() == 1:
+        return [f"All networks were {told.iloc[0]}."]
+    return [
+        f"{_list_stages(group.index)}: networks {text}."
+        for text, group in told.groupby(told, sort=False)
+    ]
+
+
+def _list_stages(index: pd.MultiIndex) -> str:
+    """`CAM of cam, seam; segmentation of cam` of an index of (method, stage, split)."""
+    methods: dict[str, list[str]] = {}
+    for method, stage, _ in index:
+        names = methods.setdefault(STAGE_TITLES[stage], [])
+        if method not in names:
+            names.append(method)
+    return "; ".join(f"{stage} of {', '.join(names)}" for stage, names in methods.items())
 
 
 def extra_mark(means: pd.DataFrame, key: tuple[str, str, str]) -> str:

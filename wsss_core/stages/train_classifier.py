@@ -5,7 +5,7 @@ How it learns is up to its kind, in methods/.
 Letters: K foreground classes, C = K + 1 with background first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class ClassifierSamples:
         boundary_dirs: Label maps that the boundaries are taken of.
         map_radius: If boundary maps are resized and not label maps: half width of their band.
         canny_dir: Canny edges of the images.
+        of_image: What a kind of method wants computed of an augmented image, [3, crop, crop] in
+            [0, 1]: tensors by name.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ClassifierSamples:
         boundary_dirs: Sequence[Path] = (),
         map_radius: int | None = None,
         canny_dir: Path | None = None,
+        of_image: Callable[[Tensor], Batch] | None = None,
     ) -> None:
         self.dataset = dataset
         self.config = config
@@ -65,6 +68,7 @@ class ClassifierSamples:
         self.map_radius = map_radius
         self.image_ids = dataset.split(TRAIN_SPLIT)
         self.canny_dir = canny_dir
+        self.of_image = of_image
         self.boundary_labels = find_masks(boundary_dirs, what="segmentation")
         if boundary_dirs:
             missing = [i for i in self.image_ids if i not in self.boundary_labels]
@@ -80,7 +84,7 @@ class ClassifierSamples:
         Returns:
             image: [3, crop, crop] in [0, 1]; label: [K] in {0, 1}; if used, mask: uint8
             [crop, crop] class ids, 255 outside the image, or boundary: [C, crop, crop] in [0, 1];
-            edges: [1, crop, crop] in [0, 1].
+            edges: [1, crop, crop] in [0, 1]; and what `of_image` returns.
         """
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
@@ -111,6 +115,8 @@ class ClassifierSamples:
             edges = read_mask(self.canny_dir / f"{image_id}.png").astype(np.float32) / 255
             edges = apply_geometry(edges, geometry, interpolation="linear")
             batch["edges"] = torch.from_numpy(edges)[None]
+        if self.of_image is not None:
+            batch |= self.of_image(batch["image"])
         return batch
 
 
@@ -176,6 +182,7 @@ def prepare_training(
         boundary_dirs=boundaries,
         map_radius=wanted.map_radius if wanted else None,
         canny_dir=canny,
+        of_image=getattr(model, "of_image", None),
     )
     return model, samples
 

@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
+from wsss_core.ops.present import present_pairs
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.worker_signals import start_worker
 from wsss_core.training.distributed import Part
@@ -68,6 +69,19 @@ class Schedule:
                 yield [(epoch, int(index)) for index in chosen]
 
 
+def collate(samples: Sequence[Batch]) -> Batch:
+    """Stacks samples; those with image-level labels [K] also say which classes are `present`.
+
+    Returns:
+        Tensors [B, ...] by name, and `present` int64 [N, 2] (`ops/present.py`).
+    """
+    batch: Batch = default_collate(list(samples))
+    label = batch.get("label")
+    if label is not None and label.dim() == 2:
+        batch["present"] = present_pairs(label)
+    return batch
+
+
 class _SeededSamples(Dataset[Batch]):
     """Gives each sample the generator that belongs to (seed, epoch, index)."""
 
@@ -95,6 +109,7 @@ def load_batches(
     return DataLoader(
         _SeededSamples(samples, schedule.seed),
         batch_sampler=batches,
+        collate_fn=collate,
         num_workers=max(1, threads - 1) if on_gpu else 1,
         worker_init_fn=start_worker,
         pin_memory=on_gpu,

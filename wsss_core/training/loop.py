@@ -24,9 +24,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from wsss_core.config.training import TrainingConfig
-from wsss_core.models.backbone import Backbone
+from wsss_core.models.precision import Precision, use_exact_products
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.runtime.devices import device, has_bf16
+from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.profiling import profiled
 from wsss_core.runtime.progress import progress
@@ -75,6 +75,7 @@ def train(  # noqa: PLR0913
     loss_weights: dict[str, float],
     seed: int,
     gpus: int,
+    precision: Precision = "float32",
     threads: int,
     work_dir: Path,
     checkpoint_minutes: float,
@@ -96,6 +97,7 @@ def train(  # noqa: PLR0913
             a part of every batch, and the losses are those of the whole batch (`train_as_one` says
             where not). Only the first process returns: what the caller does with the weights
             happens once.
+        precision: What the network computes in; losses are in float32.
         threads: CPU threads for computing and loading together, of all processes.
         work_dir: Keeps the state of an unfinished training.
         checkpoint_minutes: The state is saved that often, and when the training is asked to stop:
@@ -115,7 +117,7 @@ def train(  # noqa: PLR0913
             no longer finite. Then the state stays as it was last saved, when they were.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
-    fabric = _fabric(gpus, bf16=_gains_from_bf16(model))
+    fabric = _fabric(gpus, precision)
     threads = max(1, threads // fabric.world_size)
     torch.set_num_threads(threads)
     schedule = Schedule(len(samples), config.batch_size, config.epochs, seed)
@@ -209,29 +211,16 @@ def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
     raise SystemExit(0)
 
 
-def _gains_from_bf16(model: nn.Module) -> bool:
-    """Whether a CPU with units for bf16 trains this model faster in it.
-
-    ResNet38d's steps take half the time with AVX512-BF16. EfficientNet-Lite0's take as long: its
-    depthwise convolutions are no products of matrices.
-    """
-    return any(isinstance(module, Backbone) and module.is_dense for module in model.modules())
-
-
-def _fabric(gpus: int, *, bf16: bool) -> lightning_fabric.Fabric:
-    """Device, precision and data parallelism.
-
-    bf16 autocast where there are units for it: on a GPU always, on a CPU if `bf16` says so.
-    """
-    torch.set_float32_matmul_precision("high")
-    place = device(gpus)
+def _fabric(gpus: int, precision: Precision) -> lightning_fabric.Fabric:
+    """Device, precision and data parallelism."""
+    use_exact_products()
     fabric = lightning_fabric.Fabric(
-        accelerator=place.type,
+        accelerator=device(gpus).type,
         devices=max(gpus, 1),
         strategy=DDPStrategy(gradient_as_bucket_view=True, broadcast_buffers=False)
         if gpus > 1
         else "auto",
-        precision="bf16-mixed" if has_bf16(place) and (gpus or bf16) else "32-true",
+        precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         plugins=LightningEnvironment(),  # starts the processes itself, inside a Slurm job too
     )
     fabric.launch()

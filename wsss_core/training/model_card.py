@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from wsss_core.models.backbone import Backbone
+from wsss_core.models.precision import Precision
 
 DISTRIBUTION = "wsss-core"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
-def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
+def model_card(
+    backbone: Backbone, *, seed: int, code: str, precision: Precision | None
+) -> dict[str, Any]:
     """Facts for `save_weights`; our own code needs none of them to rebuild the network.
 
     Args:
         backbone: Of the network.
         seed: Of its training.
         code: Digest of the code that trained it; two files with the same one can be compared.
+        precision: That it computed in; None: the network was not trained.
     """
     return {
         "input": {
@@ -29,6 +33,7 @@ def model_card(backbone: Backbone, *, seed: int, code: str) -> dict[str, Any]:
         "strides": list(backbone.geometry.strides),
         "seed": seed,
         "code": code,
+        "precision": precision,
         "version": package_version(),
     }
 

@@ -13,9 +13,10 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from wsss_core.config.init_file import local_file
+from wsss_core.config.precision import AskedPrecision
 from wsss_core.pretrained.note import check_unchanged, read_note
 from wsss_core.runtime.atomic import writing_errors
 from wsss_core.runtime.errors import UserError
@@ -31,6 +32,7 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--init", type=Path, help="weights file to start from; default: ImageNet")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness")
     parser.add_argument("--gpus", type=int, default=0, help="0 trains on the CPU")
+    parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=10.0, help="minutes between checkpoints"
@@ -66,6 +68,7 @@ def run_once(
     made_of = {
         "code": args.code,
         "seed": args.seed,
+        "precision": args.precision,
         "config": without_places(config),
         "reads": {**reads, "start": _start_digest(args, config)},
     }
