@@ -22,18 +22,13 @@ def main() -> None:
 def train(args: argparse.Namespace, key: str) -> None:
     """Does what is not in the store."""
     from wsss_core.config.segmenter import SegmenterConfig
-    from wsss_core.stages.train_segmenter import (
-        check_segmenter,
-        prepare_training,
-        segmenter_metadata,
-    )
+    from wsss_core.stages.train_segmenter import prepare_training, segmenter_metadata
     from wsss_core.training.run import run_training
 
     config = SegmenterConfig.model_validate_json(args.config)
-    check_segmenter(config, init=args.init, gpus=args.gpus)
     dataset = open_dataset(args.dataset)
-    labels = args.pseudo_labels
-    model, samples = prepare_training(config, dataset, labels, init=args.init, seed=args.seed)
+    given = {"init": args.init, "gpus": args.gpus, "seed": args.seed}
+    model, samples = prepare_training(config, dataset, args.pseudo_labels, **given)
     run_training(
         args,
         key,

@@ -251,6 +251,7 @@ def prepare_training(
     pseudo_labels: Sequence[Path],
     *,
     init: Path | None,
+    gpus: int,
     seed: int,
 ) -> tuple[SegmenterTraining, SegmenterSamples]:
     """What is trained, and on what.
@@ -260,8 +261,10 @@ def prepare_training(
         dataset: Where the images are.
         pseudo_labels: Directories of pseudo labels.
         init: Of `start_segmenter`.
+        gpus: That will share a batch.
         seed: Of the layers that start anew.
     """
+    check_segmenter(config, init=init, gpus=gpus)
     labels = find_pseudo_labels(pseudo_labels, dataset.split(TRAIN_SPLIT))
     torch.manual_seed(seed)
     net = start_segmenter(config, num_classes=1 + len(dataset.class_names), init=init)
