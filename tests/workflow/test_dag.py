@@ -256,7 +256,8 @@ def test_option_of_the_command_line_overrides_one_key(tmp_path):
 
 def test_missing_dataset_is_named_and_leaves_nothing(tmp_path):
     devkit = "dataset={voc: {devkit: data/VOCdevkit}}"
-    run = snakemake("--cores", "1", "--config", devkit, directory=tmp_path)
+    target = "results/voc12/data/labels.csv"
+    run = snakemake(target, "--cores", "1", "--config", devkit, directory=tmp_path)
     assert run.returncode == 1
     expected = (
         "error: data/VOCdevkit has no unpacked VOC 2012 (trainval); expected a directory with"
