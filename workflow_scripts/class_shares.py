@@ -35,7 +35,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Writes the shares in each image, and those in all of them to stdout."""
     args = parse_arguments()
-    shares = ClassShares(open_dataset(args.dataset).class_names)
+    dataset = open_dataset(args.dataset)
+    shares = ClassShares(dataset.class_names)
     masks = find_masks(args.masks)
     for image_id in progress(sorted(masks), desc="masks"):
         shares.add(image_id, read_mask(masks[image_id]))
@@ -46,7 +47,10 @@ def main() -> None:
         "weights": args.weights,
         "figure": args.qualitative_results,
     }
-    lines = [f"{args.method}, seed {args.seed}: {len(masks)} pictures", shares.table()]
+    labels = [dataset.labels[image_id] for image_id in masks if image_id in dataset.labels]
+    counts = {name: sum(int(x[k]) for x in labels) for k, name in enumerate(dataset.class_names)}
+    lines = [f"{args.method}, seed {args.seed}: {len(masks)} pictures", shares.table(counts)]
+    lines += [f"warning: {text}" for text in shares.overdone(counts)]
     lines += [f"{kind:8} {place}" for kind, place in places.items() if place]
     sys.stdout.write("\n".join(lines) + "\n")
 

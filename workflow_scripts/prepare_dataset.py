@@ -4,8 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
-from wsss_core.config.dataset import DatasetConfig, DemoConfig
+from wsss_core.config.dataset import DatasetConfig
 from wsss_core.prepare.demo.generate import draw_dataset
+from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.folder import read_folder
 from wsss_core.prepare.source import Source, check_all_eval, choose_classes
 from wsss_core.prepare.voc.source import read_voc
@@ -28,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
     parser.add_argument("--all-eval", action="store_true", help="no other images are trained on")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
-    parser.add_argument("--config", help="JSON of the config section dataset (for --source demo)")
+    parser.add_argument("--config", help="JSON of the config section dataset")
     arguments = parser.parse_args()
     if arguments.source == "folder" and arguments.folder is None:
         parser.error("--source folder needs --folder")
@@ -37,31 +38,49 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def prepare(source: Source, args: argparse.Namespace, *, link: bool) -> None:
+def prepare(
+    source: Source, args: argparse.Namespace, findings: Findings, *, link: bool = True
+) -> None:
     """Prepares what a source lists, as the command line asks for."""
+    section = dataset_section(args)
     if args.classes:
         source = choose_classes(source, args.classes)
     if args.all_eval:
         check_all_eval(source, scored_splits=args.scored_splits)
-    prepare_dataset(source, args.output, workers=args.threads, link=link)
+    prepare_dataset(
+        source,
+        args.output,
+        findings=findings,
+        workers=args.threads,
+        link=link,
+        longest_side=section.longest_side,
+    )
+
+
+def dataset_section(args: argparse.Namespace) -> DatasetConfig:
+    """The config section, or its default values."""
+    if args.config:
+        return DatasetConfig.model_validate_json(args.config)
+    return DatasetConfig(name="dataset", source="demo")
 
 
 def main() -> None:
     """Prepares the dataset."""
     args = parse_arguments()
+    findings = Findings()
     scored = args.scored_splits
     if args.source == "folder":
-        prepare(read_folder(args.folder, scored_splits=scored), args, link=True)
+        source = read_folder(args.folder, scored_splits=scored, findings=findings)
+        prepare(source, args, findings)
     elif args.source == "voc":
         others = {"test": args.test, "sbd": args.sbd, "id_lists": args.id_lists}
-        prepare(read_voc(args.devkit, scored_splits=scored, **others), args, link=True)
+        prepare(read_voc(args.devkit, scored_splits=scored, **others), args, findings)
     else:
-        section = DatasetConfig.model_validate_json(args.config) if args.config else None
-        config = section.demo if section else DemoConfig()
         place = args.output.with_name(f"{args.output.name}_drawn")
         with writing_errors(place), staging_dir(place) as drawn:
-            draw_dataset(drawn, config, workers=args.threads)
-            prepare(read_folder(drawn, scored_splits=scored), args, link=False)
+            draw_dataset(drawn, dataset_section(args).demo, workers=args.threads)
+            source = read_folder(drawn, scored_splits=scored, findings=findings)
+            prepare(source, args, findings, link=False)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
-
 from wsss_core.config.experiment import load_experiment
+from wsss_core.config.files import read_config_file
 from wsss_core.methods.plans import plan_methods
 from wsss_core.runtime.errors import UserError
 
@@ -24,15 +23,15 @@ def config_sources():
     settings = workflow.config_settings
     preset = [PRESET] if PRESET.is_file() else []
     paths = [Path(workflow.basedir, "config.yaml"), *preset, *map(Path, settings.configfiles)]
-    contents = [yaml.safe_load(path.read_text()) or {} for path in paths]
+    contents = [read_config_file(path) for path in paths]
     names = [min(os.path.relpath(path), os.path.abspath(path), key=len) for path in paths]
     return [*zip(names, contents), ("--config", dict(settings.config or {}))]
 
 
 def read_experiment():
     """The whole config, and what each method comes to."""
-    sources = config_sources()
     try:
+        sources = config_sources()
         experiment = load_experiment(config, sources=sources)
         plans = plan_methods(
             experiment,

@@ -1,6 +1,7 @@
 """Archives, and what the dataset is made from."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from wsss_core.download.archive_table import read_archives
@@ -64,13 +65,10 @@ ALL_SPLITS = LEARNING_SPLITS + split_files(*(["test"] if HAS_TEST else []))
 
 # What a source has, below its directories.
 SOURCE_TABLES = {
-    "folder": ["labels.csv", "classes.txt", "splits/*.txt"],
+    "folder": ["labels.*", "*.json", "annotations/*.json", "classes.txt", "splits/*.txt"],
     "voc": ["ImageSets/Segmentation/*.txt", "train.txt", "val.txt"],
 }
-SOURCE_PICTURES = {
-    "folder": ["images", "masks"],
-    "voc": ["Annotations", "JPEGImages", "SegmentationClass", "cls"],
-}
+VOC_FOLDERS = ["Annotations", "JPEGImages", "SegmentationClass", "cls"]
 VOC_PLACES = {"devkit": devkit_places, "test": devkit_places, "sbd": sbd_places}
 VOC_ARCHIVES = {"devkit": "voc_trainval", "test": "voc_test", "sbd": "sbd"}
 
@@ -104,19 +102,36 @@ def source_inputs():
     return notes + [str(path) for path in sorted(tables) if path.is_file()]
 
 
+def source_places():
+    """What the user's pictures are in, each with the directory that it is part of."""
+    is_voc = EXPERIMENT.dataset.source == "voc"
+    return [
+        (root, place)
+        for root in source_roots()
+        for place in ([root / name for name in VOC_FOLDERS] if is_voc else sorted(root.glob("*")))
+        if place.exists() and os.path.realpath(place) != os.path.realpath("results")
+    ]
+
+
 def source_pictures(wildcards):
-    """Digest of names, sizes and times of the user's pictures: far too many to be inputs."""
-    roots = source_roots()
-    if not roots:
-        return None
+    """Digest of names, sizes and times of the user's pictures: far too many to be inputs.
+
+    And of where they lie, if that is outside of the project: they are linked to by that path, and
+    where they have moved, the links must be made again.
+    """
+    tables, project = set(source_inputs()), os.path.realpath(".")
     digest = hashlib.sha256()
-    for directory in SOURCE_PICTURES[EXPERIMENT.dataset.source]:
-        for path in sorted(path for root in roots for path in (root / directory).glob("*")):
-            status = path.stat()
-            digest.update(
-                f"{directory}/{path.name} {status.st_size} {status.st_mtime_ns}\n".encode()
-            )
-    return digest.hexdigest()[:16]
+    for root, place in source_places():
+        real = Path(os.path.realpath(place))
+        if not real.is_relative_to(project):
+            digest.update(os.fsencode(real))
+        below = sorted(Path(d, name) for d, _, names in os.walk(place) for name in names)
+        for path in below if place.is_dir() else [place]:
+            if str(path) not in tables and path.is_file():  # and no dead link
+                status = path.stat()
+                words = f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n"
+                digest.update(os.fsencode(words))
+    return digest.hexdigest()[:16] if source_roots() else None
 
 
 def source_options():
@@ -127,5 +142,5 @@ def source_options():
         files = dataset.voc.model_dump()
         files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
     files["classes"] = dataset.classes
-    rest = [] if EXPERIMENT.shards.train_only else ["--all-eval"]
+    rest = [] if shards_in("train_only") else ["--all-eval"]
     return ["--source", dataset.source, *cli_options(files, *files), *rest]

@@ -1,5 +1,7 @@
 """Where results lie, and into which jobs the images are dealt."""
 
+from wsss_core.prepare.part_sizes import jobs_by_part
+
 RESULTS = f"results/{EXPERIMENT.folder}"
 DATASET = f"results/{EXPERIMENT.dataset.name}"  # shared by all experiments on it
 DATA = f"{DATASET}/data"
@@ -14,9 +16,15 @@ def run_of(method, seed):
     return f"{RESULTS}/{method}/seed{seed}"
 
 
+JOBS = jobs_by_part(EXPERIMENT.dataset, scored_splits=SPLITS)
+
+
 def shards_in(part):
     """How many jobs share the images of a part."""
-    return 0 if part == "eval" and not SPLITS else getattr(EXPERIMENT.shards, part)
+    if part == "eval" and not SPLITS:
+        return 0
+    given = getattr(EXPERIMENT.shards, part)
+    return JOBS[part] if given is None else given
 
 
 def shards_of(pattern, *parts):

@@ -136,6 +136,16 @@ def test_resizing_keeps_channels_type_and_constants(shape, channels, dtype, inte
     np.testing.assert_allclose(resized, 7, rtol=1e-6)
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("size", [(4, 5), (20, 5), (20, 30)])
+@pytest.mark.parametrize("channels", [5, 300])
+def test_each_of_many_channels_is_resized_as_it_is_alone(interpolation, size, channels):
+    maps = np.random.default_rng(0).random((9, 13, channels), dtype=np.float32)
+    resized = resize(maps, *size, interpolation=interpolation)
+    alone = [resize(maps[..., k], *size, interpolation=interpolation) for k in range(channels)]
+    np.testing.assert_allclose(resized, np.stack(alone, axis=2), atol=2e-6)
+
+
 def test_shrinking_averages_but_for_class_ids():
     array = np.array([[0, 8], [40, 80]], dtype=np.uint8).repeat(2, axis=1)
     array = np.concatenate([array, array])[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -113,7 +114,7 @@ def test_masks_are_those_of_the_workflow(weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "suffix"),
     [("L", "png"), ("RGBA", "webp"), ("P", "gif"), ("CMYK", "tif"), ("1", "bmp"), ("I;16", "png"),
-     ("LA", "png"), ("YCbCr", "jpg"), ("RGB", "avif")],
+     ("LA", "png"), ("YCbCr", "jpg"), ("RGB", "avif"), ("RGB", "heic"), ("F", "tif")],
 )  # fmt: skip
 def test_every_kind_of_picture_is_segmented(weights, tmp_path, mode, suffix) -> None:
     path = tmp_path / f"x.{suffix}"
@@ -221,8 +222,8 @@ def test_broken_pictures_are_told_and_the_others_done(weights, pictures, tmp_pat
     assert [line.split(":")[0] for line in lines] == [
         str(pictures / name) for name in ("cut.jpg", "empty.png", "page.png")
     ]
-    assert "cannot be read (image file is truncated" in lines[0]
-    assert lines[2].endswith("not a picture in a known format")
+    assert "cannot be decoded (image file is truncated" in lines[0]
+    assert lines[2].endswith("is no JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC")
     masks = sorted(path.name for path in (tmp_path / "out" / "masks").iterdir())
     assert masks == ["Größe 1.png", "b.png"]
     assert said.out.splitlines()[-1] == "pictures: 5, done before: 0"
@@ -262,6 +263,45 @@ def test_what_is_done_is_left_out(weights, pictures, tmp_path, capsys) -> None:
     assert all(path.stat().st_mtime_ns > time for path, time in after.items())
     _run(*run, "--probs")  # one more kind of file, the same masks
     assert len(list((out / "probs").iterdir())) == 2
+
+
+def test_a_mask_is_of_its_picture_and_not_of_its_name(weights, pictures, tmp_path, capsys) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.mkdir()
+    _noise(80, 33, seed=5).save(other / "b.png")
+    (other / "Größe 1.jpg").write_bytes((pictures / "Größe 1.jpg").read_bytes())
+    _run("--weights", weights, pictures, out)
+    _run("--weights", weights, other, out)
+    assert capsys.readouterr().out.splitlines()[-1] == "pictures: 2, done before: 1"
+    assert read_mask(out / "masks" / "b.png").shape == (80, 33)
+    _noise(81, 33, seed=6).save(other / "b.png")  # edited
+    _run("--weights", weights, other, out)
+    assert read_mask(out / "masks" / "b.png").shape == (81, 33)
+    (other / "b.png").write_bytes(b"")
+    with pytest.raises(UserError, match="1 of 2 pictures have no mask"):
+        _run("--weights", weights, other, out)
+    assert not (out / "masks" / "b.png").exists()
+
+
+def test_shares_are_of_all_masks_of_the_folder(weights, pictures, tmp_path) -> None:
+    for picture in pictures.iterdir():
+        _run("--weights", weights, picture, tmp_path / "out")
+    with (tmp_path / "out" / "class_coverage.csv").open(encoding="utf-8") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == ["Größe 1", "b"]
+
+
+def test_only_what_was_made_is_removed(weights, pictures, tmp_path) -> None:
+    out = tmp_path / "out"
+    _run("--weights", weights, pictures, out)
+    (out / "masks" / "notes.txt").write_text("mine")
+    _run("--weights", weights, "--overwrite", pictures / "b.png", out)
+    assert sorted(path.name for path in (out / "masks").iterdir()) == ["b.png", "notes.txt"]
+    (tmp_path / "mine" / "overlays").mkdir(parents=True)
+    (tmp_path / "mine" / "overlays" / "b.jpg").write_text("mine")
+    for options in ((), ("--overwrite",)):
+        with pytest.raises(UserError, match="mine: holds overlays that are not of wsss"):
+            _run("--weights", weights, *options, pictures, tmp_path / "mine")
+    assert (tmp_path / "mine" / "overlays" / "b.jpg").read_text() == "mine"
 
 
 def test_masks_are_those_of_the_network_s_onnx_file(weights, pictures, tmp_path) -> None:
@@ -345,6 +385,8 @@ def test_options_may_stand_anywhere() -> None:
     ("option", "expected"),
     [
         (("--scales", "big"), "--scales: expected numbers with commas between, got 'big'"),
+        (("--scales", "1,nan"), "--scales: expected numbers above 0, 16 at most, got '1,nan'"),
+        (("--scales", "inf"), "--scales: expected numbers above 0, 16 at most, got 'inf'"),
         (("--longest-side", "-5"), "--longest-side: expected 0 or more, got '-5'"),
     ],
 )
@@ -372,7 +414,8 @@ def test_the_package_is_a_command(weights, tmp_path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(
     weights, pictures, tmp_path, monkeypatch, capsys
 ) -> None:
-    (tmp_path / "out").mkdir()
+    _run("--weights", weights, pictures / "b.png", tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "overlays")
     (tmp_path / "out" / "overlays").touch()
     command = ["wsss", "predict", "--weights", weights, "--device", "cpu", pictures]
     monkeypatch.setattr(sys, "argv", [*map(str, command), str(tmp_path / "out")])

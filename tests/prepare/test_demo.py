@@ -12,6 +12,7 @@ from wsss_core.prepare.demo.painting import coverage
 from wsss_core.prepare.demo.scene import draw_scene, scene_mask
 from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
 from wsss_core.prepare.demo.textures import PATTERNS, draw_texture
+from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.folder import read_folder
 from wsss_core.stages.prepare_dataset import prepare_dataset
 
@@ -104,7 +105,7 @@ def test_demo_dataset_is_valid_and_the_same_for_the_same_seed(tmp_path):
         (tmp_path / name).mkdir()
         draw_dataset(tmp_path / name, config, workers=workers)
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
-    source = read_folder(tmp_path / "one", scored_splits=["train", "val"])
+    source = read_folder(tmp_path / "one", scored_splits=["train", "val"], findings=Findings())
     prepare_dataset(source, tmp_path / "data")
     dataset = open_dataset(tmp_path / "data")
     assert dataset.class_names == tuple(CLASSES)

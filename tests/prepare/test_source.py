@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsss_core.prepare.inspect import mask_indices
 from wsss_core.prepare.source import Source, choose_classes, labelled_ids
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.prepare_dataset import mask_indices
 
 CLASSES = ("ant", "bee", "cow", "dog")
 LABEL = st.tuples(*[st.integers(0, 1)] * len(CLASSES))

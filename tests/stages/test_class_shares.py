@@ -30,10 +30,28 @@ def test_no_picture_is_an_empty_table() -> None:
     assert ClassShares(["cat"]).table() == "class       pictures  share of pixels"
 
 
+def test_classes_in_many_more_masks_than_tags_are_told() -> None:
+    shares = ClassShares(["cat", "person"])
+    for number in range(39):
+        shares.add(str(number), np.array([[2 if number < 34 else 0, 1]], dtype=np.uint8))
+    assert shares.overdone({"cat": 30, "person": 3}) == [
+        "masks show 'person' in 34 pictures, of which 3 have the tag"
+    ]
+
+
+def test_names_that_are_no_utf8_are_written(tmp_path) -> None:
+    shares = ClassShares(["cat"])
+    shares.add("caf\udce9", np.zeros((2, 2), dtype=np.uint8))
+    shares.write(tmp_path / "x.csv")
+    text = "image,background,cat\ncaf\\udce9,100.00,0.00\n"
+    assert (tmp_path / "x.csv").read_text(encoding="utf-8") == text
+
+
 def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_dataset, tmp_path):
     shards = [tmp_path / "train_only-0", tmp_path / "train_only-1"]
-    for shard, name, index in zip(shards, ("train 0", "träin"), (0, 2), strict=True):
-        shard.mkdir()
+    names = (("train_0", 2), ("träin", 2), ("train_1", 2), ("train_2", 0))
+    for shard, (name, index) in zip(shards * 2, names, strict=True):
+        shard.mkdir(exist_ok=True)
         write_mask(shard / f"{name}.png", np.full((3, 4), index, dtype=np.uint8))
     done = subprocess.run(
         [sys.executable, "-m", "workflow_scripts.class_shares", "--dataset", tiny_dataset,
@@ -43,14 +61,16 @@ def test_script_counts_the_masks_of_all_shards_and_says_where_they_are(tiny_data
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
-        "sb, seed 3: 2 pictures",
-        "class       pictures  share of pixels",
-        "background         1          50.00 %",
-        "square             1          50.00 %",
+        "sb, seed 3: 4 pictures",
+        "class       pictures  share of pixels  tagged",
+        "background         1          25.00 %",
+        "disc               0           0.00 %       2",
+        "square             3          75.00 %       2",
         f"masks    {tmp_path}",
         f"shares   {tmp_path / 'class_coverage.csv'}",
         "figure   qualitative_results.jpg",
     ]
     assert (tmp_path / "class_coverage.csv").read_text(encoding="utf-8") == (
-        "image,background,disc,square\ntrain 0,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"
+        "image,background,disc,square\ntrain_0,0.00,0.00,100.00\ntrain_1,0.00,0.00,100.00\n"
+        "train_2,100.00,0.00,0.00\nträin,0.00,0.00,100.00\n"
     )

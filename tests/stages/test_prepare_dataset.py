@@ -13,6 +13,7 @@ from PIL import Image
 from tests.runtime.small_disk import small_disk
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import read_image, read_mask, write_mask
+from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.folder import read_folder
 from wsss_core.prepare.source import check_all_eval, choose_classes
 from wsss_core.runtime.errors import UserError
@@ -32,7 +33,9 @@ SCORED = ["train", "val"]
 
 
 def prepare_folder(root, output, *, scored_splits, **options):
-    prepare_dataset(read_folder(root, scored_splits=scored_splits), output, **options)
+    findings = Findings()
+    source = read_folder(root, scored_splits=scored_splits, findings=findings)
+    prepare_dataset(source, output, findings=findings, **options)
 
 
 def names(directory):
@@ -111,8 +114,8 @@ def test_same_bytes_again_and_with_more_workers(tiny_dataset, tmp_path):
 
 
 def test_an_old_result_is_replaced(tiny_dataset, tmp_path):
+    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     for name in ("images", "masks"):
-        (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "stale.png").touch()
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     assert "stale.png" not in names(tmp_path / "data/images") + names(tmp_path / "data/masks")
@@ -156,16 +159,29 @@ def test_grey_and_cmyk_become_rgb_without_loss(tiny_dataset, tmp_path, mode):
     np.testing.assert_array_equal(read_image(prepared), read_image(path))
 
 
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_rotated_photo_keeps_a_mask_of_its_upright_size(tiny_dataset, tmp_path, orientation):
+def test_rotated_photo_keeps_a_mask_of_its_upright_size(tiny_dataset, tmp_path):
     upright = read_image(tiny_dataset / "images" / "val_0.jpg").astype(int)
-    store_turned(tiny_dataset, "val_0", orientation)
+    store_turned(tiny_dataset, "val_0", 6)
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     prepared = open_dataset(tmp_path / "data")
     image = Image.open(prepared.image_path("val_0"))
     assert image.getexif().get(0x0112, 1) == 1
     assert np.abs(prepared.read_image("val_0") - upright).mean() < 4
     assert (tmp_path / "data/masks/val_0.png").is_symlink()
+
+
+@pytest.mark.parametrize(("orientation", "side"), [(3, 46), (6, 48)])
+def test_a_mask_that_fits_both_ways_round_is_refused(tiny_dataset, tmp_path, orientation, side):
+    Image.new("RGB", (side, 48)).save(tiny_dataset / "images" / "val_0.jpg")
+    store_turned(tiny_dataset, "val_0", orientation)
+    mask = np.zeros((48, side))
+    bad_mask(tiny_dataset, "val_0", mask)  # the same both ways round
+    prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
+    mask[:, 30:] = 1
+    bad_mask(tiny_dataset, "val_0", mask)
+    expected = r"1 bad mask rotation: .*val_0.png may be of the stored pixels or of the upright pic"
+    with pytest.raises(UserError, match=expected):
+        prepare_folder(tiny_dataset, tmp_path / "other", scored_splits=SCORED)
 
 
 def test_mask_of_a_rotated_photo_as_stored_is_turned_along(tiny_dataset, tmp_path):
@@ -182,8 +198,9 @@ def test_mask_of_a_rotated_photo_is_turned_and_its_classes_chosen(tiny_dataset, 
     upright = read_mask(mask_path)
     store_turned(tiny_dataset, "val_1", 6)
     write_mask(mask_path, np.rot90(upright).copy())
-    source = choose_classes(read_folder(tiny_dataset, scored_splits=SCORED), ["square"])
-    prepare_dataset(source, tmp_path / "data")
+    source = read_folder(tiny_dataset, scored_splits=SCORED, findings=Findings())
+    source = choose_classes(source, ["square"])
+    prepare_dataset(source, tmp_path / "data", findings=Findings())
     data = open_dataset(tmp_path / "data")
     assert data.split("val") == ["val_1"]  # val_0 is a disc
     expected = np.where(upright == 2, 1, upright)
@@ -203,8 +220,10 @@ def test_images_of_an_unscored_test_split_need_no_label(tiny_dataset, tmp_path):
 def test_unlabelled_images_are_counted_in_a_warning(tiny_dataset, tmp_path, capsys):
     replace_text(tiny_dataset / "labels.csv", "train_2,1,0", "train_2,0,0")
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
-    warning = capsys.readouterr().err.splitlines()[-1]
-    assert warning == ("warning: 1 of 8 images have no label and count as pure background: train_2")
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "warning: 1 of 8 images have no label and count as pure background: train_2",
+        "warning: 1 masks show a class that their labels do not have: train_2",
+    ]
 
 
 def bad_mask(root: Path, image_id: str, mask: np.ndarray) -> None:
@@ -227,7 +246,7 @@ SPOILS = {
     ),
     "empty class name": (
         lambda root: replace_text(root / "classes.txt", "disc\n", "disc\n\n"),
-        r"classes.txt line 2 is empty; expected a class name",
+        r"classes.txt line 2 is ''; expected a class name of one line",
     ),
     "no class at all": (
         lambda root: (root / "classes.txt").write_text("\n"),
@@ -239,11 +258,11 @@ SPOILS = {
     ),
     "background as class": (
         lambda root: replace_text(root / "classes.txt", "disc", "background"),
-        r"classes.txt lists 'background'; expected only the other classes",
+        r"classes.txt line 1 is 'background', which tables of results have a column of; expected",
     ),
     "not text": (
         lambda root: (root / "classes.txt").write_bytes(b"\xff\xfe\x00"),
-        r"classes.txt is not UTF-8 text",
+        r"classes.txt is not text; expected UTF-8, UTF-16 or cp1252",
     ),
     "header": (
         lambda root: replace_text(root / "labels.csv", "image,", "file,"),
@@ -251,12 +270,12 @@ SPOILS = {
     ),
     "label of no class": (
         lambda root: replace_text(root / "labels.csv", "square", "sqare"),
-        r"labels.csv has labels for sqare, which classes.txt does not list; expected the columns "
-        r"image, disc, square",
+        r"labels.csv line 2: image 'train_0' has the tag 'sqare', which classes.txt does not list; "
+        r"expected some of disc, square\n.*labels.csv has no class square",
     ),
     "class without column": (
         lambda root: (root / "classes.txt").write_text("disc\nsquare\nstar\n"),
-        r"labels.csv has no column for star",
+        r"labels.csv has no class star; expected each of classes.txt",
     ),
     "column twice": (
         lambda root: replace_text(root / "labels.csv", "square", "disc"),
@@ -268,15 +287,11 @@ SPOILS = {
     ),
     "cells": (
         lambda root: replace_text(root / "labels.csv", "train_1,0,1", "train_1,0"),
-        r"labels.csv line 3 \(image 'train_1'\) has 2 cells; expected 3",
+        r"labels.csv line 3: image 'train_1' has '' for square; expected 0 or 1",
     ),
     "row twice": (
         lambda root: replace_text(root / "labels.csv", "train_1,", "train_0,"),
-        r"labels.csv line 3: image 'train_0' is there twice",
-    ),
-    "no training split": (
-        lambda root: (root / "splits" / "train_aug.txt").unlink(),
-        r"splits/train_aug.txt is missing",
+        r"labels.csv line 3: image 'train_0' is there twice; expected once \(also .*line 2\)",
     ),
     "no scored split": (
         lambda root: (root / "splits" / "val.txt").unlink(),
@@ -308,11 +323,11 @@ SPOILS = {
     ),
     "listed without image": (
         lambda root: (root / "images" / "val_1.jpg").unlink(),
-        r"1 image in \S*/splits/val.txt without a JPEG or PNG in \S*/images: val_1",
+        r"1 image in \S*/splits/val.txt without a JPEG, .* in \S*/images: val_1",
     ),
     "no images": (
         lambda root: shutil.rmtree(root / "images"),
-        r"images is missing; expected the images as <id>.jpg or <id>.png",
+        r"6 images in \S*/splits/train_aug.txt without a JPEG, .* in \S*/tiny: train_0, train_1",
     ),
     "image twice": (
         lambda root: shutil.copy(root / "images/val_1.jpg", root / "images/val_1.png"),
@@ -336,7 +351,7 @@ SPOILS = {
     ),
     "not an image": (
         lambda root: (root / "images" / "train_5.jpg").write_text("<html>not found</html>"),
-        r"1 bad image file: \S*/train_5.jpg is not an image",
+        r"1 bad image file: \S*/train_5.jpg is no JPEG, PNG, WebP, TIFF, BMP",
     ),
     "truncated mask": (
         lambda root: truncate(root / "masks" / "val_0.png", 0.5),
@@ -344,7 +359,7 @@ SPOILS = {
     ),
     "coloured mask": (
         lambda root: resave(root / "masks" / "val_0.png", "RGB"),
-        r"1 bad mask file: \S*/val_0.png is PNG of mode RGB; expected whole PNG files with one",
+        r"1 bad mask file: \S*/val_0.png is PNG of mode RGB, not of one class index per pixel; exp",
     ),
     "mask size": (
         lambda root: bad_mask(root, "val_0", np.zeros((46, 48))),
@@ -364,7 +379,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(tiny_dataset, tmp_path, kind):
     output = tmp_path / "results" / "data"
     with pytest.raises(UserError, match=message) as error:
         prepare_folder(tiny_dataset, output, scored_splits=SCORED)
-    assert "\n" not in str(error.value)
+    assert all(line.strip() for line in str(error.value).split("\n"))
     assert not output.parent.exists() or names(output.parent) == []
 
 
@@ -413,10 +428,18 @@ def test_many_problems_are_counted_and_the_first_named(tiny_dataset, tmp_path):
     bad_mask(tiny_dataset, "val_0", np.full((48, 46), 3))
     with pytest.raises(UserError) as error:
         prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
-    message = str(error.value)
-    assert message.startswith("5 bad image files: ")
-    assert "train_2.jpg is empty (0 bytes) and 2 more; expected" in message
-    assert message.endswith("(1 problems of other kinds)")
+    images, mask = str(error.value).split("\n")
+    assert images.startswith("5 bad image files: ")
+    assert "train_2.jpg is empty (0 bytes) and 2 more; expected" in images
+    assert mask.startswith("1 bad mask index: ")
+
+
+def test_images_that_were_not_prepared_are_not_replaced(tiny_dataset, tmp_path):
+    (tmp_path / "mine/images").mkdir(parents=True)
+    (tmp_path / "mine/images/a.jpg").touch()
+    with pytest.raises(UserError, match="mine holds images that were not prepared; expected a new"):
+        prepare_folder(tiny_dataset, tmp_path / "mine", scored_splits=SCORED)
+    assert names(tmp_path / "mine") == ["images"]
 
 
 def test_output_must_not_be_the_source(tiny_dataset):
@@ -469,7 +492,7 @@ def test_script_needs_a_root_for_a_folder(tmp_path):
 
 
 def test_without_shards_for_the_rest_there_must_be_none(tiny_dataset):
-    source = read_folder(tiny_dataset, scored_splits=SCORED)
+    source = read_folder(tiny_dataset, scored_splits=SCORED, findings=Findings())
     with pytest.raises(UserError) as error:
         check_all_eval(source, scored_splits=SCORED)
     assert str(error.value) == (

@@ -17,7 +17,7 @@ def dry_run(*arguments, directory):
 
 
 def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
-    shards, train_only = 4, 16
+    shards, train_only = 5, 16
     every = shards + train_only
     assert job_counts(dry_run(directory=tmp_path)) == {
         "download_archive": 1,
@@ -67,7 +67,7 @@ def test_what_a_method_needs_is_run_too(tmp_path):
     counts = job_counts(run)
     assert counts["train_classifier"] == 4
     assert counts["train_segmenter"] == 2
-    assert counts["semantic_boundary"] == 2 * (4 + 16)
+    assert counts["semantic_boundary"] == 2 * (5 + 16)
     assert counts["evaluate_cam"] == 2
     assert "evaluate_masks" not in counts
     branches = [c for c in commands(run, "train_classifier") if c.option("method") == "sb"]
@@ -333,7 +333,7 @@ def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
     run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
     counts = job_counts(run)
     assert "submission" not in counts
-    assert counts["segment_crf"] == 2 * (4 + 2)
+    assert counts["segment_crf"] == 2 * (5 + 3)
     (prepared,) = commands(run, "prepare_dataset")
     assert prepared.option("test") == "data/test"
     assert prepared.options["classes"] == ["cat", "dog"]
@@ -344,11 +344,38 @@ def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):
     shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new_0.jpg")
     root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
     counts = job_counts(dry_run("--config", root, directory=tmp_path))
-    assert counts["segment_crf"] == 2 * (4 + 2)
+    assert counts["segment_crf"] == 2 * (1 + 1)
     data = "results/mine/data/test_digests.csv"
     made = snakemake(data, "--cores", "1", "--config", root, directory=tmp_path)
     assert job_counts(made) == {"prepare_dataset": 1}
     assert (tmp_path / "results/mine/data/splits/test.txt").read_text() == "new_0\n"
+
+
+def test_what_a_folder_does_not_list_stops_no_plan(tmp_path, tiny_dataset):
+    (tiny_dataset / "images/caf\udce9.jpg").touch()  # Latin-1 from an old archive
+    (tiny_dataset / "images/{x}.jpg").touch()
+    (tiny_dataset / "images/dead.jpg").symlink_to("nowhere")
+    root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
+    assert "prepare_dataset" in job_counts(dry_run("--config", root, directory=tmp_path))
+
+
+@pytest.mark.slow
+def test_pictures_that_have_moved_are_linked_again_once(tmp_path, tiny_dataset):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "mine").symlink_to(tiny_dataset)
+    labels = "results/mine/data/labels.csv"
+    root = "dataset={name: mine, source: folder, folder: mine}"
+    picture = project / "results/mine/data/images/val_0.jpg"
+    for place in ("tiny", "elsewhere"):
+        if place != "tiny":
+            tiny_dataset.rename(tmp_path / place)
+            (project / "mine").unlink()
+            (project / "mine").symlink_to(tmp_path / place)
+        for jobs in ({"prepare_dataset": 1}, {}):
+            done = snakemake(labels, "--cores", "1", "--config", root, directory=project)
+            assert job_counts(done) == jobs
+        assert picture.resolve() == tmp_path / place / "images/val_0.jpg"
 
 
 def test_change_of_voc_is_seen(tmp_path):

@@ -1,4 +1,4 @@
-"""Uses networks that the workflow has trained: `wsss predict --help`, `wsss export --help`."""
+"""Checks datasets, and uses networks that the workflow has trained: `wsss check --help`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from wsss_core.runtime.errors import UserError, run_command
 
 COMMANDS = {
+    "check": "tell all that is wrong with a folder of pictures and labels",
     "predict": "segment pictures",
     "export": "write a network for use without this package: ONNX, TorchScript, torch.export",
 }
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("command", choices=COMMANDS, help="see below")
     args = parser.parse_args(sys.argv[1:2])
     # Imported now: torch takes seconds, which `wsss --help` need not.
-    if args.command == "predict":
+    if args.command == "check":
+        from wsss_core.cli.check import main as run
+    elif args.command == "predict":
         from wsss_core.cli.predict import main as run
     else:
         from wsss_core.cli.export import main as run

@@ -6,11 +6,11 @@ The last argument is the folder to write to:
     overlays/<name>.jpg   the picture with its classes painted over it
     probs/<name>.npz      with --probs: the network's probabilities, background first, 8 bits each,
                           of every fourth pixel. numpy.load gives levels['scores/<name>']
-    class_coverage.csv    share of each class in each picture, in per cent
+    class_coverage.csv    share of each class in each picture of the folder, in per cent
     predict.json          weights and settings; the colours of the classes
 
-Pictures whose files are there already are left out, so that a run that was stopped goes on. A
-picture that cannot be read is told at the end, the others are done all the same.
+Pictures that have a mask of their own already are left out, so that a run that was stopped goes on.
+A picture that cannot be read is told at the end, the others are done all the same.
 """
 
 import argparse
@@ -43,6 +43,8 @@ CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
     bilateral_compat=4.0,
 )
 
+LARGEST_SCALE = 16  # of a picture of 1024 pixels, more than any memory holds
+
 
 def main(argv: Sequence[str]) -> None:
     """Reads pictures and writes a folder."""
@@ -61,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
     folder.start(settings, overwrite=args.overwrite)
 
     network.to(memory_format=torch.channels_last).to(place)
-    waiting = [picture for picture in pictures if not folder.is_done(picture.name)]
+    waiting = [picture for picture in pictures if not folder.is_done(*picture)]
     results = predict(
         network, waiting, config=config, longest_side=args.longest_side, precision=precision
     )
@@ -70,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
         if isinstance(result, Failure):
             failures[picture] = result.reason
         else:
-            folder.write(picture.name, **result._asdict())
+            folder.write(*picture, **result._asdict())
     report(folder, pictures, failures, num_done=len(pictures) - len(waiting))
 
 
@@ -93,9 +95,8 @@ def report(
         UserError: There are failures.
     """
     shares = ClassShares(folder.class_names)
-    for picture in pictures:
-        if picture not in failures:
-            shares.add(picture.name, folder.read_mask(picture.name))
+    for name in folder.names():
+        shares.add(name, folder.read_mask(name))
     shares.write(folder.root / "class_coverage.csv")
     sys.stdout.write(f"{shares.table()}\n")
     sys.stdout.write(f"pictures: {len(pictures)}, done before: {num_done}\n")
@@ -116,7 +117,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("pictures", type=Path, nargs="+", help="files or folders")
     parser.add_argument("output", type=Path, help="folder to write to")
     parser.add_argument("--probs", action="store_true", help="write probabilities too")
-    parser.add_argument("--overwrite", action="store_true", help="remove what is there first")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="remove the predictions that are there first"
+    )
     parser.add_argument(
         "--scales",
         type=to_numbers,
@@ -145,10 +148,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def to_numbers(text: str) -> tuple[float, ...]:
     """Reads numbers with commas between them."""
     try:
-        return tuple(float(word) for word in text.split(","))
+        numbers = tuple(float(word) for word in text.split(","))
     except ValueError:
         message = f"expected numbers with commas between, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+    if not all(0 < number <= LARGEST_SCALE for number in numbers):
+        message = f"expected numbers above 0, {LARGEST_SCALE} at most, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return numbers
 
 
 def to_side(text: str) -> int:

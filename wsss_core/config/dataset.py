@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wsss_core.config.base import ConfigModel
 
@@ -31,7 +31,13 @@ class DemoConfig(ConfigModel):
     size: Annotated[int, Field(ge=64, le=1024)] = 160
 
 
-VocPath = Annotated[str, Field(min_length=1)]
+def _without_braces(path: str) -> str:
+    if "{" in path or "}" in path:
+        raise ValueError(f"got {path!r}; expected a path without braces, which Snakemake reads")
+    return path
+
+
+SourcePath = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
 
 
 class VocConfig(ConfigModel):
@@ -44,10 +50,10 @@ class VocConfig(ConfigModel):
         id_lists: Directory of <split>.txt in place of the official lists.
     """
 
-    devkit: VocPath = ARCHIVE
-    test: VocPath | None = None
-    sbd: VocPath | None = None
-    id_lists: VocPath | None = None
+    devkit: SourcePath = ARCHIVE
+    test: SourcePath | None = None
+    sbd: SourcePath | None = None
+    id_lists: SourcePath | None = None
 
 
 class DatasetConfig(ConfigModel):
@@ -55,9 +61,11 @@ class DatasetConfig(ConfigModel):
 
     Attributes:
         name: Of the folder that all experiments on it share: results/<name>/data.
-        source: "voc", PASCAL VOC 2012; "folder", a directory in the dataset layout; or "demo",
-            drawn by a generator.
+        source: "voc", PASCAL VOC 2012; "folder", a directory in any of the accepted forms; or
+            "demo", drawn by a generator.
         classes: Those to keep, in this order; images that show others are left out. None: all.
+        longest_side: Larger images, and masks with them, are shrunk to this, in pixels, when they
+            are placed; None: all are as they come.
         voc: Where VOC is, for the source "voc".
         folder: The directory, for the source "folder".
         demo: What is drawn, for the source "demo".
@@ -66,8 +74,9 @@ class DatasetConfig(ConfigModel):
     name: FolderName
     source: Literal["voc", "folder", "demo"]
     classes: tuple[str, ...] | None = Field(None, min_length=1)
+    longest_side: Annotated[int, Field(ge=32)] | None = 1024
     voc: VocConfig = VocConfig()
-    folder: str | None = None
+    folder: SourcePath | None = None
     demo: DemoConfig = DemoConfig()
 
     @model_validator(mode="after")

@@ -46,15 +46,17 @@ class EvaluationConfig(ConfigModel):
 class ShardsConfig(ConfigModel):
     """Into how many jobs the images of a part are dealt at each stage without training.
 
+    None: one for each 600 images or so.
+
     Attributes:
         eval: The images of the scored splits.
         train_only: The other images of train_aug; 0 says that there are none.
         test: The images of the split test, where there is one.
     """
 
-    eval: int = Field(4, ge=1)
-    train_only: int = Field(16, ge=0)
-    test: int = Field(2, ge=1)
+    eval: int | None = Field(None, ge=1)
+    train_only: int | None = Field(None, ge=0)
+    test: int | None = Field(None, ge=1)
 
 
 class RunConfig(ConfigModel):

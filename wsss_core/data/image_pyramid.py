@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.transforms import image_tensor, resize
-from wsss_core.runtime.worker_signals import start_worker
+from wsss_core.runtime.readers import reader_options
 
 Item = TypeVar("Item")
 
@@ -63,10 +63,8 @@ def read_ahead(items: TorchDataset[Item], device: torch.device) -> Iterator[Item
     yield from DataLoader(
         items,
         batch_size=None,
-        num_workers=readers,
-        prefetch_factor=max(1, READ_AHEAD // readers),
-        worker_init_fn=start_worker,
         pin_memory=device.type == "cuda",
+        **reader_options(readers, ahead=max(1, READ_AHEAD // readers)),
     )
 
 

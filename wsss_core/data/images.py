@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from wsss_core.data.pictures import read_picture
 
 IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
@@ -18,26 +20,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """Reads a photograph as its viewer sees it.
 
     Args:
-        path: A JPEG or PNG file; grey, palette and CMYK are converted, EXIF rotation is applied.
+        path: A file of any of `pictures.FORMATS`; grey, palette and CMYK are converted, EXIF
+            rotation is applied.
 
     Returns:
         uint8 [H, W, 3], RGB.
+
+    Raises:
+        BadPictureError: It is no picture, or not a whole one.
     """
-    with Image.open(path) as image:
-        return np.array(upright_rgb(image))
-
-
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Applies the EXIF rotation and converts to 8-bit RGB.
-
-    Args:
-        image: An opened image of any mode; 16-bit grey keeps its upper 8 bits, and transparency
-            is dropped.
-    """
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16"):  # convert("RGB") would clip it to white
-        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-    return upright.convert("RGB")
+    return np.array(read_picture(path).rgb())
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:

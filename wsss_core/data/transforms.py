@@ -97,8 +97,17 @@ def resize(array: Array, height: int, width: int, *, interpolation: Interpolatio
     shrinks = height < array.shape[0] and width < array.shape[1]
     smooth_shrink = shrinks and interpolation != "nearest"
     flag = cv2.INTER_AREA if smooth_shrink else _CV2_INTERPOLATION[interpolation]
-    resized = cv2.resize(array, (width, height), interpolation=flag)
-    return resized.reshape(height, width, *array.shape[2:])  # OpenCV drops a single channel
+    most = 4 if smooth_shrink else 128  # channels that OpenCV 5 takes
+    parts = [array] if array.ndim == 2 else np.split(array, range(most, array.shape[2], most), 2)
+    resized = [
+        cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=flag).reshape(
+            height,
+            width,
+            *part.shape[2:],  # OpenCV drops a single channel
+        )
+        for part in parts
+    ]
+    return resized[0] if len(resized) == 1 else np.concatenate(resized, axis=2)
 
 
 def apply_geometry(

@@ -5,11 +5,13 @@
     probs/<name>.npz      score file of kind 'prob' (`scores.py`), a quarter of the picture's size
     predict.json          the weights and settings that all of it is of, and the classes' colours
 
-Files appear whole or not at all, the mask last: a picture that has one is done.
+Files appear whole or not at all, the mask last. It notes the digest of its picture: a picture that
+has a mask of its own is done, and not one that has the name of another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,10 +24,12 @@ from PIL import Image
 from wsss_core.data.images import read_mask, voc_palette, write_mask
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.figures.overlay import paint_mask
-from wsss_core.runtime.atomic import atomic_file, remove
+from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
 JPEG_QUALITY = 90
+KINDS = {"masks": "png", "overlays": "jpg", "probs": "npz"}  # folders, and the suffix in each
+DIGEST_KEY = "picture-sha256"  # of a text in each mask
 
 
 class PredictionFolder:
@@ -51,17 +55,21 @@ class PredictionFolder:
             overwrite: Whether to remove the predictions that are there.
 
         Raises:
-            UserError: The folder is a file, or holds predictions with other settings, or masks
-                that are none, such as those of a dataset.
+            UserError: The folder is a file, or holds predictions with other settings, or has no
+                note of ours and yet folders of such names, which may be a dataset's.
         """
         note = self.root / "predict.json"
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"{self.root}: a file; expected a folder to write to, as last argument")
-        if (self.root / "masks").exists() and not note.is_file():
-            raise UserError(f"{self.root}: holds masks that are not of wsss; expected a new folder")
+        others = [kind for kind in KINDS if (self.root / kind).exists()]
+        if others and not note.is_file():
+            raise UserError(
+                f"{self.root}: holds {others[0]} that are not of wsss; expected a new folder"
+            )
         if overwrite:
-            for kind in ("masks", "overlays", "probs"):
-                remove(self.root / kind)
+            for kind, suffix in KINDS.items():
+                for path in (self.root / kind).glob(f"*.{suffix}"):
+                    path.unlink()
         colors = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in voc_palette().tolist()]
         names = ("background", *self.class_names)
         told = {**settings, "classes": dict(zip(names, colors, strict=False))}
@@ -76,18 +84,34 @@ class PredictionFolder:
             text = json.dumps(told, ensure_ascii=False, indent=1)
             temporary.write_text(f"{text}\n", encoding="utf-8")
 
-    def is_done(self, name: str) -> bool:
-        """Whether all files of a picture are there."""
-        has_probs = not self.with_probs or self._path("probs", name, "npz").is_file()
-        return has_probs and self._path("masks", name, "png").is_file()
+    def is_done(self, name: str, picture: Path) -> bool:
+        """Whether all files of a picture are there; a mask of another one of its name is removed.
+
+        Args:
+            name: Of the picture.
+            picture: Its file.
+        """
+        path = self._path("masks", name)
+        if not path.is_file():
+            return False
+        with Image.open(path) as mask:
+            is_own = mask.info.get(DIGEST_KEY) == picture_digest(picture)
+        if not is_own:
+            path.unlink()
+        return is_own and (not self.with_probs or self._path("probs", name).is_file())
+
+    def names(self) -> list[str]:
+        """Of all pictures that have a mask, sorted."""
+        return sorted(path.stem for path in (self.root / "masks").glob("*.png"))
 
     def read_mask(self, name: str) -> NDArray[np.uint8]:
         """Reads the mask of a picture that is done: uint8 [H, W]."""
-        return read_mask(self._path("masks", name, "png"))
+        return read_mask(self._path("masks", name))
 
     def write(
         self,
         name: str,
+        picture: Path,
         *,
         image: NDArray[np.uint8],
         mask: NDArray[np.uint8],
@@ -97,22 +121,29 @@ class PredictionFolder:
 
         Args:
             name: Of the picture.
+            picture: Its file.
             image: uint8 [H, W, 3], RGB.
             mask: uint8 [H, W] class indices.
             prob: float32 [C, h, w], background first.
         """
         if self.with_probs:
-            path = self._path("probs", name, "npz")
+            path = self._path("probs", name)
             with ScoreWriter(path, kind="prob", class_names=self.class_names) as writer:
                 writer.write(name, range(len(prob)), prob)
-        with atomic_file(self._path("overlays", name, "jpg")) as temporary:
+        with atomic_file(self._path("overlays", name)) as temporary:
             overlay = Image.fromarray(paint_mask(image, mask))
             overlay.save(temporary, format="JPEG", quality=JPEG_QUALITY)
-        with atomic_file(self._path("masks", name, "png")) as temporary:
-            write_mask(temporary, mask)
+        with atomic_file(self._path("masks", name)) as temporary:
+            write_mask(temporary, mask, notes={DIGEST_KEY: picture_digest(picture)})
 
-    def _path(self, kind: str, name: str, suffix: str) -> Path:
-        return self.root / kind / f"{name}.{suffix}"
+    def _path(self, kind: str, name: str) -> Path:
+        return self.root / kind / f"{name}.{KINDS[kind]}"
+
+
+def picture_digest(path: Path) -> str:
+    """sha256 of a picture's file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_note(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures from anywhere: which files of a command line are some, and reading them."""
+"""Pictures from anywhere: which files of a command line are some."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
-
-from wsss_core.data.images import read_image
+from wsss_core.data.pictures import SUFFIXES
 from wsss_core.runtime.errors import UserError, name_some
-
-# Of what Pillow reads, the formats that pictures come in: folders also hold PDFs and films.
-SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 class Picture(NamedTuple):
@@ -25,16 +18,12 @@ class Picture(NamedTuple):
     path: Path
 
 
-class BadPictureError(Exception):
-    """A file that is no whole picture."""
-
-
 def find_pictures(inputs: Sequence[Path]) -> list[Picture]:
     """Lists the pictures that are meant by files and folders.
 
     Args:
         inputs: Files, whatever their extension, and folders, of which the files with an extension
-            of `SUFFIXES` count; folders in them do not.
+            of a picture count; folders in them do not.
 
     Returns:
         In the order of the inputs, those of a folder sorted.
@@ -66,18 +55,3 @@ def _files(given: Path) -> list[Path]:
     if others := [path.name for path in files if path not in pictures]:
         sys.stderr.write(f"{given}: left out, no pictures by their names: {name_some(others)}\n")
     return pictures
-
-
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Reads a picture upright: uint8 [H, W, 3], RGB.
-
-    Raises:
-        BadPictureError: It is no picture, or not a whole one.
-    """
-    try:
-        return read_image(path)
-    except UnidentifiedImageError:
-        raise BadPictureError("not a picture in a known format") from None
-    # Pillow reports damage by whatever its format plugins run into.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise BadPictureError(f"cannot be read ({error})") from None

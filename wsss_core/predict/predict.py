@@ -14,10 +14,12 @@ from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
+from wsss_core.data.images import read_image
+from wsss_core.data.pictures import BadPictureError
 from wsss_core.data.transforms import resize
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.models.precision import Precision
-from wsss_core.predict.pictures import BadPictureError, Picture, read_picture
+from wsss_core.predict.pictures import Picture
 from wsss_core.stages.segment import average_logits, best_class
 from wsss_core.stages.segment_crf import refine_prob
 
@@ -164,7 +166,7 @@ class _Pictures(TorchDataset[_Loaded | Failure]):
     def __getitem__(self, index: int) -> _Loaded | Failure:
         name, path = self.pictures[index]
         try:
-            image = read_picture(path)
+            image = read_image(path)
         except BadPictureError as error:
             return Failure(str(error))
         small = shrink(image, self.longest_side)

@@ -1,190 +1,244 @@
-"""Strict reading of a folder in the dataset layout that a user brings."""
+"""A folder that a user brings, in any of the accepted forms, as a source of a dataset."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from wsss_core.data.dataset import TRAIN_SPLIT
 from wsss_core.data.images import IGNORE_INDEX
-from wsss_core.prepare.id_lists import file_id, read_id, read_splits, read_text, repeated_names
-from wsss_core.prepare.source import (
-    Source,
-    check_found,
-    check_held_out,
+from wsss_core.data.pictures import FORMAT_NAMES
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.forms.class_folders import class_folders, read_class_folders
+from wsss_core.prepare.forms.coco import is_coco, read_coco
+from wsss_core.prepare.forms.label_studio import is_label_studio, read_label_studio
+from wsss_core.prepare.forms.table import NAMES, read_table
+from wsss_core.prepare.forms.voc_xml import find_xml, read_voc_xml
+from wsss_core.prepare.id_lists import folder_splits
+from wsss_core.prepare.labelling import Labelling, MaskDrawing
+from wsss_core.prepare.names import BadNameError, read_class_name, repeated_names
+from wsss_core.prepare.picture_files import (
+    all_files,
     find_images,
-    labelled_ids,
+    find_mask_files,
+    image_folder,
+    printable,
 )
+from wsss_core.prepare.similar_names import warn_similar
+from wsss_core.prepare.source import Source, check_found, check_held_out, labelled_ids
+from wsss_core.prepare.text_files import read_text
 from wsss_core.runtime.errors import UserError, name_some
 
-Rows = dict[int, list[str]]  # cells by line
-Values = dict[int, tuple[int, ...]]  # 0 or 1 per class by line
+FORMS = (
+    "labels.csv, COCO's or Label Studio's JSON, VOC's XML in Annotations, or a folder of pictures "
+    "for each class"
+)
 
 
-def read_folder(root: Path, *, scored_splits: Sequence[str]) -> Source:
-    """Reads the tables of a folder and finds its files; no image is opened.
+def read_folder(root: Path, *, scored_splits: Sequence[str], findings: Findings) -> Source:
+    """Reads the labels of a folder and finds its files; no image is opened.
 
     Args:
-        root: Directory with images/ and labels.csv, and perhaps classes.txt, splits/ and masks/.
+        root: The folder, as docs/your-data.md describes it.
         scored_splits: Splits whose images need a mask. Without any, classes.txt may be missing,
-            and splits/ too: all images of labels.csv are trained on.
+            and splits/ too: all labelled images are trained on.
+        findings: Gets all mistakes; what they leave is read all the same.
 
     Raises:
-        UserError: Anything is missing or contradicts something else.
+        UserError: There is nothing that can be read as labels, or no class or image is left.
     """
     if not root.is_dir():
-        raise UserError(f"{root} is not a directory; expected a folder in the dataset layout")
-    classes = root / "classes.txt"
-    has_classes = bool(scored_splits) or classes.exists()  # masks go by the order of this file
-    class_names, labels = read_labels(
-        root / "labels.csv", class_names=read_classes(classes) if has_classes else None
+        raise findings.fail(f"{root} is not a directory; expected a folder of pictures and labels")
+    labelling = read_labelling(root, findings)
+    class_names = choose_order(root, labelling, scored=bool(scored_splits), findings=findings)
+    splits = folder_splits(
+        root / "splits", labelling, scored_splits=scored_splits, findings=findings
     )
-    if scored_splits or (root / "splits").exists():
-        splits = read_splits(root / "splits", required=[TRAIN_SPLIT, *scored_splits])
-    else:
-        splits = {TRAIN_SPLIT: sorted(labels)}
-    check_held_out(root, splits)
+    check_held_out(root, splits, scored_splits=scored_splits, findings=findings)
     labelled = labelled_ids(splits, scored_splits=scored_splits)
     listed = sorted({image_id for image_ids in splits.values() for image_id in image_ids})
-    images = find_images(root / "images", image_ids=listed)
-    for split, image_ids in splits.items():
-        where = f"in {root}/splits/{split}.txt"
-        check_found(image_ids, images, what=where, expected=f"a JPEG or PNG in {root}/images")
-        needed = set(image_ids).intersection(labelled)
-        check_found(sorted(needed), labels, what=where, expected=f"a row in {root}/labels.csv")
-    files = {file_id(path): path for path in (root / "masks").glob("*.png") if path.is_file()}
-    masks = {image_id: files[image_id] for image_id in listed if image_id in files}
+    images, left_out = _find_listed(root, labelling, listed, findings)
+    labels = {
+        image_id: tuple(int(name in labelling.tags[image_id]) for name in class_names)
+        for image_id in labelled
+        if image_id in labelling.tags
+    }
+    _check_complete(root, labelling, splits, images, labelled, findings)
+    files, others = find_mask_files(root)
+    drawn = labelling.masks if labelling.class_names == class_names else {}
+    found: dict[str, Path | MaskDrawing] = {**drawn, **files}
+    masks = {image_id: found[image_id] for image_id in listed if image_id in found}
     for split in scored_splits:
         what = f"of the scored split {split}"
-        check_found(splits[split], masks, what=what, expected=f"a mask {root}/masks/<image>.png")
+        expected = f"a mask {root}/masks/<image>.png"
+        check_found(splits[split], masks, what=what, expected=expected, findings=findings)
+    if lone := sorted(files.keys() - set(listed)):
+        left_out.append(f"{len(lone)} masks of no listed picture: {name_some(lone)}")
+    if others:
+        left_out.append(f"in masks/, which are no PNG or TIFF: {name_some(others)}")
+    warn_similar(root, labelling, class_names, findings)
     return Source(
         root=root,
         class_names=class_names,
         mask_classes=class_names,
-        labels={image_id: labels[image_id] for image_id in labelled},
+        labels=labels,
         splits=splits,
         images=images,
-        masks=masks,
+        masks={image_id: mask for image_id, mask in masks.items() if image_id in images},
+        form=labelling.form,
+        left_out=tuple(left_out),
     )
 
 
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Reads classes.txt: one foreground class per line."""
-    names = [line.strip() for line in read_text(path).strip().splitlines()]
-    if not names:
-        raise UserError(f"{path} is empty; expected one class name per line")
-    if "" in names:
-        raise UserError(f"{path} line {names.index('') + 1} is empty; expected a class name")
-    if repeated := repeated_names(names):
-        raise UserError(f"{path} lists {name_some(repeated)} more than once; expected each once")
-    return check_classes(path, names)
+def read_labelling(root: Path, findings: Findings) -> Labelling:
+    """Reads the labels of a folder in the first form that it has."""
+    file_names = frozenset(path.name for path in all_files(image_folder(root)))
+    for name in NAMES:
+        if (root / name).is_file():
+            return read_table(root / name, findings, file_names=file_names)
+    if labelling := _read_json(root, file_names, findings):
+        return labelling
+    if annotations := find_xml(root):
+        return read_voc_xml(annotations, findings)
+    if class_folders(root):
+        return read_class_folders(root, findings)
+    raise findings.fail(f"{root} has no labels; expected {FORMS}")
 
 
-def check_classes(path: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Refuses classes that masks cannot have."""
-    if not names:
-        raise UserError(f"{path} names no class; expected at least one")
-    if "background" in names:
-        raise UserError(f"{path} lists 'background'; expected only the other classes")
-    if len(names) >= IGNORE_INDEX:
-        raise UserError(f"{path} lists {len(names)} classes; expected at most {IGNORE_INDEX - 1}")
-    return tuple(names)
+def _read_json(root: Path, file_names: frozenset[str], findings: Findings) -> Labelling | None:
+    """COCO's or Label Studio's labels, if a JSON file of the folder has some."""
+    paths = [path for folder in (root, root / "annotations") for path in folder.glob("*.json")]
+    contents: dict[Path, Any] = {}
+    for path in sorted(paths):
+        try:
+            contents[path] = json.loads(read_text(path))
+        except ValueError as error:
+            findings.error(f"{path} is no JSON ({error})")
+    coco = {path: content for path, content in contents.items() if is_coco(content)}
+    # COCO 2014 has key points and captions of the same pictures beside their instances.
+    instances = {p: c for p, c in coco.items() if p.name.startswith("instances")} or coco
+    if instances:
+        return read_coco(instances, findings)
+    for path, content in contents.items():
+        if is_label_studio(content):
+            return read_label_studio(path, content, file_names, findings)
+    return None
 
 
-def read_labels(
-    path: Path, *, class_names: Sequence[str] | None
-) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
-    """Reads labels.csv, in either of two forms.
-
-    `image`, then one 0/1 column per class, in any order; or `image,tags`, where the classes of an
-    image stand in one cell, with semicolons between them.
+def choose_order(
+    root: Path, labelling: Labelling, *, scored: bool, findings: Findings
+) -> tuple[str, ...]:
+    """The classes, in the order of classes.txt, of the form, or of the alphabet.
 
     Args:
-        path: The file.
-        class_names: The classes that it has, no more, and as columns no less; None: those that
-            are in it, in the order of the columns, or of the alphabet.
-
-    Returns:
-        The classes; 0 or 1 for each, by image id.
+        root: The folder.
+        labelling: What its labels say.
+        scored: Whether there are masks, whose indices go by the order.
+        findings: Gets the mistakes.
     """
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(read_text(path)))]
-    if not rows or len(rows[0]) < 2 or rows[0][0] != "image":
-        got = ",".join(rows[0])[:60] if rows else ""
-        raise UserError(
-            f"{path} starts with {got!r}; expected the header 'image,<class>,...' or 'image,tags'"
+    path = root / "classes.txt"
+    if path.exists():
+        names = read_classes(path, findings, told=labelling.bad_tags)
+        if not findings.errors:
+            _check_known(labelling, names, findings)
+    elif labelling.class_names is not None:
+        names = labelling.class_names
+    else:
+        names = tuple(sorted(frozenset().union(*labelling.tags.values())))
+    if scored and not path.exists() and not labelling.masks:
+        findings.error(f"{path} is missing; expected one class name per line, in masks' order")
+    if not names:
+        findings.raise_errors()  # they say why
+        raise findings.fail(f"{labelling.file} names no class; expected at least one")
+    if len(names) >= IGNORE_INDEX:
+        raise findings.fail(
+            f"{labelling.file} has {len(names)} classes; expected at most {IGNORE_INDEX - 1}"
         )
-    rows_by_line = {line: row for line, row in enumerate(rows[1:], start=2) if any(row)}
-    read = _read_tags if rows[0][1:] == ["tags"] else _read_columns
-    names, values = read(path, rows[0][1:], rows_by_line, class_names)
-    labels: dict[str, tuple[int, ...]] = {}
-    for line, row in rows_by_line.items():
-        image_id = read_id(row[0], where=f"{path} line {line}: image")
-        if image_id in labels:
-            raise UserError(f"{path} line {line}: image {image_id!r} is there twice; expected once")
-        labels[image_id] = values[line]
-    return names, labels
+    return names
 
 
-def _read_tags(
-    path: Path, columns: Sequence[str], rows: Rows, class_names: Sequence[str] | None
-) -> tuple[tuple[str, ...], Values]:
-    tags: dict[int, set[str]] = {}
-    for line, row in rows.items():
-        _check_length(path, line, row, columns)
-        tags[line] = {tag.strip() for tag in row[1].split(";")} - {""}
-    found = sorted(set().union(*tags.values()))
-    names = class_names or check_classes(path, found)
-    if unknown := [name for name in found if name not in names]:
-        (line, *_) = (line for line in tags if unknown[0] in tags[line])
-        raise UserError(
-            f"{path} line {line}: image {rows[line][0]!r} has the tag {unknown[0]!r}, which "
-            f"classes.txt does not list; expected some of {name_some(names, limit=10)}"
-        )
-    return tuple(names), {
-        line: tuple(int(name in own) for name in names) for line, own in tags.items()
-    }
+def read_classes(path: Path, findings: Findings, *, told: Collection[str]) -> tuple[str, ...]:
+    """Reads classes.txt: one foreground class per line; names that were `told` are not again."""
+    try:
+        lines = read_text(path).strip().split("\n")
+    except UserError as error:
+        raise findings.fail(str(error)) from None
+    if lines == [""]:
+        raise findings.fail(f"{path} is empty; expected one class name per line")
+    names = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            names.append(read_class_name(line))
+        except BadNameError as error:
+            if error.name not in told:
+                findings.error(f"{path} line {number} is {error}")
+    if repeated := repeated_names(names):
+        findings.error(f"{path} lists {name_some(repeated)} more than once; expected each once")
+    return tuple(dict.fromkeys(names))
 
 
-def _read_columns(
-    path: Path, columns: Sequence[str], rows: Rows, class_names: Sequence[str] | None
-) -> tuple[tuple[str, ...], Values]:
-    names = check_classes(path, columns) if class_names is None else tuple(class_names)
-    _check_columns(path, columns, names)
-    order = [columns.index(name) for name in names]
-    values = {line: _row_values(path, line, row, columns) for line, row in rows.items()}
-    return names, {line: tuple(row[i] for i in order) for line, row in values.items()}
-
-
-def _check_columns(path: Path, columns: Sequence[str], class_names: Sequence[str]) -> None:
-    if repeated := repeated_names(columns):
-        raise UserError(f"{path} has column {name_some(repeated)} twice; expected each once")
-    if unknown := [name or "''" for name in columns if name not in class_names]:
-        raise UserError(
-            f"{path} has labels for {name_some(unknown)}, which classes.txt does not list; "
-            f"expected the columns image, {name_some(class_names, limit=10)}"
-        )
-    if missing := [name for name in class_names if name not in columns]:
-        raise UserError(
-            f"{path} has no column for {name_some(missing)}; expected one for each class of "
-            "classes.txt"
-        )
-
-
-def _row_values(path: Path, line: int, row: Sequence[str], columns: Sequence[str]) -> list[int]:
-    _check_length(path, line, row, columns)
-    for name, value in zip(columns, row[1:], strict=True):
-        if value not in ("0", "1"):
-            raise UserError(
-                f"{path} line {line}: image {row[0]!r} has {value!r} for {name}; expected 0 or 1"
+def _check_known(labelling: Labelling, names: Sequence[str], findings: Findings) -> None:
+    """Refuses tags that classes.txt does not list, and columns that it does, or they do, alone."""
+    told: set[str] = set()
+    for image_id, tags in labelling.tags.items():
+        for name in sorted(tags.difference(names) - told):
+            told.add(name)
+            findings.error(
+                f"{labelling.where[image_id]}: image {image_id!r} has the tag {name!r}, which "
+                f"classes.txt does not list; expected some of {name_some(names, limit=10)}"
             )
-    return [int(value) for value in row[1:]]
-
-
-def _check_length(path: Path, line: int, row: Sequence[str], columns: Sequence[str]) -> None:
-    if len(row) != len(columns) + 1:
-        raise UserError(
-            f"{path} line {line} (image {row[0]!r}) has {len(row)} cells; "
-            f"expected {len(columns) + 1}"
+    if labelling.class_names is None:
+        return
+    if unknown := [n for n in labelling.class_names if n not in names and n not in told]:
+        findings.error(
+            f"{labelling.file} has the class {name_some(unknown)}, which classes.txt does not "
+            f"list; expected {name_some(names, limit=10)}"
         )
+    if missing := [name for name in names if name not in labelling.class_names]:
+        findings.error(
+            f"{labelling.file} has no class {name_some(missing)}; expected each of classes.txt"
+        )
+
+
+def _find_listed(
+    root: Path, labelling: Labelling, listed: Sequence[str], findings: Findings
+) -> tuple[dict[str, Path], list[str]]:
+    """The files of the listed images, and what is left out."""
+    left_out = list(labelling.left_out)
+    if labelling.images is not None:
+        known = labelling.images
+        return {image_id: known[image_id] for image_id in listed if image_id in known}, left_out
+    folder = image_folder(root)
+    images, unlisted = find_images(folder, image_ids=listed, findings=findings)
+    if unlisted:
+        text = f"{len(unlisted)} pictures of {folder} that {labelling.file.name} does not name"
+        findings.warn(f"{text}: {printable(unlisted)}")
+        left_out.append(f"{text}: {printable(unlisted)}")
+    return images, left_out
+
+
+def _check_complete(
+    root: Path,
+    labelling: Labelling,
+    splits: Mapping[str, Sequence[str]],
+    images: Mapping[str, Path],
+    labelled: Sequence[str],
+    findings: Findings,
+) -> None:
+    """Refuses images that are listed and have no file, or no label."""
+    picture = f"a {FORMAT_NAMES} in {image_folder(root)}"
+    for split, image_ids in splits.items():
+        path = root / "splits" / f"{split}.txt"
+        if path.is_file():
+            where = f"in {path}"
+            check_found(image_ids, images, what=where, expected=picture, findings=findings)
+            needed = [image_id for image_id in image_ids if image_id in set(labelled)]
+            row = f"a row in {labelling.file}"
+            check_found(needed, labelling.tags, what=where, expected=row, findings=findings)
+            continue
+        for image_id in image_ids:
+            if image_id not in images and image_id in labelling.where:
+                findings.error(
+                    f"{labelling.where[image_id]}: no picture {image_id!r}; expected {picture}"
+                )

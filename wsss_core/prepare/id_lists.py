@@ -1,31 +1,67 @@
-"""Strict reading of text files that a user brings: plain text, image ids, and lists of them."""
+"""Lists of image ids that a user brings: which images are in which split."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core.runtime.errors import UserError, name_some
+from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.labelling import Labelling
+from wsss_core.prepare.names import BadNameError, read_id, repeated_names
+from wsss_core.prepare.text_files import read_text
+from wsss_core.runtime.errors import MistakesError, UserError, name_some
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-# Unicode's controls and line ends: lists of ids could not be read again.
-FORBIDDEN_CATEGORIES = ("Cc", "Zl", "Zp")
+
+def folder_splits(
+    directory: Path, labelling: Labelling, *, scored_splits: Sequence[str], findings: Findings
+) -> dict[str, list[str]]:
+    """The splits of a folder, from its lists, its labels, or all in one.
+
+    Args:
+        directory: Where <split>.txt are, if there are any.
+        labelling: What the labels say.
+        scored_splits: Those that must be there.
+        findings: Gets the mistakes; lists that cannot be read are empty.
+
+    Returns:
+        Image ids by split. Without a list of what is trained on, that is all that is labelled and
+        not in another split.
+    """
+    splits = {s: ids for s, ids in labelling.splits.items() if s in (*scored_splits, TRAIN_SPLIT)}
+    for split in dict.fromkeys((TRAIN_SPLIT, *scored_splits, TEST_SPLIT)):
+        path = directory / f"{split}.txt"
+        if path.exists():
+            try:
+                splits[split] = read_ids(path)
+            except UserError as error:
+                for line in str(error).splitlines():
+                    findings.error(line)
+                splits[split] = []
+        elif split in scored_splits and split not in splits and split != TRAIN_SPLIT:
+            findings.error(f"{path} is missing; expected one image id per line")
+            splits[split] = []
+    if TRAIN_SPLIT not in splits:
+        other = {image_id for image_ids in splits.values() for image_id in image_ids}
+        splits[TRAIN_SPLIT] = sorted(labelling.tags.keys() - other)
+    return splits
 
 
-def read_splits(directory: Path, *, required: Sequence[str]) -> dict[str, list[str]]:
-    """Reads all lists of image ids.
+def read_splits(
+    directory: Path, *, required: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Reads lists of image ids.
 
     Args:
         directory: Where <split>.txt are, one id per line.
         required: Names that must be among them.
+        optional: Names that may be.
     """
     for name in required:
         if not (directory / f"{name}.txt").is_file():
             raise UserError(f"{directory}/{name}.txt is missing; expected one image id per line")
-    paths = sorted(path for path in directory.glob("*.txt") if not path.name.startswith("."))
-    return {path.stem: read_ids(path) for path in paths}
+    paths = {name: directory / f"{name}.txt" for name in (*required, *optional)}
+    return {name: read_ids(path) for name, path in paths.items() if path.is_file()}
 
 
 def read_ids(path: Path) -> list[str]:
@@ -34,60 +70,16 @@ def read_ids(path: Path) -> list[str]:
     Raises:
         UserError: A line is not the name of a file, an id is there twice, or there is none.
     """
-    lines = [line.strip() for line in read_text(path).split("\n")]
-    image_ids = [
-        read_id(line, where=f"{path} line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line
-    ]
-    if not image_ids:
-        raise UserError(f"{path} is empty; expected one image id per line")
+    image_ids, problems = [], []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        try:
+            image_ids += [read_id(line.strip())] if line.strip() else []
+        except BadNameError as error:
+            problems.append(f"{path} line {number} is {error}")
+    if not image_ids and not problems:
+        problems.append(f"{path} is empty; expected one image id per line")
     if repeated := repeated_names(image_ids):
-        raise UserError(f"{path} lists {name_some(repeated)} more than once; expected each once")
+        problems.append(f"{path} lists {name_some(repeated)} more than once; expected each once")
+    if problems:
+        raise MistakesError(problems)
     return image_ids
-
-
-def read_id(text: str, *, where: str) -> str:
-    """Reads an image id: the name of its file, with or without the extension.
-
-    Args:
-        text: The name. It may have spaces and any letters, however their accents are encoded: a
-            file system may do so in another way than a table.
-        where: Where it stands, for the message.
-
-    Returns:
-        The id, without extension, composed (Unicode's NFC).
-
-    Raises:
-        UserError: No file can have this name, or none that is listed line by line.
-    """
-    controls = [char for char in text if unicodedata.category(char) in FORBIDDEN_CATEGORIES]
-    if not text or text.startswith(".") or controls or "/" in text or "\\" in text:
-        raise UserError(
-            f"{where} is {text[:60]!r}; expected an image id, that is a file name of images/"
-        )
-    return file_id(Path(text)) if text.lower().endswith(IMAGE_SUFFIXES) else _composed(text)
-
-
-def file_id(path: Path) -> str:
-    """The image id that a file's name stands for."""
-    return _composed(path.stem)
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def read_text(path: Path) -> str:
-    """Reads a file as UTF-8."""
-    if not path.is_file():
-        raise UserError(f"{path} is missing; expected a text file")
-    try:
-        return path.read_text(encoding="utf-8-sig")  # spreadsheet programs write a BOM
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; expected UTF-8") from None
-
-
-def repeated_names(names: Iterable[str]) -> list[str]:
-    """Those that occur more than once."""
-    return [name for name, count in Counter(names).items() if count > 1]

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from wsss_core.data.images import IGNORE_INDEX, MASK_MODES, upright_rgb, write_mask
-from wsss_core.prepare.voc.sbd import read_sbd_mask
+from wsss_core.data.images import IGNORE_INDEX, MASK_MODES, write_mask
+from wsss_core.data.pictures import (
+    FORMAT_NAMES,
+    TURN_UPRIGHT,
+    BadPictureError,
+    Picture,
+    read_picture,
+)
+from wsss_core.prepare.labelling import MaskDrawing
+from wsss_core.prepare.read_mask_file import BadFileError, read_mask_file
 
-EXIF_ORIENTATION = 0x0112
 EXPECTED = {
-    "image file": "whole JPEG or PNG files",
-    "mask file": "whole PNG files with one class index per pixel",
+    "image file": f"whole {FORMAT_NAMES} files",
+    "mask file": "whole PNG or TIFF files with one class index per pixel",
+    "mask drawing": "polygons or run lengths of the size of the image",
     "SBD mask": "MAT files with a uint8 matrix GTcls.Segmentation",
     "mask size": "masks of the size of their images",
+    "mask rotation": "photographs that are saved upright, without EXIF's rotation",
     "mask index": "0 to the number of classes, or 255 for ignored pixels",
 }
+# What systems say that make no links: exFAT, Windows' shares.
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EOPNOTSUPP)
+JPEG_QUALITY = 95  # of shrunk images; as PNG they would take five times the room
 
 
 @dataclass(frozen=True)
@@ -30,7 +44,28 @@ class Item:
 
     image_id: str
     image: Path
-    mask: Path | None
+    mask: Path | MaskDrawing | None
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How images and masks are placed.
+
+    Attributes:
+        staging: Directory with images/ and masks/ to write to; None: they are only checked.
+        output: The directory that this one will become.
+        new_index: uint8 [C], what each index in a mask becomes, background first.
+        objects_at_255: Whether 255 is the one class there is, and not what is ignored.
+        link: Whether to link unchanged files instead of moving them.
+        longest_side: Larger images are shrunk to this, and masks with them; None: none is.
+    """
+
+    staging: Path | None
+    output: Path
+    new_index: NDArray[np.uint8]
+    objects_at_255: bool = False
+    link: bool = True
+    longest_side: int | None = None
 
 
 @dataclass(frozen=True)
@@ -39,140 +74,199 @@ class Prepared:
 
     Attributes:
         image_id: Which one.
-        image_digest: sha256 of the prepared image file, in hex.
+        image_digest: sha256 of the prepared image file, in hex; empty where it is only checked.
         mask_digest: The same of its mask; None without one.
+        size: Width and height of the image as it came, upright.
+        format: Of the file, and whether its greys were scaled.
+        shown: Class indices in the mask, and 255 where pixels are ignored; None without a mask.
         problem: Kind (a key of EXPECTED) and details; None if all is well.
     """
 
     image_id: str
     image_digest: str = ""
     mask_digest: str | None = None
+    size: tuple[int, int] = (0, 0)
+    format: str = ""
+    shown: frozenset[int] | None = None
     problem: tuple[str, str] | None = None
 
 
-class BadFileError(Exception):
-    """A source file that cannot be used: its kind of problem (a key of EXPECTED), and details."""
-
-
-def prepare_item(item: Item, *, output: Path, new_index: NDArray[np.uint8], link: bool) -> Prepared:
-    """Decodes, checks and places one image and its mask.
-
-    Args:
-        item: The files.
-        output: Directory with images/ and masks/.
-        new_index: uint8 [C], what each index in the mask becomes, background first.
-        link: Link unchanged files instead of moving them.
-    """
+def prepare_item(item: Item, *, placing: Placing) -> Prepared:
+    """Decodes, checks and places one image and its mask."""
     try:
-        image = _decode(item.image, kind="image file")
-        image_digest = place_image(item, image, output / "images", link=link)
-        if item.mask is None:
-            return Prepared(item.image_id, image_digest)
-        mask_digest = place_mask(item.mask, image, output / "masks", new_index=new_index, link=link)
-        return Prepared(item.image_id, image_digest, mask_digest)
+        picture, image = _read_image(item.image)
+        size = shrunk_size(image.size, placing.longest_side)
+        mask = None if item.mask is None else fit_mask(item, picture, placing)
+        prepared = Prepared(
+            item.image_id,
+            size=image.size,
+            format=f"{picture.format}, greys scaled" if picture.is_deep else picture.format,
+            shown=None if mask is None else frozenset(np.unique(mask).tolist()),
+        )
+        if placing.staging is None:
+            return prepared
+        digest = place_image(item, picture, image, size, placing=placing)
+        if mask is None:
+            return replace(prepared, image_digest=digest)
+        mask_digest = place_mask(item, picture, mask, size, placing=placing)
+        return replace(prepared, image_digest=digest, mask_digest=mask_digest)
     except BadFileError as error:
         kind, details = error.args
         return Prepared(item.image_id, problem=(kind, details))
 
 
-def place_image(item: Item, image: Image.Image, directory: Path, *, link: bool) -> str:
-    """Places an image as an upright RGB file.
+def _read_image(path: Path) -> tuple[Picture, Image.Image]:
+    """The picture as it is in the file, and in RGB."""
+    try:
+        picture = read_picture(path)
+        return picture, picture.rgb()
+    except BadPictureError as error:
+        raise BadFileError("image file", f"{path} {error}") from None
+    except OSError as error:
+        raise BadFileError("image file", f"{path} cannot be read ({error.strerror})") from None
+
+
+def shrunk_size(size: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
+    """Width and height of an image whose longer side may be `longest_side` at most."""
+    factor = (longest_side or max(size)) / max(size)
+    width, height = (max(1, round(factor * side)) for side in size)
+    return size if factor >= 1 else (width, height)
+
+
+def place_image(
+    item: Item, picture: Picture, image: Image.Image, size: tuple[int, int], *, placing: Placing
+) -> str:
+    """Places an image as an upright RGB file, <id>.jpg or <id>.png.
 
     Args:
         item: Where it comes from.
-        image: The same, decoded.
-        directory: Where to put <id>.jpg or <id>.png.
-        link: Link it if it needs no change; otherwise move it.
+        picture: The same, decoded.
+        image: The same, upright and in RGB.
+        size: Width and height that it gets.
+        placing: Where it goes.
 
     Returns:
         sha256 of the placed file, in hex.
     """
-    suffix = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}.get(image.format or "")
-    if image.mode == "RGB" and suffix and image.getexif().get(EXIF_ORIENTATION, 1) == 1:
-        return _place_file(item.image, directory / f"{item.image_id}{suffix}", link=link)
+    assert placing.staging is not None
+    directory = placing.staging / "images"
+    if image.size != size:
+        shrunk = directory / f"{item.image_id}.jpg"
+        image.resize(size, Image.Resampling.BOX).save(
+            shrunk, format="JPEG", quality=JPEG_QUALITY, subsampling=0
+        )
+        return _sha256(shrunk)
+    suffix = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}.get(picture.format)
+    is_plain = picture.image.mode == "RGB" and picture.orientation == 1 and picture.is_intact
+    if suffix and is_plain:
+        return _place_file(item.image, "images", f"{item.image_id}{suffix}", placing)
     # PNG, since a second JPEG compression would change pixels that no one asked to change.
     rewritten = directory / f"{item.image_id}.png"
-    upright = Image.fromarray(np.asarray(upright_rgb(image)))  # without the metadata
-    upright.save(rewritten, format="PNG")
+    Image.fromarray(np.asarray(image)).save(rewritten, format="PNG")  # without the metadata
     return _sha256(rewritten)
 
 
-def place_mask(
-    path: Path, image: Image.Image, directory: Path, *, new_index: NDArray[np.uint8], link: bool
-) -> str:
-    """Places a mask so that it fits its upright image.
+def fit_mask(item: Item, picture: Picture, placing: Placing) -> NDArray[np.uint8]:
+    """Reads a mask as it fits its upright image, with the indices of the chosen classes.
 
     A mask of the size of the upright image is taken as it is, one of the size of the stored,
     not yet rotated image is turned along with it.
 
     Args:
-        path: The mask, a PNG, or a MAT file of SBD.
-        image: Its image, decoded, not yet rotated.
-        directory: Where to put <id>.png.
-        new_index: uint8 [C], what each index in the mask becomes, background first; 255 stays.
-        link: Link it if it needs no change; otherwise move it.
+        item: Its mask is a file or a drawing.
+        picture: Its image.
+        placing: What becomes of indices.
+
+    Returns:
+        uint8 [H, W] class indices, 255 ignored.
+    """
+    assert item.mask is not None
+    what = f"{item.mask}" if isinstance(item.mask, Path) else f"that of {item.image_id}"
+    mask = read_mask_file(item.mask, image_id=item.image_id)
+    size = mask.shape[::-1]
+    if size not in (picture.image.size, picture.stored_size):
+        of_mask, of_image = ("x".join(map(str, s)) for s in (size, picture.image.size))
+        raise BadFileError("mask size", f"{what} is {of_mask} for an image of {of_image}")
+    if picture.orientation != 1 and size == picture.stored_size:
+        turn = TURN_UPRIGHT[picture.orientation]
+        turned = np.asarray(Image.fromarray(mask).transpose(turn))
+        if size == picture.image.size and not np.array_equal(turned, mask):
+            raise BadFileError(
+                "mask rotation",
+                f"{what} may be of the stored pixels or of the upright picture, whose sizes agree",
+            )
+        mask = turned
+    table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
+    table[: len(placing.new_index)] = placing.new_index
+    if placing.objects_at_255:
+        table[IGNORE_INDEX] = 1
+    outside = mask[(mask >= len(placing.new_index)) & (mask != IGNORE_INDEX)]
+    if outside.size:
+        num_classes = len(placing.new_index) - 1
+        raise BadFileError("mask index", f"{what} has {outside.max()} of {num_classes} classes")
+    return table[mask]
+
+
+def place_mask(
+    item: Item,
+    picture: Picture,
+    mask: NDArray[np.uint8],
+    size: tuple[int, int],
+    *,
+    placing: Placing,
+) -> str:
+    """Places a mask as <id>.png.
+
+    Args:
+        item: Where it comes from.
+        picture: Its image, decoded.
+        mask: uint8 [H, W], as `fit_mask` gives it.
+        size: Width and height that it gets.
+        placing: Where it goes.
 
     Returns:
         sha256 of the placed file, in hex.
     """
-    mask = _decode_mask(path)
-    upright_size = ImageOps.exif_transpose(image).size
-    if mask.size not in (upright_size, image.size):
-        of_mask, of_image = ("x".join(map(str, size)) for size in (mask.size, upright_size))
-        raise BadFileError("mask size", f"{path} is {of_mask} for an image of {of_image}")
-    indices = np.array(mask).astype(np.uint8)
-    outside = indices[(indices >= len(new_index)) & (indices != IGNORE_INDEX)]
-    if outside.size:
-        raise BadFileError(
-            "mask index", f"{path} has {outside.max()} of {len(new_index) - 1} classes"
-        )
-    placed = directory / f"{path.stem}.png"
-    keeps_indices = np.array_equal(new_index, np.arange(len(new_index)))
-    if mask.size == upright_size and keeps_indices and mask.format == "PNG":
-        return _place_file(path, placed, link=link)
-    table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
-    table[: len(new_index)] = new_index
-    changed = Image.fromarray(table[indices])
-    if mask.size != upright_size:
-        changed.getexif()[EXIF_ORIENTATION] = image.getexif()[EXIF_ORIENTATION]
-    write_mask(placed, np.array(ImageOps.exif_transpose(changed)))
-    return _sha256(placed)
+    assert placing.staging is not None
+    name = f"{item.image_id}.png"
+    if isinstance(item.mask, Path) and size == picture.image.size and _is_same(item.mask, mask):
+        return _place_file(item.mask, "masks", name, placing)
+    if size != mask.shape[::-1]:
+        mask = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    write_mask(placing.staging / "masks" / name, mask)
+    return _sha256(placing.staging / "masks" / name)
 
 
-def _decode_mask(path: Path) -> Image.Image:
+def _is_same(path: Path, mask: NDArray[np.uint8]) -> bool:
+    """Whether a file is a mask as all stages read it, and of these indices."""
     if path.suffix == ".mat":
-        try:
-            return Image.fromarray(read_sbd_mask(path))
-        except ValueError as error:
-            raise BadFileError("SBD mask", f"{path} {error}") from None
-    mask = _decode(path, kind="mask file")
-    if mask.mode not in MASK_MODES or mask.format != "PNG":
-        raise BadFileError("mask file", f"{path} is {mask.format} of mode {mask.mode}")
-    return mask
+        return False
+    picture = read_picture(path)
+    is_plain = picture.format == "PNG" and picture.is_intact and picture.orientation == 1
+    return (
+        is_plain
+        and picture.image.mode in MASK_MODES
+        and np.array_equal(np.asarray(picture.image), mask)
+    )
 
 
-def _decode(path: Path, *, kind: str) -> Image.Image:
-    """Decodes all of a file: a truncated one shows only at its end."""
-    data = path.read_bytes()
-    if not data:
-        raise BadFileError(kind, f"{path} is empty (0 bytes)")
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except UnidentifiedImageError:
-        raise BadFileError(kind, f"{path} is not an image") from None
-    # Pillow reports damage by whatever its format plugins run into.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadFileError(kind, f"{path} cannot be decoded ({error})") from None
-    return image
-
-
-def _place_file(source: Path, target: Path, *, link: bool) -> str:
+def _place_file(source: Path, folder: str, name: str, placing: Placing) -> str:
+    """Links a file, by a path that stays right when the project's folder moves, or moves it."""
+    assert placing.staging is not None
     digest = _sha256(source)
-    if link:
-        target.symlink_to(source.resolve())
-    else:
+    target = placing.staging / folder / name
+    if not placing.link:
         source.replace(target)
+        return digest
+    place, project = source.resolve(), Path.cwd().resolve()
+    final = (placing.output / folder).resolve()
+    is_inside = place.is_relative_to(project) and final.is_relative_to(project)
+    try:
+        target.symlink_to(os.path.relpath(place, final) if is_inside else place)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copyfile(place, target)
     return digest
 
 

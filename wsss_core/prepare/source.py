@@ -1,6 +1,6 @@
 """What a dataset is made from, whoever brings it, and the checks that all sources share.
 
-Every mistake is a UserError of one line; several of a kind are told as one, with the first names.
+Several mistakes of a kind are told as one, with the first names.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
-from wsss_core.prepare.id_lists import IMAGE_SUFFIXES, file_id
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.labelling import MaskDrawing
 from wsss_core.runtime.errors import UserError, name_some
 
-HELD_OUT_SPLITS = ("val", TEST_SPLIT)  # `train`, in contrast, is usually a part of train_aug
+TRAINED_ON = "train"  # splits whose names begin so are usually a part of train_aug
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Source:
         labels: One 0 or 1 per class, in their order, by id, of the images that need one.
         splits: Image ids by split.
         images: Image file by id, of the images in a split.
-        masks: Mask file by id, of those that have one.
+        masks: Mask, a file or a drawing, by id, of those that have one.
+        form: What its labels are, in words.
+        left_out: What of the source is not read.
     """
 
     root: Path
@@ -37,7 +40,9 @@ class Source:
     labels: dict[str, tuple[int, ...]]
     splits: dict[str, list[str]]
     images: dict[str, Path]
-    masks: dict[str, Path]
+    masks: dict[str, Path | MaskDrawing]
+    form: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def labelled_ids(splits: Mapping[str, Sequence[str]], *, scored_splits: Sequence[str]) -> list[str]:
@@ -94,30 +99,20 @@ def choose_classes(source: Source, class_names: Sequence[str]) -> Source:
     )
 
 
-def find_images(directory: Path, *, image_ids: Iterable[str]) -> dict[str, Path]:
-    """Finds the files of the images that are listed; others in the directory are left alone."""
-    if not directory.is_dir():
-        raise UserError(f"{directory} is missing; expected the images as <id>.jpg or <id>.png")
-    listed = set(image_ids)
-    images: dict[str, Path] = {}
-    for path in sorted(directory.iterdir()):
-        image_id = file_id(path)
-        if path.suffix.lower() not in IMAGE_SUFFIXES or image_id not in listed:
-            continue
-        if image_id in images:
-            other = images[image_id].name
-            raise UserError(f"{directory} has both {other} and {path.name}; expected one of them")
-        if path.is_file():
-            images[image_id] = path
-    return images
-
-
-def check_held_out(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
+def check_held_out(
+    root: Path,
+    splits: Mapping[str, Sequence[str]],
+    *,
+    scored_splits: Sequence[str],
+    findings: Findings,
+) -> None:
     """Refuses images that are both trained on and held out for scoring."""
     trained = set(splits[TRAIN_SPLIT])
-    for split in HELD_OUT_SPLITS:
+    for split in dict.fromkeys((*scored_splits, "val", TEST_SPLIT)):
+        if split.startswith(TRAINED_ON):
+            continue
         if both := [image_id for image_id in splits.get(split, []) if image_id in trained]:
-            raise UserError(
+            findings.error(
                 f"{_count(both, 'image')} in both {TRAIN_SPLIT} and {split} of {root}: "
                 f"{name_some(both)}; expected no image in both"
             )
@@ -136,7 +131,12 @@ def check_all_eval(source: Source, *, scored_splits: Sequence[str]) -> None:
 
 
 def check_found(
-    image_ids: Iterable[str], found: Iterable[str], *, what: str, expected: str
+    image_ids: Iterable[str],
+    found: Iterable[str],
+    *,
+    what: str,
+    expected: str,
+    findings: Findings,
 ) -> None:
     """Refuses ids without a counterpart.
 
@@ -145,19 +145,21 @@ def check_found(
         found: Ids that have the counterpart.
         what: Where they are listed, for the message.
         expected: The counterpart, for the message.
+        findings: Gets the mistake.
     """
     known = set(found)
     if missing := [image_id for image_id in image_ids if image_id not in known]:
-        names = name_some(missing)
-        raise UserError(f"{_count(missing, 'image')} {what} without {expected}: {names}")
+        findings.error(
+            f"{_count(missing, 'image')} {what} without {expected}: {name_some(missing)}"
+        )
 
 
-def check_classes_trained(source: Source) -> None:
+def check_classes_trained(source: Source, findings: Findings) -> None:
     """Refuses classes that no training image shows: nothing could be learnt about them."""
-    labels = [source.labels[image_id] for image_id in source.splits[TRAIN_SPLIT]]
-    seen = [any(values) for values in zip(*labels, strict=True)]
+    labels = [source.labels[i] for i in source.splits[TRAIN_SPLIT] if i in source.labels]
+    seen = [any(label[k] for label in labels) for k in range(len(source.class_names))]
     if missing := [n for n, found in zip(source.class_names, seen, strict=True) if not found]:
-        raise UserError(
+        findings.error(
             f"no image in {TRAIN_SPLIT} of {source.root} has the label {name_some(missing)}; "
             "expected at least one for each class"
         )

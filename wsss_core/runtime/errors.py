@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,14 @@ class UserError(Exception):
 
     The message names the file, key or image, and what was expected of it.
     """
+
+
+class MistakesError(UserError):
+    """Several mistakes, a line each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
 
 
 def name_some(names: Sequence[str], *, limit: int = 5) -> str:
@@ -61,11 +70,15 @@ def run_command(main: Callable[[], None]) -> None:
             its traceback.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names that the locale cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not gc.isenabled():  # while the program was imported: none of that ever becomes garbage
         gc.freeze()
         gc.enable()
     try:
         main()
+    except MistakesError as error:
+        _fail(*error.lines)
     except UserError as error:
         _fail(str(error))
     except ValidationError as error:
@@ -84,8 +97,8 @@ def _is_killed_process(error: RuntimeError) -> bool:
     return isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker")
 
 
-def _fail(message: str) -> None:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+def _fail(*messages: str) -> None:
+    sys.stderr.write("".join(f"error: {' '.join(message.split())}\n" for message in messages))
     sys.exit(1)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.runtime.atomic import atomic_file
+
+TOO_MANY = 2  # times as many pictures as have the tag are remarked on
 
 
 class ClassShares:
@@ -30,24 +32,45 @@ class ClassShares:
         Args:
             path: The file; it appears whole or not at all.
         """
-        with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as f:
-            rows = csv.writer(f, lineterminator="\n")
+        with (
+            atomic_file(path) as temporary,
+            # The name of a file may be no UTF-8.
+            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["image", *self.names])
             for name, pixels in self._pixels.items():
                 rows.writerow([name, *(f"{share:.2f}" for share in _percent(pixels))])
 
-    def table(self) -> str:
-        """The classes that were found: in how many pictures, and their share of all pixels."""
-        pixels = np.array([*self._pixels.values()], dtype=np.int64).reshape(-1, len(self.names))
-        pictures, shares = (pixels > 0).sum(axis=0), _percent(pixels.sum(axis=0))
+    def table(self, tagged: Mapping[str, int] | None = None) -> str:
+        """The classes that were found: in how many pictures, and their share of all pixels.
+
+        Args:
+            tagged: How many of the pictures have the tag of each class, which is told beside, and
+                so are classes that were not found; None: that is not known.
+        """
+        pixels = self._all_pixels()
         width = max(map(len, ("class", *self.names)))
-        lines = [f"{'class':{width}}  pictures  share of pixels"]
-        lines += [
-            f"{name:{width}}  {count:8}  {share:13.2f} %"
-            for name, count, share in zip(self.names, pictures, shares, strict=True)
-            if count
-        ]
+        lines = [f"{'class':{width}}  pictures  share of pixels{'  tagged' if tagged else ''}"]
+        shares = _percent(pixels.sum(axis=0))
+        for name, count, share in zip(self.names, (pixels > 0).sum(axis=0), shares, strict=True):
+            number = (tagged or {}).get(name, 0)
+            if count or number:
+                told = f"  {number:6}" if tagged and name in tagged else ""
+                lines.append(f"{name:{width}}  {count:8}  {share:13.2f} %{told}")
         return "\n".join(lines)
+
+    def overdone(self, tagged: Mapping[str, int]) -> list[str]:
+        """A line for each class that is in many more masks than pictures have its tag."""
+        counts = dict(zip(self.names, (self._all_pixels() > 0).sum(axis=0).tolist(), strict=True))
+        return [
+            f"masks show {name!r} in {counts[name]} pictures, of which {number} have the tag"
+            for name, number in tagged.items()
+            if counts[name] > TOO_MANY * max(1, number)
+        ]
+
+    def _all_pixels(self) -> NDArray[np.int64]:
+        return np.array([*self._pixels.values()], dtype=np.int64).reshape(-1, len(self.names))
 
 
 def _percent(pixels: NDArray[np.int64]) -> NDArray[np.float64]:

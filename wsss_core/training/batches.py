@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from wsss_core.ops.present import present_pairs
 from wsss_core.runtime.errors import UserError
-from wsss_core.runtime.worker_signals import start_worker
+from wsss_core.runtime.readers import reader_options
 from wsss_core.training.distributed import Part
 
 Batch = dict[str, Tensor]
@@ -110,8 +110,6 @@ def load_batches(
         _SeededSamples(samples, schedule.seed),
         batch_sampler=batches,
         collate_fn=collate,
-        num_workers=max(1, threads - 1) if on_gpu else 1,
-        worker_init_fn=start_worker,
         pin_memory=on_gpu,
-        prefetch_factor=4,
+        **reader_options(max(1, threads - 1) if on_gpu else 1, ahead=4),
     )

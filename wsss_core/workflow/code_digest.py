@@ -30,7 +30,7 @@ CANNOT_CHANGE_RESULTS = {
     "wsss_core/runtime/lock.py": "lets others wait; changes nothing of what is made",
     "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
     "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
-    "wsss_core/runtime/worker_signals.py": "how readers of images end, not what they read",
+    "wsss_core/runtime/readers.py": "how readers of images hand them over, not what they read",
     "wsss_core/training/broken_gradients.py": "refuses networks; changes none that it accepts",
     "wsss_core/training/inputs.py": "names what a training reads; the training reads it by itself",
     "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",

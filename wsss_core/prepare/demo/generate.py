@@ -1,4 +1,4 @@
-"""Writing the demo dataset: drawn pictures in the dataset layout."""
+"""Writing the demo dataset: drawn pictures, masks and tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_dataset(output: Path, config: DemoConfig, *, workers: int = 1) -> None:
     """Draws the demo dataset; every image depends on the seed and its own number only.
 
     Args:
-        output: An empty directory, filled in the dataset layout; train is all of train_aug.
+        output: An empty directory, filled with what folder.py reads; train is all of train_aug.
         config: What to draw.
         workers: Processes that draw.
     """

@@ -61,6 +61,18 @@ def image_label(xml: bytes, *, class_names: Sequence[str]) -> tuple[int, ...]:
     Returns:
         0 or 1 per class.
     """
+    names = object_names(xml)
+    if unknown := sorted(names.difference(class_names)):
+        raise AnnotationError(f"has an object {unknown[0]!r}, which is no class of VOC")
+    return tuple(int(name in names) for name in class_names)
+
+
+def object_names(xml: bytes) -> set[str]:
+    """The names of all objects of an annotation.
+
+    Raises:
+        AnnotationError: It is none.
+    """
     try:
         root = ET.fromstring(xml, parser=ET.XMLParser(target=_NoDoctype()))
     except ET.ParseError as error:
@@ -69,10 +81,7 @@ def image_label(xml: bytes, *, class_names: Sequence[str]) -> tuple[int, ...]:
         raise AnnotationError(f"cannot be read ({error})") from None
     if root.tag != "annotation":
         raise AnnotationError(f"is of <{root.tag}>")
-    names = {(item.findtext("name") or "").strip() for item in root.iter("object")}
-    if unknown := sorted(names.difference(class_names)):
-        raise AnnotationError(f"has an object {unknown[0]!r}, which is no class of VOC")
-    return tuple(int(name in names) for name in class_names)
+    return {(item.findtext("name") or "").strip() for item in root.iter("object")}
 
 
 class _NoDoctype(ET.TreeBuilder):

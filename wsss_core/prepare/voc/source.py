@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from wsss_core.data.dataset import TRAIN_SPLIT
+from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
+from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.id_lists import read_splits
-from wsss_core.prepare.source import Source, check_found, check_held_out, find_images, labelled_ids
+from wsss_core.prepare.picture_files import find_images
+from wsss_core.prepare.source import Source, check_found, check_held_out, labelled_ids
 from wsss_core.prepare.voc.annotations import read_annotations
 from wsss_core.prepare.voc.devkit import (
     ANNOTATIONS,
@@ -19,7 +21,8 @@ from wsss_core.prepare.voc.devkit import (
     find_trainval,
 )
 from wsss_core.prepare.voc.lists import class_names, official_splits
-from wsss_core.runtime.errors import UserError
+
+OTHERS = ("train", "val", TEST_SPLIT)
 
 
 def read_voc(
@@ -42,24 +45,28 @@ def read_voc(
     Raises:
         UserError: Anything is missing or contradicts something else.
     """
+    findings = Findings()
     devkit = find_trainval(devkit)
     test = find_test(test) if test else None
     sbd = find_sbd(sbd) if sbd else None
     if id_lists:
-        splits = read_splits(id_lists, required=[TRAIN_SPLIT, *scored_splits])
+        splits = read_splits(id_lists, required=[TRAIN_SPLIT, *scored_splits], optional=OTHERS)
     else:
         splits = official_splits(devkit, test=test, sbd=sbd)
     if unknown := [split for split in scored_splits if split not in splits]:
-        raise UserError(f"evaluation.splits has {unknown[0]}; expected some of {', '.join(splits)}")
-    check_held_out(id_lists or devkit, splits)
+        raise findings.fail(
+            f"evaluation.splits has {unknown[0]}; expected some of {', '.join(splits)}"
+        )
+    check_held_out(id_lists or devkit, splits, scored_splits=scored_splits, findings=findings)
     labelled = labelled_ids(splits, scored_splits=scored_splits)
     check_found(
         labelled,
         _ids(devkit / ANNOTATIONS, "*.xml"),
         what=f"listed for {devkit}",
         expected=f"an annotation {devkit / ANNOTATIONS}/<id>.xml",
+        findings=findings,
     )
-    images = find_listed_images(splits, devkit=devkit, test=test)
+    images = find_listed_images(splits, devkit=devkit, test=test, findings=findings)
     masks = find_masks(labelled, devkit=devkit, sbd=sbd)
     for split in scored_splits:
         places = f"{devkit / MASKS}" + (f" or {sbd / SBD_MASKS}" if sbd else "")
@@ -68,7 +75,9 @@ def read_voc(
             masks,
             what=f"of the scored split {split}",
             expected=f"a mask in {places}",
+            findings=findings,
         )
+    findings.raise_errors()
     names = class_names()
     return Source(
         root=devkit,
@@ -77,12 +86,13 @@ def read_voc(
         labels=read_annotations(devkit / ANNOTATIONS, labelled, class_names=names),
         splits=splits,
         images=images,
-        masks=masks,
+        masks=dict(masks),
+        form="PASCAL VOC 2012",
     )
 
 
 def find_listed_images(
-    splits: Mapping[str, Sequence[str]], *, devkit: Path, test: Path | None
+    splits: Mapping[str, Sequence[str]], *, devkit: Path, test: Path | None, findings: Findings
 ) -> dict[str, Path]:
     """Finds the photographs of all splits, of the test split perhaps in another devkit.
 
@@ -90,6 +100,7 @@ def find_listed_images(
         splits: Image ids by split.
         devkit: VOC2012 of trainval.
         test: VOC2012 of the test images.
+        findings: Gets images that have no file.
 
     Returns:
         Image file by id.
@@ -98,10 +109,12 @@ def find_listed_images(
     listed = {image_id for image_ids in splits.values() for image_id in image_ids}
     images: dict[str, Path] = {}
     for directory in directories:
-        images |= find_images(directory, image_ids=listed - images.keys())
+        wanted = listed - images.keys()
+        images |= find_images(directory, image_ids=wanted, findings=findings)[0]
     expected = f"a JPEG in {' or '.join(map(str, directories))}"
     for split, image_ids in splits.items():
-        check_found(image_ids, images, what=f"of the split {split}", expected=expected)
+        what = f"of the split {split}"
+        check_found(image_ids, images, what=what, expected=expected, findings=findings)
     return images
 
 

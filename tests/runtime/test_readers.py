@@ -1,0 +1,45 @@
+"""Loaders of images where TMPDIR is long, or shared memory small."""
+
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from wsss_core.runtime.readers import ENOUGH, reader_options
+
+PROGRAM = """
+import torch
+from torch.utils.data import DataLoader
+from wsss_core.runtime.readers import reader_options
+data = [torch.full((3,), float(k)) for k in range(5)]
+for _ in range(2):
+    loader = DataLoader(data, batch_size=None, **reader_options(1, ahead=2))
+    assert loader.num_workers == 1
+    print(sum(float(item.sum()) for item in loader))
+"""
+
+
+def test_readers_hand_over_images_whatever_tmpdir(tmp_path):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONPATH": "."},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout == "30.0\n30.0\n", done.stderr
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("free", "processes"), [(ENOUGH - 1, 0), (ENOUGH, 3)])
+def test_with_little_shared_memory_nothing_goes_through_it(monkeypatch, free, processes):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    options = reader_options(3, ahead=2)
+    assert options["num_workers"] == processes
+    loader = DataLoader([torch.ones(2), torch.zeros(2)], batch_size=None, **options)
+    assert [item.tolist() for item in loader] == [[1, 1], [0, 0]]

@@ -1,0 +1,38 @@
+"""VOC's XML of own classes, as LabelImg and CVAT write it: objects are tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.labelling import Labelling, Row, collect
+from wsss_core.prepare.voc.annotations import AnnotationError, object_names
+
+FOLDERS = ("Annotations", "annotations", "images", ".")
+
+
+def find_xml(root: Path) -> list[Path]:
+    """The annotations, in the first of the usual folders that has some."""
+    for folder in FOLDERS:
+        if found := sorted((root / folder).glob("*.xml")):
+            return [path for path in found if not path.name.startswith(".")]
+    return []
+
+
+def read_voc_xml(paths: Sequence[Path], findings: Findings) -> Labelling:
+    """Reads the tags of pictures that have an annotation of the same name.
+
+    Args:
+        paths: The annotations.
+        findings: Gets the mistakes.
+    """
+    rows = []
+    for path in paths:
+        try:
+            names = object_names(path.read_bytes())
+        except AnnotationError as error:
+            findings.error(f"{path} {error}; expected VOC's XML")
+            continue
+        rows.append(Row(f"{path.stem}.jpg", tuple(sorted(names)), str(path)))
+    return collect("VOC's XML", paths[0].parent, rows, findings)

@@ -1,0 +1,130 @@
+"""Looking at every image and mask of a source: what is wrong with them, and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.place_image import EXPECTED, Item, Placing, Prepared, prepare_item
+from wsss_core.prepare.read_mask_file import has_objects_at_255
+from wsss_core.prepare.source import Source
+from wsss_core.runtime.errors import name_some
+from wsss_core.runtime.parallel_map import parallel_map
+from wsss_core.runtime.progress import progress
+
+PLURALS = {"mask index": "mask indices"}
+
+
+def prepare_items(
+    source: Source, placing: Placing, *, workers: int, findings: Findings
+) -> list[Prepared]:
+    """Decodes and checks all images and masks, and places them where that is wanted.
+
+    Args:
+        source: Its files.
+        placing: Where to, or nowhere.
+        workers: Processes that decode images.
+        findings: Gets what is wrong.
+
+    Returns:
+        What became of each, sorted by id.
+    """
+    items = [
+        Item(image_id, source.images[image_id], source.masks.get(image_id))
+        for image_id in sorted(source.images)
+    ]
+    prepare = partial(prepare_item, placing=placing)
+    # Starting processes takes longer than a handful of images.
+    outcomes = (
+        parallel_map(prepare, items, processes=workers) if workers > 1 else map(prepare, items)
+    )
+    has_classes = not findings.errors
+    prepared = list(progress(outcomes, total=len(items), desc="checking images"))
+    problems = [outcome.problem for outcome in prepared if outcome.problem]
+    for text in problem_lines([p for p in problems if has_classes or p[0] != "mask index"]):
+        findings.error(text)
+    if has_classes:
+        check_unlabelled(source, findings)
+        check_masks(source, prepared, findings)
+    return prepared
+
+
+def mask_indices(source: Source) -> NDArray[np.uint8]:
+    """Says what becomes of each index in the source's masks.
+
+    Args:
+        source: Its classes, and those of its masks.
+
+    Returns:
+        uint8 [C], background first: the new index, or ignored where the class was not chosen. An
+        image that shows such a class is not there, unless its mask and its label disagree.
+    """
+    indices = {name: index for index, name in enumerate(source.class_names, start=1)}
+    kept = [indices.get(name, IGNORE_INDEX) for name in source.mask_classes]
+    return np.array([0, *kept], dtype=np.uint8)
+
+
+def objects_are_at_255(source: Source) -> bool:
+    """Whether the masks of a single class are of 0 and 255, as labelling tools write them."""
+    if len(source.mask_classes) != 1:
+        return False
+    found = False
+    for image_id in sorted(source.masks):
+        answer = has_objects_at_255(source.masks[image_id], image_id=image_id)
+        if answer is False:
+            return False
+        found = found or answer is True
+    return found
+
+
+def problem_lines(problems: Sequence[tuple[str, str]]) -> Iterable[str]:
+    """A line for all problems of each kind."""
+    for kind, expected in EXPECTED.items():
+        details = [detail for problem_kind, detail in problems if problem_kind == kind]
+        if details:
+            what = kind if len(details) == 1 else PLURALS.get(kind, f"{kind}s")
+            yield (f"{len(details)} bad {what}: {name_some(details, limit=3)}; expected {expected}")
+
+
+def check_unlabelled(source: Source, findings: Findings) -> None:
+    """Warns of images that have no label: allowed, but perhaps not intended."""
+    unlabelled = [image_id for image_id, label in source.labels.items() if not any(label)]
+    if unlabelled:
+        findings.warn(
+            f"{len(unlabelled)} of {len(source.labels)} images have no label and count as pure "
+            f"background: {name_some(unlabelled)}"
+        )
+
+
+def check_masks(source: Source, prepared: Sequence[Prepared], findings: Findings) -> None:
+    """Compares what masks show with the labels of their images.
+
+    Masks that ignore pixels and show no class at all are refused: an evaluation by them would
+    count nothing but background.
+    """
+    classes = {p.image_id: p.shown - {0, IGNORE_INDEX} for p in prepared if p.shown is not None}
+    ignored = [p.image_id for p in prepared if p.shown is not None and IGNORE_INDEX in p.shown]
+    if ignored and not any(classes.values()):
+        findings.error(
+            f"{len(ignored)} masks have no other values than 0 and 255, which is ignored: "
+            f"{name_some(ignored)}; expected k for the k-th of {len(source.class_names)} classes"
+        )
+        return
+    named = {
+        image_id: {k for k, value in enumerate(source.labels[image_id], start=1) if value}
+        for image_id in classes
+        if image_id in source.labels
+    }
+    if empty := [i for i, own in named.items() if own and not own & classes[i]]:
+        findings.warn(
+            f"{len(empty)} masks show none of the classes of their labels: {name_some(empty)}"
+        )
+    if more := [i for i, own in named.items() if classes[i] - own and i not in empty]:
+        findings.warn(
+            f"{len(more)} masks show a class that their labels do not have: {name_some(more)}"
+        )

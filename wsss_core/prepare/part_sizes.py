@@ -1,0 +1,71 @@
+"""About how many images a dataset will have, told before it is prepared: into how many jobs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsss_core.config.dataset import DatasetConfig
+from wsss_core.data.dataset import TEST_SPLIT, TRAIN_SPLIT
+from wsss_core.prepare.names import file_id
+from wsss_core.prepare.picture_files import all_files, is_picture
+from wsss_core.prepare.text_files import read_text
+from wsss_core.runtime.errors import UserError
+
+IMAGES_PER_JOB = 600  # below, starting a second job costs more than it saves
+VOC_SIZES = {TRAIN_SPLIT: 10582, "train": 1464, "val": 1449, TEST_SPLIT: 1456}
+
+
+def jobs_by_part(dataset: DatasetConfig, *, scored_splits: Sequence[str]) -> dict[str, int]:
+    """Into how many jobs the images of each part are dealt.
+
+    Args:
+        dataset: Where they come from.
+        scored_splits: Splits that are scored by their masks.
+
+    Returns:
+        By part, as `part_ids` has them; at least 1, but 0 where the rest of train_aug is empty.
+    """
+    sizes = _part_sizes(dataset, scored_splits)
+    jobs = {part: math.ceil(size / IMAGES_PER_JOB) for part, size in sizes.items()}
+    return {part: num if part == "train_only" else max(1, num) for part, num in jobs.items()}
+
+
+def _part_sizes(dataset: DatasetConfig, scored: Sequence[str]) -> dict[str, int]:
+    if dataset.source == "folder":
+        return _folder_sizes(Path(dataset.folder or ""), scored)
+    sizes, demo = VOC_SIZES, dataset.demo
+    if dataset.source == "demo":
+        sizes = {TRAIN_SPLIT: demo.num_train, "train": demo.num_train, "val": demo.num_val}
+    trained = max((sizes[s] for s in scored if s in (TRAIN_SPLIT, "train")), default=0)
+    return {
+        "eval": sum(sizes.get(split, 0) for split in dict.fromkeys(scored)),
+        "train_only": sizes[TRAIN_SPLIT] - trained,
+        "test": sizes.get(TEST_SPLIT, 0),
+    }
+
+
+def _folder_sizes(root: Path, scored: Sequence[str]) -> dict[str, int]:
+    """By the lists of the folder, or else by its pictures."""
+    lists = {split: _ids(root / "splits" / f"{split}.txt") for split in (*scored, TEST_SPLIT)}
+    held_out = {name for split in scored for name in lists[split]}
+    trained = _ids(root / "splits" / f"{TRAIN_SPLIT}.txt")
+    if not trained:
+        pictures = sum(1 for path in all_files(root) if is_picture(path))
+        rest = max(1, pictures - len(held_out))
+        # Where the labels have the splits, any picture may be in any of them.
+        return {"eval": len(held_out) or pictures, "train_only": rest, "test": len(lists["test"])}
+    return {
+        "eval": len(held_out),
+        "train_only": len(trained - held_out),
+        "test": len(lists[TEST_SPLIT] - trained - held_out),
+    }
+
+
+def _ids(path: Path) -> set[str]:
+    """Ids of a list, if it is there; what is wrong with it is told when it is read in earnest."""
+    try:
+        return {file_id(Path(line.strip())) for line in read_text(path).split("\n") if line.strip()}
+    except UserError:
+        return set()

@@ -1,0 +1,73 @@
+"""Reading a mask that a user brings: class indices, whatever wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsss_core.data.images import IGNORE_INDEX, MASK_MODES
+from wsss_core.data.pictures import BadPictureError, Picture, read_picture
+from wsss_core.prepare.labelling import MaskDrawing
+from wsss_core.prepare.voc.sbd import read_sbd_mask
+
+LOSSLESS = ("PNG", "TIFF", "BMP", "GIF")
+
+
+class BadFileError(Exception):
+    """A source file that cannot be used: its kind of problem (a key of EXPECTED), and details."""
+
+
+def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> NDArray[np.uint8]:
+    """Reads the class indices of a mask as they are stored: uint8 [H, W].
+
+    Args:
+        mask: A file of a lossless format, a MAT file of SBD, or a drawing.
+        image_id: Whose drawing it is, for messages.
+
+    Raises:
+        BadFileError: It is damaged, or has colours instead of indices.
+    """
+    if not isinstance(mask, Path):
+        try:
+            return mask.draw()
+        except ValueError as error:
+            raise BadFileError("mask drawing", f"that of {image_id} {error}") from None
+    if mask.suffix == ".mat":
+        try:
+            return read_sbd_mask(mask)
+        except ValueError as error:
+            raise BadFileError("SBD mask", f"{mask} {error}") from None
+    try:
+        picture = read_picture(mask)
+    except BadPictureError as error:
+        raise BadFileError("mask file", f"{mask} {error}") from None
+    return _indices(mask, picture)
+
+
+def _indices(path: Path, picture: Picture) -> NDArray[np.uint8]:
+    values = np.array(picture.image)
+    if picture.format not in LOSSLESS:
+        raise BadFileError("mask file", f"{path} is {picture.format}, which changes indices")
+    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():  # grey, written as RGB
+        values = values[..., 0]
+    elif picture.is_deep and ((values >= 0) & (values <= IGNORE_INDEX)).all():
+        values = values.astype(np.uint8)
+    elif picture.image.mode not in MASK_MODES:
+        mode = f"{picture.format} of mode {picture.image.mode}"
+        raise BadFileError("mask file", f"{path} is {mode}, not of one class index per pixel")
+    return values.astype(np.uint8)
+
+
+def has_objects_at_255(mask: Path | MaskDrawing, *, image_id: str) -> bool | None:
+    """Whether a mask of one class has its objects at 255, as labelling tools write them.
+
+    Returns:
+        None where the mask does not tell: it is all background, or cannot be read.
+    """
+    try:
+        values = set(np.unique(read_mask_file(mask, image_id=image_id)).tolist())
+    except BadFileError:
+        return None
+    return None if values == {0} else values <= {0, IGNORE_INDEX}
