@@ -28,7 +28,7 @@ def append_path(variable, *directories):
 prepend_path("PATH", Path(sys.executable).parent)
 prepend_path("PYTHONPATH", workflow.basedir)
 # `python -m` would look in the working directory first, which may be another checkout of this.
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 prepare_environment()
 if workflow.is_main_process:  # and not a job, perhaps on another machine than its run
     warn_of_stale_lock(Path())
