@@ -28,15 +28,15 @@ rule canny:
 
 rule semantic_boundary:
     input:
-        segmentation=f"{RUN}/segmentation/{{part}}-{{shard}}",
+        segmentation=f"{RUN}/{{stage}}/{{part}}-{{shard}}",
         labels=f"{DATA}/labels.csv",
         splits=split_files("train_aug"),
     output:
-        directory(f"{RUN}/semantic_boundary/{{part}}-{{shard}}"),
+        directory(f"{RUN}/semantic_boundary/{{stage}}/{{part}}-{{shard}}"),
     log:
-        f"{RUN}/logs/semantic_boundary/{{part}}-{{shard}}.log",
+        f"{RUN}/logs/semantic_boundary/{{stage}}/{{part}}-{{shard}}.log",
     benchmark:
-        f"{RUN}/benchmarks/semantic_boundary/{{part}}-{{shard}}.tsv"
+        f"{RUN}/benchmarks/semantic_boundary/{{stage}}/{{part}}-{{shard}}.tsv"
     conda:
         "../envs/wsss.yaml"
     threads: 1

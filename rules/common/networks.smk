@@ -19,8 +19,9 @@ def classifier_inputs(wildcards):
         inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
     if method.boundaries:
         teacher = run_of(method.boundaries.teacher, wildcards.seed)
+        stage = method.boundaries.stage or final_stage()
         inputs["boundaries"] = shards_of(
-            f"{teacher}/semantic_boundary/{{part}}-{{shard}}", "eval", "train_only"
+            f"{teacher}/semantic_boundary/{stage}/{{part}}-{{shard}}", "eval", "train_only"
         )
         if method.boundaries.canny and EXPERIMENT.canny.input == "rgb":
             inputs["canny"] = f"{RESULTS}/canny"

@@ -220,7 +220,7 @@ def cost_program(*arguments, directory):
         (None, "wrong.yaml: No such file or directory; expected a config file"),
         (
             "preset: realeased",
-            "wrong.yaml: preset: got 'realeased'; expected 'paper' or 'released'",
+            "wrong.yaml: preset: got 'realeased'; expected 'paper', 'text' or 'released'",
         ),
         ("segmenter: {backbone: {name: resnet0}}", "backbone 'resnet0': timm cannot build it"),
     ],

@@ -69,11 +69,11 @@ def documented() -> Iterator[tuple[tuple[str, ...], list[Any], str]]:
     """Key, value in each preset, and test of each row of docs/paper-vs-code.md that has a key."""
     for line in (PROJECT / "docs/paper-vs-code.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 8 and cells[4].startswith("`"):
-            key, *values = (cell.strip("`") for cell in cells[4:7])
+        if len(cells) == 9 and cells[4].startswith("`"):
+            key, *values = (cell.strip("`") for cell in cells[4:8])
             if key.startswith("smoothing."):
                 key = f"methods.sb.{key}"
-            yield tuple(key.split(".")), [yaml.safe_load(value) for value in values], cells[7]
+            yield tuple(key.split(".")), [yaml.safe_load(value) for value in values], cells[8]
 
 
 def test_what_is_decided_without_a_key_is_tested():
@@ -87,17 +87,21 @@ def test_what_is_decided_without_a_key_is_tested():
 
 
 def test_what_is_documented_of_the_presets():
-    released = merged(
-        PAPER, yaml.safe_load((PROJECT / "configs/presets/released.yaml").read_text())
-    )
+    names = ("text", "released")
+    changes = {
+        name: yaml.safe_load((PROJECT / f"configs/presets/{name}.yaml").read_text())
+        for name in names
+    }
+    configs = [PAPER, *(merged(PAPER, changes[name]) for name in names)]
     tests = "".join(path.read_text() for path in PROJECT.glob("tests/**/test_*.py"))
     rows = list(documented())
     for key, values, test in rows:
-        assert [at(with_extended(c), key) for c in (PAPER, released)] == values, key
+        assert [at(with_extended(config), key) for config in configs] == values, key
         assert f"def {test}(" in tests, test
-    differing = {key for key, (paper, other), _ in rows if paper != other}
-    changed = dict(leaves(yaml.safe_load(PRESETS[0].read_text())))
-    assert differing | {("segmenter", "backbone", "weights")} == set(changed)
+    for index, name in enumerate(names, start=1):
+        differing = {key for key, values, _ in rows if values[index] != values[0]}
+        without_test = {("segmenter", "backbone", "weights")} if name == "released" else set()
+        assert differing | without_test == set(dict(leaves(changes[name])))
 
 
 def leaves(content: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -255,7 +259,15 @@ def test_config_yaml_spells_out_every_key():
         ),
         (
             {"preset": "published"},
-            "x.yaml: preset: got 'published'; expected 'paper' or 'released'",
+            "x.yaml: preset: got 'published'; expected 'paper', 'text' or 'released'",
+        ),
+        (
+            {
+                "segment": {"crf": None},
+                "methods": {"sb": {"smoothing": {"boundaries_stage": "segmentation_crf"}}},
+            },
+            "x.yaml: methods.sb.smoothing.boundaries_stage: got 'segmentation_crf', but "
+            "segment.crf is null; expected 'segmentation'",
         ),
         (
             {"precision": {"inference": "float16"}},

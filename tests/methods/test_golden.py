@@ -1,6 +1,6 @@
 """Golden run: five steps of each classifier give the losses that they have always given.
 
-The smoothing branch is that of either preset.
+The smoothing branch is that of the presets `paper` and `released`.
 
 After a change that is meant to change them, freeze the new ones:
 

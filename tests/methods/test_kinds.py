@@ -9,14 +9,16 @@ from torch.utils.data import default_collate
 from tests.methods.tiny_trainings import branch_config, cam_training, seam_training
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
-from wsss_core.losses.smoothness import OPERATORS, Operators, smoothness_loss
+from wsss_core.losses.smoothness import OPERATORS, smoothness_loss
 from wsss_core.ops.boundary import semantic_boundary
+from wsss_core.ops.cam import share_of_maximum
 from wsss_core.ops.canny import cast_canny_edges
 from wsss_core.ops.grid import even, pick, pixels, within
 from wsss_core.ops.present import present_pairs
 from wsss_core.training.distributed import Part, losses_of_batch
 from wsss_core.training.loop import train
 
+RELEASED = OPERATORS["released"]
 SEAM_LOSSES = {"classification", "adaptive_min", "er", "ecr"}
 SMOOTHING_LOSSES = {"boundary", "smoothness", "foreground"}
 
@@ -90,11 +92,13 @@ def test_a_smoothing_branch_adds_its_two_losses(canny: bool, stride: int) -> Non
     ("change", "expected"),
     [
         ({}, {}),
-        ({"operators": "released"}, {"operators": OPERATORS["released"]}),
-        ({"padding": "zeros"}, {"operators": Operators(padding="zeros")}),
-        ({"order_weights": (3.0, 4.0)}, {"operators": Operators(order_weights=(3.0, 4.0))}),
+        ({"operators": "text"}, {"operators": OPERATORS["text"]}),
+        ({"padding": "replicate"}, {"operators": RELEASED._replace(padding="replicate")}),
+        ({"order_weights": (3.0, 4.0)}, {"operators": RELEASED._replace(order_weights=(3.0, 4.0))}),
         ({"edge_alpha": 1.0}, {"edge_alpha": 1.0}),
         ({"mean_over": "present"}, {"num_classes": None}),
+        ({"without_boundary": "smooth"}, {"without_boundary": "smooth"}),
+        ({"score": "normalized"}, {}),
         ({"reference_size": 96}, {"pixel_size": (96 / 24, 96 / 12)}),
     ],
 )
@@ -110,19 +114,19 @@ def test_a_choice_of_the_branch_reaches_the_smoothness_loss(change, expected) ->
         grid = within(even(scale.size, (side, side)), geometry.copy((48, 48), scale.size))
         mask = pick(batch["mask"], pixels((48, 48)), grid)
         boundary = semantic_boundary(mask, num_classes=4, radius=1)[:, 1:]
-        choices = {"num_classes": 4} | expected
+        choices = {"num_classes": 4, "operators": RELEASED, "without_boundary": "leave"} | expected
         if "pixel_size" in choices:
             choices["pixel_size"] = choices["pixel_size"][index]
         present = batch["label"]
-        losses.append(smoothness_loss(logits.sigmoid(), boundary, present=present, **choices))
+        score = share_of_maximum(logits) if "score" in change else logits.sigmoid()
+        losses.append(smoothness_loss(score, boundary, present=present, **choices))
     found = losses_of(training, batch)["smoothness"]
     torch.testing.assert_close(found, torch.stack(losses).mean())
 
 
 def test_a_wider_boundary_relaxes_more() -> None:
     narrow, wide = (
-        seam_training(branch_config(boundary_radius=radius, operators="released"), dropout=0.0)
-        for radius in (1, 2)
+        seam_training(branch_config(boundary_radius=radius), dropout=0.0) for radius in (1, 2)
     )
     assert wide(make_batch())["smoothness"] < narrow(make_batch())["smoothness"]
 
@@ -263,7 +267,6 @@ def test_a_cam_that_collapses_under_its_smoothness_is_warned_of(
 ) -> None:
     smoothing = branch_config(
         lambda_smoothness=weight,
-        operators="released",
         padding="replicate",
         order_weights=(1, 10),
         reference_size=448,

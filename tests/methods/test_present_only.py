@@ -10,6 +10,7 @@ from tests.methods.tiny_trainings import branch_config, seam_training
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.losses.smoothness import smoothness_loss
+from wsss_core.methods.smoothing import smoothness_operators
 from wsss_core.ops.cam import add_background, normalize_cam
 from wsss_core.ops.grid import even
 
@@ -61,7 +62,8 @@ def losses_of_all_maps(training, batch) -> dict[str, Tensor]:
                 geometry.spread(logits, scale.size, size).sigmoid(),
                 boundary[:, -logits.shape[1] :],
                 present=present[:, -logits.shape[1] :, 0, 0],
-                operators=config.smoothness_operators(),
+                operators=smoothness_operators(config),
+                without_boundary=config.without_boundary,
                 edge_alpha=config.edge_alpha,
                 num_classes=None if config.mean_over == "present" else 4,
             )

@@ -6,6 +6,7 @@ import torch
 
 from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.canny import CannyConfig
+from wsss_core.config.smoothing import BranchConfig
 from wsss_core.methods import cam, seam, smoothing
 from wsss_core.models.cam_net import CamNet
 from wsss_core.models.seam import SeamNet
@@ -19,8 +20,8 @@ BRANCH: dict[str, Any] = {
 }
 
 
-def branch_config(**changes) -> smoothing.BranchConfig:
-    return smoothing.BranchConfig(**(BRANCH | changes))
+def branch_config(**changes) -> BranchConfig:
+    return BranchConfig(**(BRANCH | changes))
 
 
 def cam_training(*, num_classes: int = 3, dropout: float = 0.25, backbone=None) -> cam.Training:
@@ -40,7 +41,7 @@ def seam_net(config: seam.Config, *, num_classes: int = 3, dropout=0.25, backbon
 
 
 def seam_training(
-    branch: smoothing.BranchConfig | None = None,
+    branch: BranchConfig | None = None,
     *,
     canny: CannyConfig | None = None,
     num_classes: int = 3,

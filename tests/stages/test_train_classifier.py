@@ -14,6 +14,7 @@ from tests.methods.test_kinds import SEAM_LOSSES, SMOOTHING_LOSSES, losses_of, m
 from tests.methods.tiny_trainings import branch_config
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
+from wsss_core.config.smoothing import BranchConfig
 from wsss_core.config.training import ColorJitter
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
@@ -172,11 +173,23 @@ def test_an_image_without_a_segmentation_is_named(dataset) -> None:
         ClassifierSamples(dataset, _classifier(), fill=FILL, boundary_dirs=[dataset.root / "eval"])
 
 
+def test_a_boundary_mask_that_does_not_fit_its_image_is_refused(dataset, tmp_path) -> None:
+    samples = _samples(dataset)
+    for mask, message in (
+        (np.zeros((41, 72), np.uint8), r"i0\.png: 72x41 pixels, its image has 72x40"),
+        (np.full((40, 72), 3, np.uint8), r"i0\.png: class index 3, expected 0 to 2 or 255"),
+    ):
+        write_mask(tmp_path / "i0.png", mask)
+        samples.boundary_labels["i0"] = tmp_path / "i0.png"
+        with pytest.raises(UserError, match=message):
+            samples.sample(0, np.random.default_rng(0))
+
+
 # What a training starts from
 
 
 def _config(
-    kind: str = "seam", *, branch: smoothing.BranchConfig | None = None, **changes
+    kind: str = "seam", *, branch: BranchConfig | None = None, **changes
 ) -> ClassifierTraining:
     method = {"kind": kind, "init": "other", "epochs": 1}
     if branch is not None:
@@ -234,7 +247,7 @@ def test_seam_starts_from_cam_with_a_new_pcm(cam_weights: Path) -> None:
 
 @pytest.mark.parametrize("branch", [None, branch_config()], ids=["seam", "smoothing"])
 def test_seam_starts_from_seam_with_its_pcm(
-    seam_weights: Path, branch: smoothing.BranchConfig | None
+    seam_weights: Path, branch: BranchConfig | None
 ) -> None:
     config = _config("seam", branch=branch)
     state = start_classifier(config, 2, init=seam_weights).net.state_dict()

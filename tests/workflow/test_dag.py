@@ -26,16 +26,16 @@ def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
         "prepare_dataset": 1,
         "canny": 1,
         "train_classifier": 4,
-        "infer_cam": 2 * every + 2 * shards,  # seam and sb have a tail, cam and seam_extra do not
+        "infer_cam": 3 * every + shards,  # cam has no tail
         "evaluate_cam": 4,
-        "crf_seeds": 2 * every,
-        "train_affinity": 2,
-        "random_walk": 2 * every,
-        "train_segmenter": 2,
-        "segment": every + shards,  # sb learns from seam's segmentations of all training images
-        "segment_crf": 2 * shards,
+        "crf_seeds": 3 * every,
+        "train_affinity": 3,
+        "random_walk": 3 * every,
+        "train_segmenter": 3,
+        "segment": every + 2 * shards,  # sb learns from seam's segmentations of all training images
+        "segment_crf": every + 2 * shards,
         "semantic_boundary": every,
-        "evaluate_masks": 6,
+        "evaluate_masks": 9,
         "summarise": 1,
         "report_table": 1,
         "loss_curves": 1,
@@ -51,13 +51,13 @@ def test_demo_runs_all_methods_to_the_end(tmp_path):
     assert counts["semantic_boundary"] == 2
 
 
-def test_voc_animals_has_a_tail_for_two_methods(tmp_path):
+def test_voc_animals_has_a_tail_for_three_methods(tmp_path):
     counts = job_counts(
         dry_run("--configfile", PROJECT / "configs/voc-animals.yaml", directory=tmp_path)
     )
     assert counts["train_classifier"] == 4
-    assert counts["train_segmenter"] == 2
-    assert counts["infer_cam"] == 2 * (2 + 4) + 2 * 2
+    assert counts["train_segmenter"] == 3
+    assert counts["infer_cam"] == 3 * (1 + 1) + 1
 
 
 def test_what_a_method_needs_is_run_too(tmp_path):
@@ -104,10 +104,10 @@ def test_segmenter_starts_from_the_methods_own_classifier(tmp_path):
     )
     run = dry_run("--printshellcmds", "--configfile", "x.yaml", directory=tmp_path)
     init = {c.option("output"): c.option("init") for c in commands(run, "train_segmenter")}
-    here = [f"results/voc12/{method}/seed0" for method in ("seam", "sb")]
+    here = [f"results/voc12/{method}/seed0" for method in ("seam", "seam_extra", "sb")]
     assert init == {f"{x}/segmenter/weights.pt": f"{x}/classifier/weights.pt" for x in here}
     plain = commands(dry_run("--printshellcmds", directory=tmp_path), "train_segmenter")
-    assert [c.option("init") for c in plain] == [None, None]
+    assert [c.option("init") for c in plain] == [None] * 3
 
 
 def test_scores_are_told_of_extra_supervision(tmp_path):
@@ -117,8 +117,8 @@ def test_scores_are_told_of_extra_supervision(tmp_path):
     for command in evaluations:
         learnt = command.option("stage").startswith("seg") or command.option("method") == "sb"
         assert command.option("extra-supervision") == ("COCO masks" if learnt else None)
-    assert len(evaluations) == 10
-    assert [c.option("init") for c in commands(run, "train_segmenter")] == [None, None]
+    assert len(evaluations) == 13
+    assert [c.option("init") for c in commands(run, "train_segmenter")] == [None] * 3
 
 
 def classifier_config(run, method):
@@ -150,13 +150,29 @@ def test_a_preset_lies_between_config_yaml_and_what_the_user_gives(tmp_path):
 
 def test_a_mistake_in_the_choice_of_a_preset_and_beside_it(tmp_path):
     run = dry_run("--config", "preset=realeased", directory=tmp_path)
-    line = "error: --config: preset: got 'realeased'; expected 'paper' or 'released'"
+    line = "error: --config: preset: got 'realeased'; expected 'paper', 'text' or 'released'"
     assert run.returncode == 1 and run.stderr.splitlines()[-1] == line
     (tmp_path / "x.yaml").write_text("methods: {sb: {smoothing: {head: plain}}}")
     run = dry_run("--configfile", "x.yaml", "--config", "preset=released", directory=tmp_path)
     key = "methods.sb.smoothing.head"
     line = f"error: x.yaml: {key}: got 'plain'; expected 'paper' or 'released'"
     assert run.stderr.splitlines()[-1] == line
+
+
+def test_boundaries_come_after_the_crf_where_there_is_one(tmp_path):
+    def taken_from(*options):
+        run = dry_run("--printshellcmds", *options, directory=tmp_path)
+        made = commands(run, "semantic_boundary")
+        folders = {c.option("segmentation").split("/")[-2] for c in made}
+        (branch,) = (c for c in commands(run, "train_classifier") if c.option("method") == "sb")
+        assert {path.split("/")[-2] for path in branch.options["boundaries"]} == folders
+        return folders
+
+    (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
+    assert taken_from() == {"segmentation_crf"}
+    assert taken_from("--configfile", "plain.yaml") == {"segmentation"}
+    network = "methods={sb: {smoothing: {boundaries_stage: segmentation}}}"
+    assert taken_from("--config", network) == {"segmentation"}
 
 
 def test_no_crf_after_segmentation(tmp_path):
@@ -318,12 +334,12 @@ def test_test_images_of_voc_are_segmented_and_packed(tmp_path):
     run = dry_run("--printshellcmds", *test, directory=tmp_path)
     counts = job_counts(run)
     more = {rule: n - without.get(rule, 0) for rule, n in counts.items() if n != without.get(rule)}
-    assert more == {"segment": 2 * 3, "segment_crf": 2 * 3, "submission": 2}
+    assert more == {"segment": 3 * 3, "segment_crf": 3 * 3, "submission": 3}
     (prepared,) = commands(run, "prepare_dataset")
     assert (prepared.option("devkit"), prepared.option("test")) == (DEVKIT, "data/test")
     tests = [c for c in commands(run, "segment") if c.option("part") == "test"]
     shards = sorted((c.option("shard"), c.option("num-shards")) for c in tests)
-    assert shards == [(shard, "3") for shard in "001122"]  # of two methods
+    assert shards == [(shard, "3") for shard in "000111222"]  # of three methods
     masks = [f"results/voc12/sb/seed0/segmentation_crf/test-{i}" for i in range(3)]
     assert masks in [c.options["masks"] for c in commands(run, "submission")]
 
@@ -333,7 +349,7 @@ def test_nothing_is_packed_of_a_choice_of_classes(tmp_path):
     run = dry_run("--printshellcmds", "--config", option, directory=tmp_path)
     counts = job_counts(run)
     assert "submission" not in counts
-    assert counts["segment_crf"] == 2 * (5 + 3)
+    assert counts["segment_crf"] == 21 + 2 * 5 + 3 * 3
     (prepared,) = commands(run, "prepare_dataset")
     assert prepared.option("test") == "data/test"
     assert prepared.options["classes"] == ["cat", "dog"]
@@ -344,7 +360,7 @@ def test_a_split_test_of_a_folder_is_segmented(tmp_path, tiny_dataset):
     shutil.copy(tiny_dataset / "images/val_0.jpg", tiny_dataset / "images/new_0.jpg")
     root = f"dataset={{name: mine, source: folder, folder: '{tiny_dataset}'}}"
     counts = job_counts(dry_run("--config", root, directory=tmp_path))
-    assert counts["segment_crf"] == 2 * (1 + 1)
+    assert counts["segment_crf"] == 2 + 2 * 1 + 3 * 1  # the first also for the boundaries of sb
     data = "results/mine/data/test_digests.csv"
     made = snakemake(data, "--cores", "1", "--config", root, directory=tmp_path)
     assert job_counts(made) == {"prepare_dataset": 1}

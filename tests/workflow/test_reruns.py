@@ -26,8 +26,8 @@ READ_BY = {
     "train_affinity": ["random_walk"],
     "random_walk": ["train_segmenter", "evaluate", "qualitative_results"],
     "train_segmenter": ["segment"],
-    "segment": ["segment_crf", "semantic_boundary", "evaluate"],
-    "segment_crf": ["evaluate", "qualitative_results"],
+    "segment": ["segment_crf", "evaluate"],
+    "segment_crf": ["semantic_boundary", "evaluate", "qualitative_results"],
 }
 TO_CAM = {"train_classifier", "infer_cam", "evaluate", "qualitative_results"}
 TO_WALK = TO_CAM | {"crf_seeds", "train_affinity", "random_walk"}

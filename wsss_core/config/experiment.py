@@ -76,7 +76,7 @@ class Experiment(ConfigModel):
     """
 
     name: FolderName | None = None
-    preset: Literal["paper", "released"] = "paper"
+    preset: Literal["paper", "text", "released"] = "paper"
     dataset: DatasetConfig
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

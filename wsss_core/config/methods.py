@@ -18,6 +18,7 @@ class BoundaryInputs(NamedTuple):
     """Segmentations that a method learns boundaries from, and edges of the photographs."""
 
     teacher: str  # method whose segmentations are taken
+    stage: Literal["segmentation", "segmentation_crf"] | None  # which; None: the last there is
     canny: bool  # whether Canny edges are read too
     map_radius: int | None  # half width in pixels, where boundary maps are resized, not label maps
     key: str  # that names the teacher

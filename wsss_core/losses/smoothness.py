@@ -15,6 +15,7 @@ BoundaryLoss = Literal["logits", "probabilities"]
 Derivatives = Literal["differences", "sobel"]
 EdgeWeight = Literal["gradient", "value"]
 Padding = Literal["replicate", "zeros"]
+WithoutBoundary = Literal["smooth", "leave"]
 
 CHARBONNIER_EPS = 1e-6  # the paper prints 1 exp^-6; its code has 0.001 squared
 
@@ -124,7 +125,7 @@ class Operators(NamedTuple):
 
 
 OPERATORS = {
-    "paper": Operators(),  # the text, eq. 3 to 5; padding is not in it
+    "text": Operators(),  # the paper's eq. 3 to 5; padding is not in them
     "released": Operators("sobel", "value", (10.0, 1.0), "zeros"),  # the paper's code
 }
 
@@ -134,10 +135,11 @@ def smoothness_loss(  # noqa: PLR0913
     boundary: Tensor,
     *,
     present: Tensor,
-    operators: Operators = OPERATORS["paper"],
+    operators: Operators = OPERATORS["text"],
     edge_alpha: float = 10.0,
     pixel_size: float = 1.0,
     num_classes: int | None = None,
+    without_boundary: WithoutBoundary = "smooth",
     num_images: int | None = None,
 ) -> Tensor:
     """Penalises change of the CAM wherever there is no semantic boundary (paper eq. 3 to 5).
@@ -154,6 +156,8 @@ def smoothness_loss(  # noqa: PLR0913
         num_classes: The sum over present classes is divided by this number for each image. The
             paper counts all classes and the background, so that a weight means less the more
             classes a dataset has. None: by the number of present classes.
+        without_boundary: Maps of present classes whose boundary is zero everywhere: "smooth" makes
+            them flat; "leave" counts them as perfectly smooth.
         num_images: How many images the maps are of; None: B.
 
     Returns:
@@ -177,6 +181,8 @@ def smoothness_loss(  # noqa: PLR0913
         for order, ds, rs in zip((1, 2), change, relaxed, strict=True)
     )
     per_class = (order_weights[0] * first + order_weights[1] * second).mean((-2, -1))
+    if without_boundary == "leave":
+        per_class = per_class * (boundary.amax((-2, -1)) > 0)
     if num_classes is not None:
         return (per_class * present).sum() / ((num_images or len(cam)) * num_classes)
     return (per_class * present).sum() / present.sum().clamp(min=1)

@@ -30,7 +30,7 @@ def main() -> None:
     plans = {}
     if not problems:
         plans = {name: _plan(name, experiment, str(modules[name])) for name in modules}
-        problems = tuple(_wrong_references(plans))
+        problems = (*_wrong_references(plans), *_no_crf(plans, experiment))
     findings = Findings(plans=plans, problems=problems)
     sys.stdout.write(findings.model_dump_json() + "\n")
 
@@ -145,6 +145,16 @@ def _wrong_references(plans: Mapping[str, MethodPlan]) -> Iterator[Problem]:
     for name in plans:
         if name not in finished:
             yield from visit(name, (name,))
+
+
+def _no_crf(plans: Mapping[str, MethodPlan], experiment: Experiment) -> Iterator[Problem]:
+    """Finds methods whose boundaries come after a CRF that there is not."""
+    for name, plan in plans.items():
+        if plan.boundaries and plan.boundaries.stage == "segmentation_crf":
+            if experiment.segment.crf is None:
+                key: Key = ("methods", name, *plan.boundaries.key.split(".")[:-1])
+                text = "got 'segmentation_crf', but segment.crf is null; expected 'segmentation'"
+                yield (*key, "boundaries_stage"), text
 
 
 if __name__ == "__main__":

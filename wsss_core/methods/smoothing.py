@@ -4,24 +4,22 @@ Letters: B images, K foreground classes, C = K + 1 with background first, h w pi
 """
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import BoundaryInputs
+from wsss_core.config.smoothing import BranchConfig
 from wsss_core.losses.smoothness import OPERATORS, Operators, boundary_loss, smoothness_loss
 from wsss_core.methods import seam
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.boundary_head import BoundaryHead
 from wsss_core.models.seam import SeamNet
 from wsss_core.ops.boundary import semantic_boundary
-from wsss_core.ops.cam import foreground_score
+from wsss_core.ops.cam import foreground_score, share_of_maximum
 from wsss_core.ops.grid import Grid, Size, even, pick, pixels, resample, within
 from wsss_core.ops.input_edges import InputEdges
 from wsss_core.ops.present import take, with_background
@@ -39,92 +37,6 @@ COLLAPSED = Alarm(
 )
 
 
-class BranchConfig(ConfigModel):
-    """The smoothing branch: boundary head (SBDM) and smoothness loss (paper, section III-A)."""
-
-    boundaries_from: str = Field(description="method whose segmentations give the boundaries S")
-    features: tuple[int, ...] = Field(
-        (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
-    )
-    canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
-    head: Literal["paper", "released"] = Field(
-        "paper", description="layers of the boundary head: the paper's eq. 1, or its code's"
-    )
-    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
-    lr_group: Literal["head", "backbone"] = Field(
-        "head", description="the boundary head learns like other new layers, or like pretrained"
-    )
-    stride: Literal[1, 2, 4, 8] = Field(
-        1, description="head and smoothness loss work at the crop's size divided by this"
-    )
-    boundary_radius: int = Field(
-        1,
-        ge=1,
-        description=(
-            "half width of the boundary band, in pixels of the resolution that boundaries are "
-            "taken at, see boundary_resize"
-        ),
-    )
-    boundary_resize: Literal["labels", "maps"] = Field(
-        "labels",
-        description=(
-            "label maps are resized, and boundaries taken of them at the size of each loss; or "
-            "boundary maps of the image's own size are resized, which makes them soft (released)"
-        ),
-    )
-    boundary_loss: Literal["logits", "probabilities"] = Field(
-        "logits",
-        description=(
-            "cross-entropy of logits; or of their sigmoid (released), which has no gradient where "
-            "that is 0 or 1 in single precision"
-        ),
-    )
-    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
-    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
-    operators: Literal["paper", "released"] = Field(
-        "paper",
-        description=(
-            "how smoothness is measured. paper: differences of neighbours, weighted 1 and 10 by "
-            "order, relaxed by the same derivative of the boundary. released: Sobel and Laplacian, "
-            "weighted 10 and 1, relaxed by the boundary itself, zeros around each crop"
-        ),
-    )
-    order_weights: tuple[float, float] | None = Field(
-        None, description="weights of first and second derivatives, in place of the operators' own"
-    )
-    padding: Literal["replicate", "zeros"] | None = Field(
-        None,
-        description=(
-            "of maps before derivatives, in place of the operators' own; zeros are an edge around "
-            "each crop"
-        ),
-    )
-    mean_over: Literal["all", "present"] = Field(
-        "all",
-        description=(
-            "the smoothness loss is a mean over all classes and the background (paper), which "
-            "weakens it where there are many; or over those present in the image"
-        ),
-    )
-    edge_alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
-    reference_size: int | None = Field(
-        None,
-        ge=1,
-        description=(
-            "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
-            "keeps its meaning at any resolution; null: per pixel, as in the paper"
-        ),
-    )
-
-    def smoothness_operators(self) -> Operators:
-        """Those of the smoothness loss, with what is given in their place."""
-        own = OPERATORS[self.operators]
-        return own._replace(
-            order_weights=self.order_weights or own.order_weights,
-            padding=self.padding or own.padding,
-        )
-
-
 class Config(seam.Config):
     """SEAM's keys and those of the branch."""
 
@@ -139,7 +51,18 @@ class Config(seam.Config):
         branch = self.smoothing
         radius = branch.boundary_radius if branch.boundary_resize == "maps" else None
         key = "smoothing.boundaries_from"
-        return BoundaryInputs(branch.boundaries_from, branch.canny, radius, key)
+        return BoundaryInputs(
+            branch.boundaries_from, branch.boundaries_stage, branch.canny, radius, key
+        )
+
+
+def smoothness_operators(config: BranchConfig) -> Operators:
+    """Those of the smoothness loss, with what is given in their place."""
+    own = OPERATORS[config.operators]
+    return own._replace(
+        order_weights=config.order_weights or own.order_weights,
+        padding=config.padding or own.padding,
+    )
 
 
 class SmoothingBranch(nn.Module):
@@ -223,13 +146,14 @@ class SmoothingBranch(nn.Module):
         if self.background:
             cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
             of_channels, pairs = boundary, with_background(pairs, num_images)
-        cam = self.geometry.spread(take(cam_logits, pairs), scale.size, size).sigmoid()
+        cam = self.geometry.spread(take(cam_logits, pairs), scale.size, size)
         smoothness = smoothness_loss(
-            cam,
+            cam.sigmoid() if config.score == "sigmoid" else share_of_maximum(cam),
             take(of_channels, pairs),
             present=torch.ones_like(cam[..., 0, 0]),
-            operators=config.smoothness_operators(),
+            operators=smoothness_operators(config),
             edge_alpha=config.edge_alpha,
+            without_boundary=config.without_boundary,
             pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
             num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
             num_images=num_images,

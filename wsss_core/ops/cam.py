@@ -23,6 +23,19 @@ def normalize_cam(cam: Tensor) -> Tensor:
     return (cam - low - EPS).relu() / (high - low + EPS)
 
 
+def share_of_maximum(cam: Tensor) -> Tensor:
+    """Divides each class of each image by its maximum, which is held constant.
+
+    Args:
+        cam: [..., H, W], any range; negative scores count as 0.
+
+    Returns:
+        [..., H, W] in [0, 1]; all zero where a class is nowhere positive.
+    """
+    cam = cam.relu()
+    return cam / cam.detach().amax((-2, -1), keepdim=True).clamp(min=EPS)
+
+
 def add_background(cam: Tensor) -> Tensor:
     """Puts a background score before the classes: 1 minus the strongest class.
 

@@ -18,7 +18,7 @@ from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.init_file import InitFile
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.images import IGNORE_INDEX, read_mask
-from wsss_core.data.mask_files import find_masks
+from wsss_core.data.mask_files import find_masks, read_mask_of
 from wsss_core.data.transforms import (
     Geometry,
     apply_geometry,
@@ -103,7 +103,8 @@ class ClassifierSamples:
             "label": torch.from_numpy(self.dataset.labels[image_id]).float(),
         }
         if self.boundary_labels:
-            mask = read_mask(self.boundary_labels[image_id])
+            path = self.boundary_labels[image_id]
+            mask = read_mask_of(image, path, num_classes=len(batch["label"]))
             if self.map_radius is None:
                 mask = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE_INDEX)
                 batch["mask"] = torch.from_numpy(mask)

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
-from wsss_core.data.images import IGNORE_INDEX, read_mask
-from wsss_core.data.mask_files import find_masks
+from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.data.mask_files import find_masks, read_mask_of
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
@@ -89,10 +88,9 @@ class SegmenterSamples:
             image ends or its pseudo label is ignored.
         """
         image_id = self.image_ids[index]
-        path = self.pseudo_labels[image_id]
         image = self.dataset.read_image(image_id)
-        mask = read_mask(path)
-        self._check(path, image, mask)
+        num_classes = len(self.dataset.class_names)
+        mask = read_mask_of(image, self.pseudo_labels[image_id], num_classes=num_classes)
         geometry = draw_geometry(
             rng,
             height=mask.shape[0],
@@ -106,19 +104,6 @@ class SegmenterSamples:
         crop = apply_geometry(image, geometry, interpolation="cubic", fill=self.fill)
         target = apply_geometry(mask, geometry, interpolation="nearest", fill=IGNORE_INDEX)
         return {"image": image_tensor(crop), "mask": torch.from_numpy(target)}
-
-    def _check(self, path: Path, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        if mask.shape != image.shape[:2]:
-            raise UserError(
-                f"{path}: {mask.shape[1]}x{mask.shape[0]} pixels, its image has "
-                f"{image.shape[1]}x{image.shape[0]}"
-            )
-        highest = int(np.max(mask, initial=0, where=mask != IGNORE_INDEX))
-        if highest > len(self.dataset.class_names):
-            raise UserError(
-                f"{path}: class index {highest}, expected 0 to {len(self.dataset.class_names)} "
-                f"or {IGNORE_INDEX}"
-            )
 
 
 def check_segmenter(config: SegmenterConfig, *, init: Path | None, gpus: int) -> None:
