@@ -5,6 +5,7 @@
 #                 installed), what reruns after each kind of change, docs/your-data.md
 # make check  style, types, lint and a dry run, in under a minute
 # make why TARGET=results/... CONFIG=configs/mine.yaml  why it would be made again, in words
+# make prune  drops the finished trainings in results/store that no experiment has any more
 # make bench  how fast each kernel and stage is, into results/bench.csv; NAMES="crf storage": some
 # make schema  config.schema.json, after a change of the config's keys
 #
@@ -14,7 +15,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-long check why bench schema lock
+.PHONY: demo test test-slow test-long check why prune bench schema lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -45,6 +46,9 @@ check: $(READY)
 
 why: $(READY)
 	@$(BIN)/python -m wsss_core.workflow.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
+
+prune: $(READY)
+	$(BIN)/python -m wsss_core.training.prune results
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)

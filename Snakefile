@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
 
 configfile: f"{workflow.basedir}/config.yaml"
@@ -14,12 +14,14 @@ report: "report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/dataset.smk"
+include: "rules/weights.smk"
 include: "rules/classifier.smk"
 include: "rules/pseudo_labels.smk"
 include: "rules/segmenter.smk"
 include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/paper.smk"
 include: "rules/submission.smk"
 include: "rules/export.smk"
 
@@ -40,6 +42,7 @@ rule all:
         rules.loss_curves.output,
         expand(rules.qualitative_results.output, method=methods_run()),
         test_outputs(),
+        ends_of_runs(),
 
 
 rule exports:

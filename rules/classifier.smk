@@ -26,6 +26,7 @@ rule train_classifier:
         runtime=2880,
     params:
         dataset=data_dir,
+        store=STORE,
         options=classifier_options,
         config=classifier_config,
         precision=EXPERIMENT.precision.training,
@@ -34,8 +35,8 @@ rule train_classifier:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
+        " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
-        " --precision {params.precision}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code}"
         " --output {output.weights} --history {output.history}"
         " --config {params.config:q} 2>&1 | tee -i {log}"

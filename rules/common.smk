@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 from wsss_core.workflow.job_environment import prepare_environment
+from wsss_core.workflow.stale_lock import warn_of_stale_lock
 from wsss_core.workflow.why import record_code_digests
 
 
@@ -26,7 +27,11 @@ def append_path(variable, *directories):
 # directory the workflow is run in.
 prepend_path("PATH", Path(sys.executable).parent)
 prepend_path("PYTHONPATH", workflow.basedir)
+# `python -m` would look in the working directory first, which may be another checkout of this.
+os.environ.update(PYTHONSAFEPATH="1")
 prepare_environment()
+if workflow.is_main_process:  # and not a job, perhaps on another machine than its run
+    warn_of_stale_lock(Path())
 
 
 include: "common/shell.smk"
@@ -35,5 +40,8 @@ include: "common/config.smk"
 include: "common/paths.smk"
 include: "common/commands.smk"
 include: "common/dataset.smk"
+include: "common/weights.smk"
 include: "common/networks.smk"
 include: "common/targets.smk"
+include: "common/paper.smk"
+include: "common/ends.smk"

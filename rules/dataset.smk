@@ -17,9 +17,9 @@ checkpoint prepare_dataset:
         test_digests=f"{DATA}/test_digests.csv",
         mask_digests=f"{DATA}/mask_digests.csv",
     log:
-        f"{RESULTS}/logs/prepare_dataset.log",
+        f"{DATASET}/logs/prepare_dataset.log",
     benchmark:
-        f"{RESULTS}/benchmarks/prepare_dataset.tsv"
+        f"{DATASET}/benchmarks/prepare_dataset.tsv"
     conda:
         "../envs/wsss.yaml"
     threads: 8

@@ -10,11 +10,11 @@
 
 rule download_archive:
     output:
-        f"{RESULTS}/archives/{{archive}}.downloaded.json",
+        f"{DATASET}/archives/{{archive}}.downloaded.json",
     log:
-        f"{RESULTS}/logs/download_archive/{{archive}}.log",
+        f"{DATASET}/logs/download_archive/{{archive}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/download_archive/{{archive}}.tsv"
+        f"{DATASET}/benchmarks/download_archive/{{archive}}.tsv"
     # The program repeats requests itself; this is for one that was killed.
     retries: 1
     # Compute nodes of a cluster often cannot reach the internet.
@@ -38,13 +38,13 @@ rule download_archive:
 rule unpack_archive:
     input:
         # Another source has the same bytes.
-        ancient(f"{RESULTS}/archives/{{archive}}.downloaded.json"),
+        ancient(f"{DATASET}/archives/{{archive}}.downloaded.json"),
     output:
-        f"{RESULTS}/archives/{{archive}}.unpacked.json",
+        f"{DATASET}/archives/{{archive}}.unpacked.json",
     log:
-        f"{RESULTS}/logs/unpack_archive/{{archive}}.log",
+        f"{DATASET}/logs/unpack_archive/{{archive}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/unpack_archive/{{archive}}.tsv"
+        f"{DATASET}/benchmarks/unpack_archive/{{archive}}.tsv"
     conda:
         "../envs/wsss.yaml"
     threads: 1

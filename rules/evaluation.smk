@@ -9,6 +9,7 @@ rule evaluate_cam:
         splits=split_files(*SPLITS),
     output:
         scores=f"{RUN}/scores/cam.csv",
+        images=f"{RUN}/scores/cam_images.csv",
         sweep=f"{RUN}/scores/cam_sweep.csv",
     log:
         f"{RUN}/logs/evaluate/cam.log",
@@ -29,7 +30,7 @@ rule evaluate_cam:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage cam"
         " --splits {params.splits} --cams {input.cams} --threads {threads}"
-        " {params.options:q} --output {output.scores} --sweep {output.sweep} 2>&1 | tee -i {log}"
+        " {params.options:q} --output {output.scores} --images {output.images} --sweep {output.sweep} 2>&1 | tee -i {log}"
 
 
 rule evaluate_masks:
@@ -39,7 +40,8 @@ rule evaluate_masks:
         true_masks=f"{DATA}/mask_digests.csv",
         splits=split_files(*SPLITS),
     output:
-        f"{RUN}/scores/{{stage}}.csv",
+        scores=f"{RUN}/scores/{{stage}}.csv",
+        images=f"{RUN}/scores/{{stage}}_images.csv",
     log:
         f"{RUN}/logs/evaluate/{{stage}}.log",
     benchmark:
@@ -59,7 +61,7 @@ rule evaluate_masks:
         "python -m workflow_scripts.evaluate --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} --stage {wildcards.stage}"
         " --splits {params.splits} --masks {input.masks} --threads {threads}"
-        " {params.options:q} --output {output} 2>&1 | tee -i {log}"
+        " {params.options:q} --output {output.scores} --images {output.images} 2>&1 | tee -i {log}"
 
 
 rule summarise:

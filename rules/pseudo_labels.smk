@@ -53,6 +53,7 @@ rule train_affinity:
         runtime=1440,
     params:
         dataset=data_dir,
+        store=STORE,
         options=affinity_options,
         config=section_json("affinity"),
         precision=EXPERIMENT.precision.training,
@@ -61,8 +62,8 @@ rule train_affinity:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
+        " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
-        " --precision {params.precision}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

@@ -23,7 +23,7 @@ rule report_table:
         runtime=times_attempt(10),
     params:
         code=stage_code("report_table"),
-        template=template_digest("table.html"),
+        template=figure_file_digest("templates/table.html"),
     shell:
         "python -m workflow_scripts.report_table --summary {input} --output {output}"
         " 2>&1 | tee -i {log}"

@@ -26,6 +26,7 @@ rule train_segmenter:
         runtime=2880,
     params:
         dataset=data_dir,
+        store=STORE,
         options=segmenter_options,
         config=section_json("segmenter"),
         precision=EXPERIMENT.precision.training,
@@ -34,8 +35,8 @@ rule train_segmenter:
         "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
         " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
+        " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"
-        " --precision {params.precision}"
         " --gpus {resources.gpu} --threads {threads} --code {params.code} --output {output.weights}"
         " --history {output.history} --config {params.config:q} 2>&1 | tee -i {log}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from wsss_core.data.computed_in import deviations, read_computed_in
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.mask_files import find_masks
+from wsss_core.data.pixel_counts import write_pixel_counts
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.runtime.errors import run_command
 from wsss_core.stages.evaluate import (
@@ -36,6 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--extra-supervision", help="what it learnt from besides image labels")
     parser.add_argument("--threads", type=int, default=available_processes())
     parser.add_argument("--output", type=Path, required=True, help="scores, .csv")
+    parser.add_argument("--images", type=Path, required=True, help="pixels of each image, .csv")
     parser.add_argument("--sweep", type=Path, help="mIoU by threshold of --cams, .csv")
     arguments = parser.parse_args()
     if arguments.sweep and not arguments.cams:
@@ -61,6 +63,7 @@ def main() -> None:
         ]
     if args.sweep:
         write_sweep(args.sweep, scores)
+    write_pixel_counts(args.images, [(score.split, score.images) for score in scores])
     write_scores(
         args.output,
         scores,

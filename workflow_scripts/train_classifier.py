@@ -1,19 +1,12 @@
 """Trains the classifier of a method on image-level labels."""
 
+import argparse
 from pathlib import Path
 
-import torch
-
 from wsss_core.data.dataset import open_dataset
-from wsss_core.methods.kinds import read_training
 from wsss_core.runtime.errors import run_command
-from wsss_core.stages.train_classifier import (
-    check_inputs,
-    classifier_metadata,
-    classifier_samples,
-    start_classifier,
-)
-from wsss_core.training.program import run_training, training_parser
+from wsss_core.training.inputs import classifier_digests
+from wsss_core.training.program import run_once, training_parser
 
 
 def main() -> None:
@@ -23,18 +16,26 @@ def main() -> None:
     parser.add_argument("--boundaries", type=Path, nargs="*", default=[], help="label PNG folders")
     parser.add_argument("--canny", type=Path, help="folder of Canny edges")
     args = parser.parse_args()
+    reads = classifier_digests(open_dataset(args.dataset), args.boundaries, args.canny)
+    run_once(args, train, reads=reads)
+
+
+def train(args: argparse.Namespace, key: str) -> None:
+    """Does what is not in the store."""
+    from wsss_core.methods.kinds import read_training
+    from wsss_core.stages.train_classifier import classifier_metadata, prepare_training
+    from wsss_core.training.run import run_training
+
     config = read_training(args.config)
-    check_inputs(config, init=args.init, boundaries=args.boundaries, canny=args.canny)
     dataset = open_dataset(args.dataset)
-    torch.manual_seed(args.seed)
-    model = start_classifier(config, len(dataset.class_names), init=args.init)
-    samples = classifier_samples(dataset, config, model, args.boundaries, args.canny)
+    learnt = {"boundaries": args.boundaries, "canny": args.canny}
+    model, samples = prepare_training(config, dataset, init=args.init, seed=args.seed, **learnt)
     run_training(
         args,
+        key,
         model,
         samples,
         config=config.training,
-        inputs=[*samples.inputs(), args.init or config.backbone.weights_file],
         metadata=classifier_metadata(config, args.method, dataset.class_names),
         desc=f"train_classifier {args.method}",
     )

@@ -23,9 +23,9 @@ def stage_code(script):
     return code_digest(f"workflow_scripts/{script}.py")
 
 
-def template_digest(name):
-    """The same of a template, which is no code that a script imports."""
-    path = Path(workflow.basedir, "wsss_core/figures/templates", name)
+def figure_file_digest(name):
+    """The same of a template or table in figures, which is no code that a script imports."""
+    path = Path(workflow.basedir, "wsss_core/figures", name)
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 

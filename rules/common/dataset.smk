@@ -35,7 +35,7 @@ def unpacked(archive):
 
 def unpacked_note(archive):
     """The input of whatever reads that directory."""
-    return f"{RESULTS}/archives/{archive}.unpacked.json"
+    return f"{DATASET}/archives/{archive}.unpacked.json"
 
 
 def data_dir(wildcards):

@@ -1,13 +1,10 @@
 """What each network starts from and learns from, and what is segmented."""
 
 
-def backbone_weights(backbone):
-    """The file that a network's ImageNet weights are in, if it is there.
-
-    Where it is not, the job says so in words.
-    """
-    file = backbone.weights_file
-    return {"backbone": str(file)} if file and file.is_file() else {}
+def init_options(init, files, *names):
+    """What a training starts from, a file from outside or another network, and other files of it."""
+    given = {"init": str(local_file(init.weights))} if isinstance(init, InitFile) else {}
+    return cli_options({**files, **given}, "note", "init", *names)
 
 
 def classifier_inputs(wildcards):
@@ -15,9 +12,9 @@ def classifier_inputs(wildcards):
     method = METHODS[wildcards.method]
     inputs = {}
     if method.init == "imagenet":
-        inputs = backbone_weights(EXPERIMENT.classifier.backbone)
-    elif not isinstance(method.init, str):
-        inputs["init"] = method.init.weights
+        inputs = note_of(EXPERIMENT.classifier.backbone)
+    elif isinstance(method.init, InitFile):
+        inputs = note_of(method.init)
     else:
         inputs["init"] = f"{run_of(method.init, wildcards.seed)}/classifier/weights.pt"
     if method.boundaries:
@@ -32,7 +29,7 @@ def classifier_inputs(wildcards):
 
 
 def classifier_options(wildcards, input):
-    return cli_options(input, "init", "boundaries", "canny")
+    return init_options(METHODS[wildcards.method].init, input, "boundaries", "canny")
 
 
 def classifier_config(wildcards):
@@ -61,28 +58,23 @@ def infer_cam_code(wildcards):
 
 def affinity_inputs(wildcards):
     """A trained AffinityNet, where the config names one, or the weights of its backbone."""
-    init = EXPERIMENT.affinity.init
-    return {"init": init.weights} if init else backbone_weights(EXPERIMENT.affinity.backbone)
+    return note_of(EXPERIMENT.affinity.init or EXPERIMENT.affinity.backbone)
 
 
 def affinity_options(wildcards, input):
-    return cli_options(input, "init")
+    return init_options(EXPERIMENT.affinity.init, input)
 
 
 def segmenter_inputs(wildcards):
-    """The weights that the segmenter starts from, unless they are published ones, by name."""
+    """The weights that the segmenter starts from."""
     init = EXPERIMENT.segmenter.init
-    if init == "imagenet":
-        return backbone_weights(EXPERIMENT.segmenter.backbone)
-    if init == "coco":
-        return {}
     if init == "classifier":
         return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}
-    return {"init": init.weights}
+    return note_of(EXPERIMENT.segmenter.backbone if init == "imagenet" else init)
 
 
 def segmenter_options(wildcards, input):
-    return cli_options(input, "init")
+    return init_options(EXPERIMENT.segmenter.init, input)
 
 
 def segment_probs():

@@ -2,8 +2,10 @@
 
 from wsss_core.prepare.part_sizes import jobs_by_part
 
-RESULTS = f"results/{EXPERIMENT.dataset.name}"
-DATA = f"{RESULTS}/data"
+RESULTS = f"results/{EXPERIMENT.folder}"
+DATASET = f"results/{EXPERIMENT.dataset.name}"  # shared by all experiments on it
+DATA = f"{DATASET}/data"
+STORE = "results/store"  # of finished trainings, for all experiments
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)
 # The images that a person looks at: where none are scored, those that are trained on.

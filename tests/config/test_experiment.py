@@ -393,6 +393,8 @@ def test_a_backbone_s_weights_are_a_file_or_have_a_name():
         return BackboneConfig(name="resnet38d", weights=weights).weights_file
 
     assert weights_file("data/a1.params") == Path("data/a1.params")
-    assert {weights_file(name) for name in (None, "timm", "package:x")} == {None}
-    with pytest.raises(ValueError, match="sha256 is of a file, but weights is timm"):
-        BackboneConfig(name="resnet38d", weights="timm", sha256="0" * 64)
+    assert weights_file("https://x.org/a/b.pth?c=d") == Path("data/weights/b.pth")
+    assert weights_file("timm") == Path("data/weights/resnet38d.safetensors")
+    assert {weights_file(name) for name in (None, "package:x")} == {None}
+    with pytest.raises(ValueError, match="sha256 is of a file, but weights is package:x"):
+        BackboneConfig(name="resnet38d", weights="package:x", sha256="0" * 64)

@@ -16,6 +16,7 @@ from tests.download.tiny_archives import archive_of
 from tests.runtime.small_disk import small_disk
 from wsss_core.download import disk, http
 from wsss_core.download.archive import obtain
+from wsss_core.runtime import lock
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 
@@ -26,7 +27,7 @@ OTHER = os.urandom(50_000)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(lock, "POLL_INTERVAL", 0.01)
 
 
 @pytest.fixture

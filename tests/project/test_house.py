@@ -37,6 +37,8 @@ ELSEWHERE = {
     "export_seeds": "layouts/seam",
     "export_voc": "layouts/voc",
     "loss_curves": "figures/loss_curves",
+    "obtain_weights": "pretrained/obtain",
+    "paper_table": "figures/paper/tables",
     "qualitative_results": "figures/qualitative_results",
     "report_table": "figures/table",
     "submission": "layouts/voc_submission",

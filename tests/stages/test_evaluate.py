@@ -14,6 +14,7 @@ import pytest
 from wsss_core.data.dataset import Dataset, open_dataset
 from wsss_core.data.images import write_mask
 from wsss_core.data.mask_files import find_masks
+from wsss_core.data.pixel_counts import confusion_of, read_pixel_counts, write_pixel_counts
 from wsss_core.data.score_maps import ScoreReader, ScoreWriter
 from wsss_core.ops.metrics import confusion_matrix, mean_iou
 from wsss_core.runtime.errors import UserError
@@ -75,6 +76,8 @@ def test_stored_cams_score_as_if_never_stored(dataset: Dataset, tmp_path: Path) 
     assert score.threshold == pytest.approx(int(np.argmax(plain)) / 100, abs=0.011)
     assert 0.4 <= score.threshold <= 0.5
     assert mean_iou(score.confusion) == score.sweep.mean_iou().max()
+    best = score.sweep.best_threshold()
+    np.testing.assert_array_equal(score.confusion, score.sweep.confusion_matrices()[best])
 
 
 def test_masks_score_alike_in_one_or_two_processes(
@@ -91,6 +94,14 @@ def test_masks_score_alike_in_one_or_two_processes(
     np.testing.assert_array_equal(scores[0].confusion, scores[1].confusion)
     assert float(mean_iou(scores[0].confusion)) == pytest.approx(plain_miou(dataset, 0.45))
     assert scores[0].threshold is None
+
+
+def test_counts_of_images_add_up_to_the_score(dataset: Dataset, tmp_path: Path) -> None:
+    score = evaluate_cams(dataset, "train", write_cams(dataset, tmp_path / "c.npz"), processes=1)
+    write_pixel_counts(tmp_path / "images.csv", [("train", score.images)])
+    counts = read_pixel_counts(tmp_path / "images.csv")
+    assert sorted(set(counts["image"])) == sorted(dataset.split("train"))
+    np.testing.assert_array_equal(confusion_of(counts, 3), score.confusion)
 
 
 def test_rows_are_those_of_the_summary(dataset: Dataset, tmp_path: Path) -> None:
@@ -120,7 +131,7 @@ def test_rows_are_those_of_the_summary(dataset: Dataset, tmp_path: Path) -> None
 
 def test_extra_supervision_follows_the_classes(dataset: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "segmentation.csv"
-    scores = [SplitScore("val", np.eye(3, dtype=np.int64))]
+    scores = [SplitScore("val", np.eye(3, dtype=np.int64), images={})]
     write_scores(
         path,
         scores,
@@ -155,7 +166,7 @@ def test_what_is_missing_is_named(dataset: Dataset, tmp_path: Path) -> None:
         evaluate_masks(dataset, "val", {}, processes=1)
     wrong = tmp_path / "wrong.png"
     write_mask(wrong, np.zeros((3, 3), dtype=np.uint8))
-    with pytest.raises(UserError, match=r"wrong.png: .*prediction has shape \(3, 3\); expected"):
+    with pytest.raises(UserError, match=r"image val_0: .*prediction has shape \(3, 3\); expected"):
         evaluate_masks(dataset, "val", {"val_0": wrong, "val_1": wrong}, processes=1)
     cams = write_cams(dataset, tmp_path / "cams.npz")
     with pytest.raises(UserError, match=r"image val_0 has no cam scores in .*cams.npz"):
@@ -171,6 +182,7 @@ def test_program_scores_without_torch(dataset: Dataset, tmp_path: Path) -> None:
     command += ["--stage", "random_walk", "--splits", "train", "val"]
     command += ["--masks", dataset.root / "masks", "--threads", "1"]
     command += ["--output", tmp_path / "out" / "random_walk.csv"]
+    command += ["--images", tmp_path / "out" / "random_walk_images.csv"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     result = subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
@@ -179,3 +191,6 @@ def test_program_scores_without_torch(dataset: Dataset, tmp_path: Path) -> None:
     rows = (tmp_path / "out" / "random_walk.csv").read_text().splitlines()
     assert rows[1] == "cam,0,random_walk,train,,100.0000,100.0000,100.0000,100.0000"
     assert len(rows) == 3
+    counts = read_pixel_counts(tmp_path / "out" / "random_walk_images.csv")
+    assert set(counts["split"]) == {"train", "val"}
+    assert (counts["true"] == counts["predicted"]).all()

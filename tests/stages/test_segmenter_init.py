@@ -115,7 +115,7 @@ def test_torchvisions_file_gives_torchvisions_network(torchvisions):
 def test_coco_is_torchvisions_download(torchvisions, monkeypatch):
     _, head, path = torchvisions
     monkeypatch.setattr(
-        "wsss_core.stages.train_segmenter.download_coco",
+        "wsss_core.stages.train_segmenter.read_coco",
         lambda: torch.load(path, weights_only=True),
     )
     network = start(None, "coco", **DEEPLABV3)

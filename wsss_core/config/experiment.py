@@ -18,17 +18,22 @@ from wsss_core.config.cam import CamConfig
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig
 from wsss_core.config.crf_seeds import CrfSeedsConfig
-from wsss_core.config.dataset import DatasetConfig
+from wsss_core.config.dataset import DatasetConfig, FolderName
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan
 from wsss_core.config.mistakes import Key, mistakes, problems_of, unknown
+from wsss_core.config.paper import PaperConfig
 from wsss_core.config.precision import PrecisionConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.runtime.errors import UserError
 
-# results/<dataset>/<method> lies beside these
-RESERVED_NAMES = (IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "report")
+# results/<name>/<method> lies beside these
+RESERVED_NAMES = (
+    *(IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "paper", "report"),
+)
+
+SHARED_NAMES = ("store", "weights", "cluster-logs")  # folders that all experiments share
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -66,8 +71,14 @@ class RunConfig(ConfigModel):
 
 
 class Experiment(ConfigModel):
-    """All sections of the config."""
+    """All sections of the config.
 
+    Attributes:
+        name: Of the folder of results; by default the dataset's, and of another preset than the
+            paper's its name too.
+    """
+
+    name: FolderName | None = None
     preset: Literal["paper", "text", "released"] = "paper"
     dataset: DatasetConfig
     archives: ArchivesConfig = ArchivesConfig()
@@ -86,6 +97,13 @@ class Experiment(ConfigModel):
     random_walk: RandomWalkConfig = RandomWalkConfig()
     segmenter: SegmenterConfig
     segment: SegmentConfig = SegmentConfig()
+    paper: PaperConfig = PaperConfig()
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its results."""
+        plain = self.dataset.name
+        return self.name or (plain if self.preset == "paper" else f"{plain}-{self.preset}")
 
 
 def load_experiment(
@@ -200,6 +218,13 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     for name in methods:
         if name in RESERVED_NAMES:
             yield ("methods", name), f"{name!r} is taken; expected another name for a method"
+    folders: dict[Key, str | None] = {
+        ("name",): experiment.name,
+        ("dataset", "name"): experiment.dataset.name,
+    }
+    for key, folder in folders.items():
+        if folder in SHARED_NAMES:
+            yield key, f"{folder!r} is taken; expected another name for a folder of results"
     yield from _no_shards(experiment)
     yield from _other_backbone(experiment)
     done: set[tuple[str, int]] = set()

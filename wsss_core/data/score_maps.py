@@ -254,6 +254,11 @@ class ScoreReader:
             raise UserError(f"{path}: image {image_id}: {problem}")
         return ScoreRecord(class_ids=class_ids, scores=self._levels[codes])
 
+    def checksum(self, image_id: str) -> tuple[int, tuple[int, ...]]:
+        """CRC-32 of an image's codes, which `read` compares, and their classes; nothing is read."""
+        member = self._archive(self._path(image_id)).getinfo(_score_member(image_id))
+        return member.CRC, self._class_ids[image_id]
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}}
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from wsss_core.download.archive_table import Archive
-from wsss_core.download.disk import disk_errors, exclusive, require_space
+from wsss_core.download.disk import disk_errors, require_space
 from wsss_core.download.http import SourceError, download, size_of
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.lock import exclusive
 
 SHIPPED = "download"  # stands for the addresses in the table
 

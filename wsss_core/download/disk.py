@@ -1,40 +1,14 @@
-"""A directory that large files go to: who writes there, and what may go wrong with that."""
+"""A directory that large files go to, and what may go wrong with that."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from wsss_core.runtime.atomic import FULL
 from wsss_core.runtime.errors import UserError
-
-POLL_INTERVAL = 0.5  # seconds between two looks at a lock that another run holds
-
-
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Lets one run at a time make a file or directory; others wait until it is done.
-
-    The lock is the kernel's, so that one of a killed run holds nobody up.
-
-    Args:
-        path: What is being made; `.<name>.lock` beside it is locked.
-    """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), poll_interval=POLL_INTERVAL)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        sys.stderr.write(f"{path}: waiting for another run that is making it\n")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

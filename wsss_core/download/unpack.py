@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from wsss_core.download.archive_table import Archive
-from wsss_core.download.disk import disk_errors, exclusive
+from wsss_core.download.disk import disk_errors
 from wsss_core.runtime.atomic import move_into_place, staging_dir
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.lock import exclusive
 from wsss_core.runtime.progress import progress
 
 STAMP = "archive.json"  # in an unpacked directory: of what it was made

@@ -183,11 +183,17 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
 
 
 def _create_timm(config: BackboneConfig, *, pretrained: bool = False) -> Any:
-    """A timm network with its feature maps."""
+    """A timm network with its feature maps, `pretrained` from the file that was obtained of it."""
+    file = config.weights_file if pretrained else None
+    if file is not None and not file.is_file():
+        raise UserError(
+            f"{file}: timm's weights of '{config.name}' not found; obtain_weights has to run first"
+        )
     try:
         return timm.create_model(
             "resnet101" if config.name == CAFFE_RESNET101 else config.name,
             pretrained=pretrained,
+            pretrained_cfg_overlay={"file": str(file)} if file else None,
             features_only=True,
             output_stride=config.output_stride,
         )

@@ -3,18 +3,17 @@
 This is supervision beyond image-level labels: the config says so, and the scores show it.
 """
 
-from torchvision.models.segmentation import DeepLabV3_ResNet101_Weights
-
+from wsss_core.config.init_file import COCO_ADDRESS, local_file
+from wsss_core.pretrained.files import read_checkpoint
 from wsss_core.pretrained.tensor_names import Shapes, Tensors, below, check_tensors
 
 BACKBONE, HEAD = "backbone.", "classifier."
 CLASSES = ("4.weight", "4.bias")  # the head's last layer, of COCO's classes
 
 
-def download_coco() -> Tensors:
-    """The tensors of torchvision's file, which is downloaded where it is not cached yet."""
-    weights = DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
-    return dict(weights.get_state_dict(progress=False, check_hash=True))
+def read_coco() -> Tensors:
+    """The tensors of torchvision's file, once it is obtained."""
+    return read_checkpoint(local_file(COCO_ADDRESS))
 
 
 def is_torchvision(tensors: Tensors) -> bool:

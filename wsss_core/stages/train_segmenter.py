@@ -11,7 +11,7 @@ from torch import nn
 
 from wsss_core.config.init_file import InitFile
 from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.data.dataset import Dataset
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.data.mask_files import find_masks, read_mask_of
 from wsss_core.data.transforms import apply_geometry, color_jitter, draw_geometry, image_tensor
@@ -19,9 +19,9 @@ from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.models.deeplab import DeepLab, build_deeplab, highest
 from wsss_core.pretrained.deeplabv3 import (
     backbone_tensors,
-    download_coco,
     head_tensors,
     is_torchvision,
+    read_coco,
 )
 from wsss_core.pretrained.files import check_sha256, read_checkpoint, read_metadata
 from wsss_core.pretrained.imagenet import load_pretrained, load_tensors
@@ -133,7 +133,7 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
         UserError: The file holds another network or is not the one that the config means.
     """
     if config.init == "coco":
-        return _start_deeplabv3(config, download_coco(), num_classes=num_classes, source="coco")
+        return _start_deeplabv3(config, read_coco(), num_classes=num_classes, source="coco")
     if init is None:
         load = partial(load_pretrained, any_classes=config.extra_supervision is not None)
         return build_deeplab(config, num_classes=num_classes, load=load)
@@ -228,3 +228,30 @@ def segmenter_metadata(config: SegmenterConfig, class_names: Sequence[str]) -> d
         "class_names": list(class_names),
         "config": config.model_dump(mode="json"),
     }
+
+
+def prepare_training(
+    config: SegmenterConfig,
+    dataset: Dataset,
+    pseudo_labels: Sequence[Path],
+    *,
+    init: Path | None,
+    gpus: int,
+    seed: int,
+) -> tuple[SegmenterTraining, SegmenterSamples]:
+    """What is trained, and on what.
+
+    Args:
+        config: Of the training.
+        dataset: Where the images are.
+        pseudo_labels: Directories of pseudo labels.
+        init: Of `start_segmenter`.
+        gpus: That will share a batch.
+        seed: Of the layers that start anew.
+    """
+    check_segmenter(config, init=init, gpus=gpus)
+    labels = find_pseudo_labels(pseudo_labels, dataset.split(TRAIN_SPLIT))
+    torch.manual_seed(seed)
+    net = start_segmenter(config, num_classes=1 + len(dataset.class_names), init=init)
+    samples = SegmenterSamples(dataset, labels, config=config, fill=net.backbone.fill)
+    return SegmenterTraining(net), samples

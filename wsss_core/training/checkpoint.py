@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import sys
 import threading
@@ -16,19 +15,6 @@ from torch import nn
 from wsss_core.runtime.atomic import atomic_file
 
 Row = dict[str, float]
-
-
-def state_key(*parts: object) -> str:
-    """Digest of whatever makes an unfinished training state reusable: code, config, inputs.
-
-    Args:
-        parts: Values by their text; files (Path) by their content.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.read_bytes() if isinstance(part, Path) else str(part).encode()
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:16]
 
 
 class TrainingState:

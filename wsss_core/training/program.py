@@ -1,26 +1,28 @@
-"""What the training programs have in common: options, resume key, and what they leave behind."""
+"""What the training programs have in common: options, and that no training is done twice.
+
+Quick to import, as `inputs` is.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
+import json
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
-import torch
-from torch import nn
-
+from wsss_core.config.init_file import local_file
 from wsss_core.config.precision import AskedPrecision
-from wsss_core.config.training import TrainingConfig
-from wsss_core.data.weights import save_weights
-from wsss_core.models.backbone import Backbone
-from wsss_core.models.precision import choose_precision
-from wsss_core.training.batches import Samples
-from wsss_core.training.broken_gradients import refuse_broken_gradients
-from wsss_core.training.checkpoint import state_key
-from wsss_core.training.loop import TrainableModel, train, write_history
-from wsss_core.training.model_card import model_card
+from wsss_core.pretrained.note import check_unchanged, read_note
+from wsss_core.runtime.atomic import writing_errors
+from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.lock import exclusive
+from wsss_core.training.inputs import is_file, without_places
+from wsss_core.training.store import file_digest, keep, take, training_key
 
 
 def training_parser(description: str | None) -> argparse.ArgumentParser:
@@ -36,7 +38,9 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
         "--checkpoint-minutes", type=float, default=10.0, help="minutes between checkpoints"
     )
     parser.add_argument("--log-every", type=int, default=10, help="steps of a row of the history")
-    parser.add_argument("--code", default="", help="digest of the code; part of the resume key")
+    parser.add_argument("--code", default="", help="digest of the code")
+    parser.add_argument("--note", type=Path, help="of obtain_weights: the weights to start from")
+    parser.add_argument("--store", type=Path, help="keeps finished trainings; default: none does")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write")
     parser.add_argument("--history", type=Path, required=True, help="loss curve to write, .csv")
     parser.add_argument("--trace", type=Path, help="profiler trace of ten steps to write")
@@ -44,64 +48,77 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def run_training(
+def run_once(
     args: argparse.Namespace,
-    model: TrainableModel,
-    samples: Samples,
+    train: Callable[[argparse.Namespace, str], None],
     *,
-    config: TrainingConfig,
-    inputs: Sequence[object],
-    metadata: Mapping[str, Any],
-    desc: str,
+    reads: Mapping[str, object],
 ) -> None:
-    """Trains a model, then writes its loss curve and its network's weights file.
+    """Takes a finished training from the store or, if it is not there, runs it and keeps it.
 
     Args:
         args: Of `training_parser`.
-        model: The network with its losses.
-        samples: What it is trained on.
-        config: Epochs, effective batch size, optimiser.
-        inputs: What the training learns from: files (Path) count by their content. An unfinished
-            training goes on if these, the code, the config and the seed are the same.
-        metadata: What the network is rebuilt from; the model card is added.
-        desc: Name shown by the progress bar.
+        train: Writes args.output and args.history. It is given the key too, under which the state
+            of an unfinished training is saved.
+        reads: Digests of what it reads, by name, but for the weights that it starts from.
     """
-    work_dir = args.output.parent / "state"
-    has_gpu = args.gpus > 0 and torch.cuda.is_available()  # where there is none, training fails
-    place = torch.device("cuda" if has_gpu else "cpu")
-    if config.epochs:
-        refuse_broken_gradients(cast(nn.Module, model), place)
-    precision = choose_precision(args.precision, place, pays_on_cpu=_is_dense(model))
-    history = train(
-        cast(nn.Module, model),
-        samples,
-        config=config,
-        loss_weights=model.loss_weights,
-        seed=args.seed,
-        gpus=args.gpus,
-        precision=precision,
-        threads=args.threads,
-        work_dir=work_dir,
-        checkpoint_minutes=args.checkpoint_minutes,
-        log_every=args.log_every,
-        key=state_key(args.code, args.config, args.seed, precision, *inputs),
-        desc=desc,
-        alarms=model.alarms,
-        trace=args.trace,
-    )
-    net = model.net
-    write_history(args.history, history)
-    used = precision if config.epochs else None
-    card = model_card(net.backbone, seed=args.seed, code=args.code, precision=used)
-    save_weights(args.output, net.state_dict(), {**metadata, **card})
-    shutil.rmtree(work_dir, ignore_errors=True)
+    if args.store is not None and not args.code:
+        raise UserError("--store: expected --code too, or a change of the code would go unseen")
+    config = json.loads(args.config)
+    made_of = {
+        "code": args.code,
+        "seed": args.seed,
+        "precision": args.precision,
+        "config": without_places(config),
+        "reads": {**reads, "start": _start_digest(args, config)},
+    }
+    key = training_key(made_of)
+    # One of several processes: the first has found nothing in the store, and started the others,
+    # which end within `train`.
+    if args.store is None or "LOCAL_RANK" in os.environ:
+        train(args, key)
+    else:
+        _take_or_train(args, train, key=key, made_of=made_of)
+    shutil.rmtree(state_dir(args), ignore_errors=True)
 
 
-def _is_dense(model: TrainableModel) -> bool:
-    """Whether a CPU with units for bfloat16 trains this model faster in it.
+def state_dir(args: argparse.Namespace) -> Path:
+    """Where the state of an unfinished training is."""
+    return args.output.parent / "state"
 
-    ResNet38d's steps take half the time with AVX512-BF16. EfficientNet-Lite0's take as long: its
-    depthwise convolutions are no products of matrices.
-    """
-    modules = cast(nn.Module, model).modules()
-    return any(isinstance(module, Backbone) and module.is_dense for module in modules)
+
+def _take_or_train(
+    args: argparse.Namespace,
+    train: Callable[[argparse.Namespace, str], None],
+    *,
+    key: str,
+    made_of: Mapping[str, object],
+) -> None:
+    entry, files = args.store / key, {"weights.pt": args.output, "history.csv": args.history}
+    with writing_errors(entry):
+        args.store.mkdir(parents=True, exist_ok=True)
+    with exclusive(entry):
+        if take(entry, files):
+            sys.stderr.write(f"{args.output}: trained before; taken from {entry}\n")
+            return
+        if args.note is not None:
+            check_unchanged(read_note(args.note))
+        gc.disable()  # until `run_training`, as workflow_scripts says: torch is imported now
+        try:
+            train(args, key)
+        finally:
+            gc.enable()
+        try:
+            keep(entry, files, made_of)
+        except OSError as error:
+            sys.stderr.write(f"warning: {entry}: not kept for other runs ({error})\n")
+
+
+def _start_digest(args: argparse.Namespace, config: Mapping[str, Any]) -> str | None:
+    """Digest of the weights that a training starts from; None where the config says all."""
+    if args.note is not None:
+        return read_note(args.note).sha256
+    backbone = config.get("classifier", config)["backbone"]
+    weights = backbone.get("weights")
+    path = args.init or (local_file(weights) if is_file(weights) else None)
+    return file_digest(path) if path is not None and path.is_file() else None

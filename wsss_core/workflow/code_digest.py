@@ -24,14 +24,17 @@ DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as 
 # What decides numbers, formats or their order does not belong here: loss_monitor.py, for one, also
 # takes the means of the loss curve.
 CANNOT_CHANGE_RESULTS = {
-    "wsss_core/download/disk.py": "waits for other runs and refuses full disks; writes no content",
+    "wsss_core/download/disk.py": "refuses full disks; writes no content",
     "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
     "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
+    "wsss_core/runtime/lock.py": "lets others wait; changes nothing of what is made",
     "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
     "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
     "wsss_core/runtime/readers.py": "how readers of images hand them over, not what they read",
     "wsss_core/training/broken_gradients.py": "refuses networks; changes none that it accepts",
+    "wsss_core/training/inputs.py": "names what a training reads; the training reads it by itself",
     "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",
+    "wsss_core/training/store.py": "gives back, byte for byte, what an equal training has written",
     "wsss_core/training/waiting.py": "hands on each item as it is; waiting times go to the log",
 }
 

@@ -4,11 +4,12 @@
 
 There is a file for each GPU, and who holds a lock on it holds the GPU. Locks belong to the process,
 which becomes the command: the kernel frees them when it ends, however it ends, so none is ever
-stale. Inside a Slurm job the scheduler has handed out the GPUs already.
+stale. A Slurm job that has as many GPUs as are asked for, or fewer, keeps those that it was given.
 """
 
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
     Args:
         gpus: Names of those that may be taken.
         count: How many.
-        directory: Where the locks are; the same for all users of the machine.
+        directory: Where the locks are, of `lock_directory`.
 
     Returns:
         The names of those taken.
@@ -50,7 +51,6 @@ def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
             f"the job asks for {count} GPUs; expected at most {len(gpus)}, which this machine "
             f"shows: --resources gpu={len(gpus)}"
         )
-    _open_to_all(directory)
     waits = False
     while True:
         held = _lock_free(gpus, count, directory)
@@ -76,7 +76,7 @@ def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, in
         if len(held) == count:
             break
         path = directory / f"{gpu.replace('/', '-')}.lock"
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o444)
+        descriptor = _open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -86,13 +86,40 @@ def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, in
     return held
 
 
-def _open_to_all(directory: Path) -> None:
-    """Makes a directory in which every user can lock files."""
+def _open_lock(path: Path) -> int:
+    """Opens a file that may be another user's, and makes it where it is missing.
+
+    In a directory like this Linux opens no file of another user with O_CREAT.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CREAT, 0o444)
+
+
+def lock_directory(parent: Path, slurm_job: str | None) -> Path:
+    """Makes the directory of the locks, where it is not there yet.
+
+    A machine has one for all of its users. A Slurm job has one for itself: the GPUs are its own,
+    and their numbers may be those of another job's GPUs.
+
+    Raises:
+        UserError: Another user has put a link or a file there, or a directory in the job's place.
+    """
+    mode = 0o1777 if slurm_job is None else 0o700  # who may lock a file may not remove another's
+    name = "wsss-gpu-locks" if slurm_job is None else f"wsss-gpu-locks-{os.getuid()}-{slurm_job}"
+    directory = parent / name
     try:
         directory.mkdir(parents=True)
+        directory.chmod(mode)
     except FileExistsError:
-        return
-    directory.chmod(0o777)
+        pass
+    status = directory.lstat()
+    is_ours = slurm_job is None or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not is_ours:
+        expected = "a directory, and no link" if slurm_job is None else "a directory of this user"
+        raise UserError(f"{directory}: cannot have locks of GPUs; expected {expected}")
+    return directory
 
 
 def main() -> None:
@@ -100,9 +127,11 @@ def main() -> None:
     count, command = int(sys.argv[1]), sys.argv[2:]
     if count == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif "SLURM_JOB_ID" not in os.environ:
-        locks = Path(tempfile.gettempdir(), "wsss-gpu-locks")
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lease(visible_gpus(), count, directory=locks))
+    else:
+        gpus, slurm_job = visible_gpus(), os.environ.get("SLURM_JOB_ID")
+        if slurm_job is None or len(gpus) > count:
+            locks = lock_directory(Path(tempfile.gettempdir()), slurm_job)
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lease(gpus, count, directory=locks))
     os.execvp(command[0], command)
 
 

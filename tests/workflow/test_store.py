@@ -1,0 +1,125 @@
+"""Trainings that run again for reasons that change nothing of them: they end in seconds."""
+
+import csv
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import tiny
+from tests.workflow.running import job_counts
+from wsss_core.pretrained.imagenet import packaged_lite0
+
+SECONDS = 3
+TRAININGS = [
+    *(f"{method}/seed0/classifier" for method in ("cam", "seam", "seam_extra", "sb")),
+    *(f"{method}/seed0/affinity" for method in ("seam", "sb")),
+    "seam/seed0/segmenter",
+]
+NETWORKS = [f"results/tiny/{training}/weights.pt" for training in TRAININGS]
+CAM = NETWORKS[0]
+
+pytestmark = pytest.mark.slow
+
+
+def digests(directory, names=NETWORKS):
+    return {name: sha256((directory / name).read_bytes()).hexdigest() for name in names}
+
+
+def seconds(directory, name):
+    """What the last run of a training took, by its benchmark."""
+    _, _, method, seed, kind, _ = Path(name).parts
+    table = directory / f"results/tiny/{method}/{seed}/benchmarks/train_{kind}.tsv"
+    with table.open(newline="") as file:
+        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+
+
+@pytest.fixture(scope="module")
+def copy(finished, tmp_path_factory):
+    """A copy of a finished run, for tests to run again in other ways."""
+    directory = tmp_path_factory.mktemp("store") / "copy"
+    shutil.copytree(finished, directory, symlinks=True)
+    return directory
+
+
+REASONS = {
+    "anything that Snakemake thinks of": "",
+    "another number of shards": "shards: {eval: 3}",
+    "a CRF that is left out": "segment: {crf: null}",
+    "other splits that are scored": "evaluation: {splits: [val]}\nshards: {train_only: 1}",
+}
+
+
+@pytest.mark.parametrize("why", REASONS)
+def test_trainings_that_run_again_end_in_seconds(copy, why):
+    before = digests(copy)
+    for name in NETWORKS:
+        (copy / name).unlink()  # each runs, be it for this reason or for another
+    (copy / "changes.yaml").write_text(REASONS[why])
+    run = tiny(*NETWORKS, directory=copy, changes=["changes.yaml"])
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    assert (run.stdout + run.stderr).count("trained before; taken from") == len(NETWORKS)
+    assert digests(copy) == before
+    assert max(seconds(copy, name) for name in NETWORKS) < SECONDS
+
+
+def test_a_setting_switched_and_back(copy):
+    before = digests(copy, [CAM])
+    run = tiny("--config", "classifier={dropout: 0.25}", "--", CAM, directory=copy)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    assert digests(copy, [CAM]) != before
+    run = tiny(CAM, directory=copy)
+    assert job_counts(run) == {"train_classifier": 1}
+    assert digests(copy, [CAM]) == before
+    assert seconds(copy, CAM) < SECONDS
+
+
+def test_a_damaged_network_in_the_store_is_trained_anew(copy):
+    before = digests(copy, [CAM])
+    (copy / CAM).unlink()
+    for entry in copy.glob("results/store/*/weights.pt"):
+        content = bytearray(entry.read_bytes())
+        content[len(content) // 2] ^= 1
+        entry.unlink()
+        entry.write_bytes(content)
+    run = tiny(CAM, directory=copy)
+    assert job_counts(run) == {"train_classifier": 1}
+    assert "weights.pt is damaged; removed, and trained anew" in run.stdout + run.stderr
+    assert digests(copy, [CAM]) == before
+
+
+def test_a_weights_file_that_is_copied_over_or_moved_away(tmp_path):
+    path = tmp_path / "lite0.pth"
+    shutil.copy(packaged_lite0(), path)
+    (tmp_path / "x.yaml").write_text(f"classifier: {{backbone: {{weights: {path.name}}}}}")
+
+    def again(*options):
+        return tiny(*options, CAM, directory=tmp_path, changes=["x.yaml"])
+
+    run = again()
+    assert job_counts(run)["train_classifier"] == 1
+    content, trained = path.read_bytes(), (tmp_path / CAM).stat().st_mtime_ns
+    path.write_bytes(content)  # the same, at another time
+    run = again()
+    assert job_counts(run)["obtain_weights"] == 1
+    assert (tmp_path / CAM).stat().st_mtime_ns == trained  # its job was planned, and then dropped
+    path.unlink()
+    assert job_counts(again("--dry-run")) == {}
+    (tmp_path / CAM).unlink()
+    run = again()
+    assert job_counts(run) == {"train_classifier": 1}
+    assert "trained before; taken from" in run.stdout + run.stderr
+    path.write_bytes(content + b"0")
+    assert job_counts(again("--dry-run"))["train_classifier"] == 1
+
+
+def test_results_that_move_are_not_made_again(copy, tmp_path):
+    """Without what Snakemake has noted of them, and with the trainings of the store."""
+    before = digests(copy, [CAM])
+    (tmp_path / "results").symlink_to(copy / "results")
+    (copy / CAM).unlink()
+    run = tiny(CAM, directory=tmp_path)
+    assert job_counts(run) == {"train_classifier": 1}
+    assert "trained before; taken from" in run.stdout + run.stderr
+    assert digests(copy, [CAM]) == before

@@ -1,0 +1,101 @@
+"""Per image, how many pixels of each true class were predicted as each class: one CSV file.
+
+What is computed from confusion matrices of any set of images follows from it: scores of single
+images, intervals, precision and recall, and the score near true boundaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.errors import UserError
+
+COLUMNS = ("split", "image", "true", "predicted", "pixels", "near_boundary")
+
+Cells = NDArray[np.int64]  # [n, 4]: true class, predicted class, pixels, of these near a boundary
+
+
+def count_pixels(gt: NDArray[np.uint8], pred: NDArray[np.uint8], near: NDArray[np.bool_]) -> Cells:
+    """Counts the pixels of each pair of true and predicted class that one image has.
+
+    Args:
+        gt: uint8 [H, W] class indices; pixels of 255 are not counted.
+        pred: uint8 [H, W] class indices.
+        near: bool [H, W], pixels near a true boundary.
+    """
+    counted = gt != IGNORE_INDEX
+    pairs = gt[counted].astype(np.intp) * 256 + pred[counted]
+    pixels = np.bincount(pairs)
+    of_these = np.bincount(pairs[near[counted]], minlength=len(pixels))
+    found = np.flatnonzero(pixels)
+    return np.stack([*np.divmod(found, 256), pixels[found], of_these[found]], axis=1)
+
+
+def write_pixel_counts(path: Path, splits: Iterable[tuple[str, Mapping[str, Cells]]]) -> None:
+    """Writes the counts of each image of each split; the file's rows are in COLUMNS."""
+    rows = (
+        (split, image_id, *cell)
+        for split, images in splits
+        for image_id, cells in images.items()
+        for cell in cells
+    )
+    with atomic_file(path) as partial_path:
+        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(
+            partial_path, index=False, lineterminator="\n"
+        )
+
+
+def read_pixel_counts(path: Path) -> pd.DataFrame:
+    """Reads what write_pixel_counts writes: one row per image and pair of classes."""
+    try:
+        counts = pd.read_csv(
+            path, dtype={"split": str, "image": str}, keep_default_na=False, na_values=[]
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a table of pixel counts ({error})") from error
+    if tuple(counts.columns) != COLUMNS:
+        raise UserError(f"{path}: columns are not {','.join(COLUMNS)}")
+    return counts
+
+
+def confusion_of(counts: pd.DataFrame, num_classes: int, *, column: str = "pixels") -> Cells:
+    """Adds up rows of read_pixel_counts: int64 [C, C], ground truth by row.
+
+    Args:
+        counts: the rows.
+        num_classes: C, with background.
+        column: pixels, or near_boundary for those near a true boundary.
+    """
+    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(
+        confusion, (counts["true"].to_numpy(), counts["predicted"].to_numpy()), counts[column]
+    )
+    return confusion
+
+
+def class_counts(counts: pd.DataFrame, num_classes: int) -> tuple[list[str], NDArray[np.int64]]:
+    """Counts, per image and class, pixels that are right, of the class, and predicted as it.
+
+    Args:
+        counts: rows of one split.
+        num_classes: C, with background.
+
+    Returns:
+        The N images, sorted, and int64 [N, 3, C].
+    """
+    images, index = np.unique(counts["image"].to_numpy(dtype=str), return_inverse=True)
+    right = np.zeros((len(images), num_classes), dtype=np.int64)
+    truth, prediction = np.zeros_like(right), np.zeros_like(right)
+    true, predicted = counts["true"].to_numpy(), counts["predicted"].to_numpy()
+    pixels = counts["pixels"].to_numpy()
+    np.add.at(right, (index, true), np.where(true == predicted, pixels, 0))
+    np.add.at(truth, (index, true), pixels)
+    np.add.at(prediction, (index, predicted), pixels)
+    return images.tolist(), np.stack([right, truth, prediction], axis=1)

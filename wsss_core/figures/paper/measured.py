@@ -1,0 +1,113 @@
+"""What the methods of an experiment have scored, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wsss_core.data.pixel_counts import class_counts, read_pixel_counts
+from wsss_core.ops.bootstrap import interval, resampled_miou
+from wsss_core.stages.summarise import class_columns, merge_scores
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The mean IoU of one method and stage on one split, all in percent.
+
+    Attributes:
+        mean: over the seeds.
+        sd: standard deviation over the seeds; None for one.
+        seeds: how many there are; 0 for a score that a server gave.
+        low: lower end of the 95 % interval that the choice of images leaves; None: not known.
+        high: upper end.
+        ious: IoU by class, background first, and mean over seeds; empty where not known.
+    """
+
+    mean: float
+    sd: float | None
+    seeds: int
+    low: float | None
+    high: float | None
+    ious: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one stage.
+
+    Attributes:
+        classes: background first.
+        measured: by method and split.
+        unclear: pairs of methods, by split, whose difference may be due to the choice of images:
+            its paired interval has 0.
+    """
+
+    classes: tuple[str, ...]
+    measured: Mapping[tuple[str, str], Measured]
+    unclear: frozenset[tuple[str, str, str]]
+
+    def is_clear(self, split: str, first: str, second: str) -> bool:
+        """Whether two methods differ by more than the choice of images explains."""
+        return not {(split, first, second), (split, second, first)} & self.unclear
+
+
+def images_path(scores: Path) -> Path:
+    """Where the pixel counts lie that belong to a file of scores."""
+    return scores.with_name(f"{scores.stem}_images.csv")
+
+
+def read_measured(paths: Sequence[Path]) -> Scores:
+    """Reads the scores of one stage of several methods and seeds.
+
+    Args:
+        paths: Files of scores; the pixel counts of each lie beside it.
+    """
+    if not paths:
+        return Scores((), {}, frozenset())
+    summary = merge_scores(paths)
+    classes = class_columns(summary)
+    samples: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+    for path in paths:
+        method = str(merge_scores([path])["method"].iloc[0])
+        counts = read_pixel_counts(images_path(path))
+        for split, rows in counts.groupby("split"):
+            _, totals = class_counts(rows, len(classes))
+            samples.setdefault((method, str(split)), []).append(100 * resampled_miou(totals))
+    means = {key: np.mean(several, axis=0) for key, several in samples.items()}
+    groups = summary.groupby(["method", "split"], sort=False)
+    measured = {
+        (str(method), str(split)): _measured(rows, classes, means.get((str(method), str(split))))
+        for (method, split), rows in groups
+    }
+    return Scores(tuple(classes), measured, frozenset(_unclear(means)))
+
+
+def _measured(
+    rows: pd.DataFrame, classes: Sequence[str], samples: NDArray[np.float64] | None
+) -> Measured:
+    low, high = (None, None) if samples is None else interval(samples)
+    return Measured(
+        mean=float(rows["miou"].mean()),
+        sd=float(rows["miou"].std()) if len(rows) > 1 else None,
+        seeds=len(rows),
+        low=low,
+        high=high,
+        ious={name: float(rows[name].mean()) for name in classes},
+    )
+
+
+def _unclear(means: Mapping[tuple[str, str], NDArray[np.float64]]) -> set[tuple[str, str, str]]:
+    """Lists the pairs of methods, with their split, whose paired interval has 0."""
+    pairs = set()
+    for (first, split), (second, other_split) in combinations(means, 2):
+        if split == other_split:
+            low, high = interval(means[first, split] - means[second, split])
+            if low <= 0 <= high:
+                pairs.add((split, first, second))
+    return pairs
