@@ -32,8 +32,7 @@ rule train_classifier:
         precision=EXPERIMENT.precision.training,
         code=train_classifier_code,
     shell:
-        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
-        " python -m workflow_scripts.train_classifier --dataset {params.dataset}"
+        "python -m workflow_scripts.train_classifier --dataset {params.dataset}"
         " --method {wildcards.method} --seed {wildcards.seed} {params.options:q}"
         " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"

@@ -59,8 +59,7 @@ rule train_affinity:
         precision=EXPERIMENT.precision.training,
         code=stage_code("train_affinity"),
     shell:
-        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
-        " python -m workflow_scripts.train_affinity --dataset {params.dataset}"
+        "python -m workflow_scripts.train_affinity --dataset {params.dataset}"
         " --seeds {input.seeds} --seed {wildcards.seed} {params.options:q}"
         " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"

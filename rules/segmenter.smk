@@ -32,8 +32,7 @@ rule train_segmenter:
         precision=EXPERIMENT.precision.training,
         code=stage_code("train_segmenter"),
     shell:
-        "python -m wsss_core.workflow.gpu_lease {resources.gpu}"
-        " python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
+        "python -m workflow_scripts.train_segmenter --dataset {params.dataset}"
         " --pseudo-labels {input.pseudo_labels} --seed {wildcards.seed} {params.options:q}"
         " --store {params.store} --precision {params.precision}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --log-every {resources.log_every}"

@@ -36,7 +36,7 @@ def train(args: argparse.Namespace, key: str) -> None:
         model,
         samples,
         config=config.training,
-        metadata=classifier_metadata(config, args.method, dataset.class_names),
+        metadata=classifier_metadata(config, dataset.class_names),
         desc=f"train_classifier {args.method}",
     )
 

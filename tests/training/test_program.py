@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -13,10 +14,17 @@ from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.pretrained.note import note_of, write_note
 from wsss_core.runtime.errors import UserError
+from wsss_core.training import key_precision
 from wsss_core.training.inputs import classifier_digests, mask_digest, seed_digest, without_places
 from wsss_core.training.program import run_once, training_parser
 
 IDS = ("a", "b", "c")
+
+
+@pytest.fixture(autouse=True)
+def visible_gpus(monkeypatch):
+    """GPUs of this process stay what they are, whatever a training takes."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 
 
 @pytest.fixture
@@ -61,6 +69,8 @@ def train(trainings):
     def train(args, key):
         trainings.append(key)
         args.output.parent.mkdir(parents=True, exist_ok=True)
+        for path in (args.output, args.history):
+            path.unlink(missing_ok=True)  # as `os.replace` leaves other links of it as they are
         args.output.write_text(key)
         args.history.write_text("step\n")
 
@@ -92,6 +102,50 @@ def test_what_changes_no_weights_changes_no_key(tmp_path, train, trainings):
     other = ("--threads", "8", "--log-every", "1", "--checkpoint-minutes", "1")
     run_once(arguments(tmp_path, *other), train, reads={})
     assert len(trainings) == 1
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpus", "devices", "same_as"),
+    [
+        (False, False, 0, "float32"),
+        (False, True, 1, "bfloat16"),
+        (True, False, 1, "float32"),
+        (True, True, 0, None),  # on such a CPU it depends on the network
+    ],
+)
+def test_what_a_training_computes_in_is_part_of_its_key(
+    tmp_path, train, trainings, monkeypatch, cpu, gpus, devices, same_as
+):
+    monkeypatch.setattr(key_precision, "cpu_has_bf16", lambda: cpu)
+    monkeypatch.setattr(key_precision, "gpus_have_bf16", lambda: gpus)
+    keys = {}
+    for asked in ("float32", "bfloat16"):
+        run_once(arguments(tmp_path, "--precision", asked), train, reads={})
+        keys[asked] = trainings[-1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    args = arguments(tmp_path, "--precision", "auto", "--gpus", str(devices))
+    run_once(args, train, reads={})
+    if same_as is None:
+        assert len(set(trainings)) == 3 and args.precision == "auto"
+    else:
+        assert args.output.read_text() == keys[same_as] and args.precision == same_as
+        assert len(trainings) == 2
+
+
+def test_what_is_in_the_store_waits_for_no_gpu(tmp_path, train, monkeypatch):
+    run_once(arguments(tmp_path), train, reads={})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    run_once(arguments(tmp_path, "--gpus", "1"), train, reads={})
+    with pytest.raises(UserError, match="asks for 1 GPUs; expected at most 0"):
+        run_once(arguments(tmp_path, "--gpus", "1", "--seed", "1"), train, reads={})
+
+
+def test_a_training_has_gpus_of_its_own(tmp_path, train, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run_once(arguments(tmp_path, "--gpus", "2"), train, reads={})
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,5"
 
 
 def test_the_state_of_an_unfinished_training_goes_with_its_end(tmp_path, train):

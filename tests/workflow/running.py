@@ -62,7 +62,7 @@ class Command:
     Attributes:
         script: Its name.
         options: What follows each option, by the option's name without dashes.
-        leased: GPUs that it is run with; None where it is run without.
+        leased: GPUs that are leased for it; None where it takes them by itself or needs none.
     """
 
     script: str

@@ -50,7 +50,7 @@ def test_dry_run_asks_for_gpus(tmp_path, cluster):
     done = run("--dry-run", "--printshellcmds", tmp_path=tmp_path, environment=cluster[0])
     assert job_counts(done)["train_classifier"] == 4
     for script, num_gpus in (("train_segmenter", 4), ("infer_cam", 1)):
-        assert {command.leased for command in commands(done, script)} == {num_gpus}
+        assert {c.option("gpus") for c in commands(done, script)} == {str(num_gpus)}
 
 
 def test_a_job_is_described_and_run(tmp_path, cluster):

@@ -188,15 +188,15 @@ def prepare_training(
     return model, samples
 
 
-def classifier_metadata(
-    config: ClassifierTraining, method: str, class_names: Sequence[str]
-) -> dict[str, Any]:
-    """What a weights file must carry for the network to be rebuilt from it alone."""
+def classifier_metadata(config: ClassifierTraining, class_names: Sequence[str]) -> dict[str, Any]:
+    """What a weights file must carry for the network to be rebuilt from it alone.
+
+    Not the method's name: methods of two names that say the same share a training.
+    """
     return {
         "network": "classifier",
         "config": config.model_dump(mode="json"),
         "class_names": list(class_names),
-        "method": method,
     }
 
 

@@ -22,7 +22,9 @@ from wsss_core.runtime.atomic import writing_errors
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
 from wsss_core.training.inputs import is_file, without_places
+from wsss_core.training.key_precision import BY_NETWORK, precision_here
 from wsss_core.training.store import file_digest, keep, take, training_key
+from wsss_core.workflow.gpu_lease import take_gpus
 
 
 def training_parser(description: str | None) -> argparse.ArgumentParser:
@@ -65,18 +67,21 @@ def run_once(
     if args.store is not None and not args.code:
         raise UserError("--store: expected --code too, or a change of the code would go unseen")
     config = json.loads(args.config)
+    args.precision = precision_here(args.precision, gpus=args.gpus)
     made_of = {
         "code": args.code,
         "seed": args.seed,
-        "precision": args.precision,
+        "precision": BY_NETWORK if args.precision == "auto" else args.precision,
         "config": without_places(config),
         "reads": {**reads, "start": _start_digest(args, config)},
     }
     key = training_key(made_of)
     # One of several processes: the first has found nothing in the store, and started the others,
     # which end within `train`.
-    if args.store is None or "LOCAL_RANK" in os.environ:
+    if "LOCAL_RANK" in os.environ:
         train(args, key)
+    elif args.store is None:
+        _train_on_gpus(args, train, key=key)
     else:
         _take_or_train(args, train, key=key, made_of=made_of)
     shutil.rmtree(state_dir(args), ignore_errors=True)
@@ -103,15 +108,23 @@ def _take_or_train(
             return
         if args.note is not None:
             check_unchanged(read_note(args.note))
-        gc.disable()  # until `run_training`, as workflow_scripts says: torch is imported now
-        try:
-            train(args, key)
-        finally:
-            gc.enable()
+        _train_on_gpus(args, train, key=key)
         try:
             keep(entry, files, made_of)
         except OSError as error:
             sys.stderr.write(f"warning: {entry}: not kept for other runs ({error})\n")
+
+
+def _train_on_gpus(
+    args: argparse.Namespace, train: Callable[[argparse.Namespace, str], None], *, key: str
+) -> None:
+    """Trains, on GPUs that no other job has: one that is found in the store waits for none."""
+    take_gpus(args.gpus)
+    gc.disable()  # until `run_training`, as workflow_scripts says: torch is imported now
+    try:
+        train(args, key)
+    finally:
+        gc.enable()
 
 
 def _start_digest(args: argparse.Namespace, config: Mapping[str, Any]) -> str | None:

@@ -36,6 +36,7 @@ CANNOT_CHANGE_RESULTS = {
     "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",
     "wsss_core/training/store.py": "gives back, byte for byte, what an equal training has written",
     "wsss_core/training/waiting.py": "hands on each item as it is; waiting times go to the log",
+    "wsss_core/workflow/gpu_lease.py": "which of equal GPUs a training is done on",
 }
 
 

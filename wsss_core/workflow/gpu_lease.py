@@ -1,6 +1,8 @@
 """Runs a command with GPUs that no other job on this machine has.
 
-    python -m wsss_core.workflow.gpu_lease 2 python -m workflow_scripts.train_classifier ...
+    python -m wsss_core.workflow.gpu_lease 1 python -m workflow_scripts.infer_cam ...
+
+Trainings take theirs by themselves, once they know that the store has no such training.
 
 There is a file for each GPU, and who holds a lock on it holds the GPU. Locks belong to the process,
 which becomes the command: the kernel frees them when it ends, however it ends, so none is ever
@@ -122,16 +124,24 @@ def lock_directory(parent: Path, slurm_job: str | None) -> Path:
     return directory
 
 
-def main() -> None:
-    """Becomes the command: as many GPUs and no others are visible to it."""
-    count, command = int(sys.argv[1]), sys.argv[2:]
+def take_gpus(count: int) -> None:
+    """Makes as many GPUs and no others visible to this process, for as long as it lives.
+
+    It is for torch to be imported afterwards.
+    """
     if count == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    else:
-        gpus, slurm_job = visible_gpus(), os.environ.get("SLURM_JOB_ID")
-        if slurm_job is None or len(gpus) > count:
-            locks = lock_directory(Path(tempfile.gettempdir()), slurm_job)
-            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lease(gpus, count, directory=locks))
+        return
+    gpus, slurm_job = visible_gpus(), os.environ.get("SLURM_JOB_ID")
+    if slurm_job is None or len(gpus) > count:
+        locks = lock_directory(Path(tempfile.gettempdir()), slurm_job)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lease(gpus, count, directory=locks))
+
+
+def main() -> None:
+    """Becomes the command."""
+    count, command = int(sys.argv[1]), sys.argv[2:]
+    take_gpus(count)
     os.execvp(command[0], command)
 
 
