@@ -103,11 +103,26 @@ def test_timms_are_of_one_commit_whose_checksum_the_hub_tells(server, monkeypatc
     note = get("timm", network="resnet101.tv_in1k")
     assert note[:3] == ("data/weights/resnet101.tv_in1k.safetensors", len(CONTENT), DIGEST)
     assert asked == [f"/timm/resnet101.tv_in1k/resolve/{COMMIT}/model.safetensors"]
+    assert note.source == address + asked[0]
     with pytest.raises(UserError, match="timm has no weights of it; expected a file"):
         get("timm", network="no_such_net")
     Path(note.file).unlink()
     with pytest.raises(UserError, match="has the sha256 .*; expected 0000"):
         get("timm", network="resnet101.tv_in1k", sha256="0" * 64)
+
+
+def test_timms_stay_those_of_the_first_download(server, monkeypatch):
+    """Whatever the hub has later, and whatever comes into the file's place."""
+    address, asked = server
+    monkeypatch.setattr(obtain, "HUB", address)
+    note = get("timm", network="resnet101.tv_in1k")
+    monkeypatch.setattr("tests.pretrained.test_obtain.COMMIT", "a-later-commit")
+    Path(note.file).unlink()
+    assert get("timm", network="resnet101.tv_in1k") == note
+    assert asked[0] == asked[1]
+    Path(note.file).write_bytes(CONTENT + b"0")
+    with pytest.raises(UserError, match=rf"expected {DIGEST}, as data/weights/resnet101.*json has"):
+        get("timm", network="resnet101.tv_in1k")
 
 
 @pytest.mark.parametrize("weights", ["timm", "http://127.0.0.1:9/net-01234567.pth"])

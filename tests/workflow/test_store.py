@@ -1,11 +1,13 @@
 """Trainings that run again for reasons that change nothing of them: they end in seconds."""
 
 import csv
+import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.workflow.conftest import tiny
 from tests.workflow.running import job_counts
@@ -43,10 +45,36 @@ def copy(finished, tmp_path_factory):
     return directory
 
 
+# Then the boundaries that sb learns from are taken before it.
+CRF_IS_FOR_SCORES = "methods: {sb: {smoothing: {boundaries_stage: segmentation}}}"
+NO_CRF = f"{CRF_IS_FOR_SCORES}\nsegment: {{crf: null}}"
+# Stands for conda: its environments are empty folders, in which the test's own Python is found.
+CONDA = """#!/bin/sh
+case "$*" in
+*info*) echo '{"conda_prefix": "PREFIX", "platform": "linux-64"}' ;;
+*--version*) echo conda 99.1.0 ;;
+*channel_priority*) echo '{"get": {"channel_priority": "strict"}}' ;;
+*create*) while [ "$1" != --prefix ]; do shift; done; mkdir -p "$2/conda-meta" ;;
+esac
+"""
+
+
+@pytest.fixture
+def fake_conda(tmp_path):
+    """An environment of processes with that conda."""
+    folder = tmp_path / "conda/bin"
+    folder.mkdir(parents=True)
+    (folder / "activate").touch()
+    (folder / "conda").write_text(CONDA.replace("PREFIX", str(folder.parent)))
+    (folder / "conda").chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
 REASONS = {
     "anything that Snakemake thinks of": "",
     "another number of shards": "shards: {eval: 3}",
-    "a CRF that is left out": "segment: {crf: null}",
+    "a CRF that is left out": NO_CRF,
+    "a CRF that is set again": CRF_IS_FOR_SCORES,
     "other splits that are scored": "evaluation: {splits: [val]}\nshards: {train_only: 1}",
 }
 
@@ -73,6 +101,42 @@ def test_a_setting_switched_and_back(copy):
     assert job_counts(run) == {"train_classifier": 1}
     assert digests(copy, [CAM]) == before
     assert seconds(copy, CAM) < SECONDS
+
+
+def test_a_preset_switched_and_back(copy):
+    """In one folder, that of a name; without one each preset has its own."""
+    (seam,) = (name for name in NETWORKS if "seam/seed0/classifier" in name)
+    before = digests(copy, [seam])
+    run = tiny("--config", "name=tiny", "preset=released", "--", seam, directory=copy)
+    assert job_counts(run)["train_classifier"] == 1
+    assert digests(copy, [seam]) != before
+    run = tiny("--config", "name=tiny", "preset=paper", "--", seam, directory=copy)
+    assert job_counts(run) == {"train_classifier": 1}
+    assert digests(copy, [seam]) == before
+    assert seconds(copy, seam) < SECONDS
+
+
+def test_a_method_of_another_name_shares_the_training_and_leaves_no_name_in_it(copy):
+    (copy / "changes.yaml").write_text("methods: {again: {extends: cam}}")
+    name = CAM.replace("/cam/", "/again/")
+    run = tiny(name, directory=copy, changes=["changes.yaml"])
+    assert job_counts(run) == {"train_classifier": 1}
+    assert "trained before; taken from" in run.stdout + run.stderr
+    assert digests(copy, [name]) == {name: digests(copy, [CAM])[CAM]}
+    card = torch.load(copy / name, weights_only=True)["metadata"]
+    assert set(card) >= {"network", "config", "class_names"}
+    assert "method" not in card
+
+
+def test_environments_of_conda_come_and_go(copy, fake_conda):
+    """`--sdm conda`, on or off, is another environment to Snakemake."""
+    before = digests(copy, [CAM])
+    for options in (("--sdm", "conda"), ()):
+        run = tiny(*options, "--", CAM, directory=copy, environment=fake_conda)
+        assert job_counts(run).get("train_classifier") == 1
+        assert "trained before; taken from" in run.stdout + run.stderr
+        assert digests(copy, [CAM]) == before
+        assert seconds(copy, CAM) < SECONDS
 
 
 def test_a_damaged_network_in_the_store_is_trained_anew(copy):
@@ -104,7 +168,14 @@ def test_a_weights_file_that_is_copied_over_or_moved_away(tmp_path):
     run = again()
     assert job_counts(run)["obtain_weights"] == 1
     assert (tmp_path / CAM).stat().st_mtime_ns == trained  # its job was planned, and then dropped
-    path.unlink()
+    path.rename(tmp_path / "moved.pth")
+    (tmp_path / "x.yaml").write_text("classifier: {backbone: {weights: moved.pth}}")
+    run = again()
+    assert job_counts(run) == {"obtain_weights": 1, "train_classifier": 1}
+    assert "trained before; taken from" in run.stdout + run.stderr
+    assert seconds(tmp_path, CAM) < SECONDS
+    (tmp_path / "x.yaml").write_text(f"classifier: {{backbone: {{weights: {path.name}}}}}")
+    assert job_counts(again()) == {"train_classifier": 1}  # by the note, though the file is gone
     assert job_counts(again("--dry-run")) == {}
     (tmp_path / CAM).unlink()
     run = again()

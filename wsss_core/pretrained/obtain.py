@@ -15,7 +15,7 @@ import requests
 
 from wsss_core.config.init_file import DOWNLOADS, PACKAGE, TIMM, is_address, local_file
 from wsss_core.download.http import SourceError, download
-from wsss_core.pretrained.note import WeightsNote, note_of
+from wsss_core.pretrained.note import WeightsNote, note_of, read_note, write_note
 from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
@@ -82,20 +82,38 @@ def _of_package() -> WeightsNote:
 
 
 def _of_timm(network: str, *, sha256: str | None) -> WeightsNote:
-    """What timm has of a network at the Hugging Face hub, at the commit that is newest now.
+    """What timm has of a network at the Hugging Face hub, at the commit that is newest at first.
 
-    Once it is here it stays: no later commit replaces it.
+    A record beside the file says which that was. From then on it is this commit and no later one:
+    the file must be that of the record, and where it is gone that one is downloaded again.
     """
     path = DOWNLOADS / f"{network}.safetensors"
+    record = path.with_suffix(".json")
+    known = read_note(record) if record.is_file() else None
     if not path.is_file():
-        _ask(
-            HUB, follow=True
-        )  # before timm is imported, which takes longer than to learn of no network
-        remote = _at_hub(_hub_id(network))
+        remote = _as_noted(known) if known else _newest(network)
         if not remote.sha256.startswith(sha256 or ""):
             raise UserError(f"{remote.url}: has the sha256 {remote.sha256}; expected {sha256}")
         _download(remote, path)
-    return note_of(path, f"timm's {network}")
+        write_note(record, note_of(path, remote.url))
+        known = read_note(record)
+    found = note_of(path, known.source if known else f"timm's {network}")
+    if known and found != known:
+        raise UserError(
+            f"{path}: sha256 is {found.sha256}; expected {known.sha256}, as {record} has it"
+        )
+    return found
+
+
+def _as_noted(note: WeightsNote) -> Remote:
+    _ask(note.source, follow=True)
+    return Remote(note.source, note.size, note.sha256)
+
+
+def _newest(network: str) -> Remote:
+    """Weights of a network at the commit that the hub has now."""
+    _ask(HUB, follow=True)  # importing timm takes longer than to learn that there is no network
+    return _at_hub(_hub_id(network))
 
 
 def _hub_id(network: str) -> str:
