@@ -71,7 +71,7 @@ def fake_conda(tmp_path):
 
 
 REASONS = {
-    "anything that Snakemake thinks of": "",
+    "anything that Snakemake thinks of": "{}",
     "another number of shards": "shards: {eval: 3}",
     "a CRF that is left out": NO_CRF,
     "a CRF that is set again": CRF_IS_FOR_SCORES,

@@ -12,6 +12,8 @@ from types import FrameType
 
 from pydantic import ValidationError
 
+from wsss_core.runtime.orphans import end_with_run
+
 
 class UserError(Exception):
     """A mistake in the user's files, config or command, told in one line.
@@ -63,13 +65,14 @@ def run_command(main: Callable[[], None]) -> None:
     """Runs a program; a user's mistake ends it with one line on stderr and exit status 1.
 
     SIGTERM becomes an ordinary exit, so that half-written files are removed when a scheduler
-    stops the job.
+    stops the job. It comes too when the Snakemake that started the job is gone.
 
     Args:
         main: The program; anything but UserError and ValidationError is a bug of ours and keeps
             its traceback.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    end_with_run()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names that the locale cannot write
         sys.stdout.reconfigure(errors="backslashreplace")
     if not gc.isenabled():  # while the program was imported: none of that ever becomes garbage
