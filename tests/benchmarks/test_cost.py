@@ -15,6 +15,7 @@ from benchmarks.cost.flops import counted
 from benchmarks.cost.stages import ALL, IMAGE, StageCost, stage_costs
 from benchmarks.cost.table import Machine, cost_table
 from benchmarks.training_step import COMPACT, RESNET38D, batch_of, seam_training
+from tests.config.shipped import SHIPPED
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import training_sections
@@ -109,12 +110,9 @@ def test_time_is_that_of_devices_and_cores():
     assert old.hours(network, "auto") == 1
 
 
-SHIPPED = ("config.yaml", *(f"configs/{path.name}" for path in PROJECT.glob("configs/*.yaml")))
-
-
-@pytest.mark.parametrize("name", [*SHIPPED, "configs/presets/released.yaml"])
-def test_every_shipped_config_has_its_cost(name):
-    experiment = read_experiment([PROJECT / name])
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_config_has_its_cost(path):
+    experiment = read_experiment([path])
     costs = list(stage_costs(experiment))
     assert [cost.method for cost in costs if cost.stage == "infer_cam"] == [
         run.method for run in experiment.runs

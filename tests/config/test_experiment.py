@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from tests.config import shipped
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import (
     Experiment,
@@ -24,9 +25,9 @@ from wsss_core.methods.plans import plan_methods
 from wsss_core.runtime.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
-PAPER = yaml.safe_load((PROJECT / "config.yaml").read_text())
+PAPER = yaml.safe_load(shipped.PAPER.read_text())
 PAPER_WEIGHTS = PAPER["classifier"]["backbone"]["weights"]
-PRESETS = sorted(PROJECT.glob("configs/presets/*.yaml"))
+PRESETS = shipped.PRESETS
 
 
 def merged(base: Any, changes: Any) -> Any:
@@ -50,7 +51,7 @@ def plans_of(experiment: Experiment, sources: Any = ()) -> dict[str, MethodPlan]
         return plan_methods(experiment, folders=[], memory=Path(memory), sources=sources)
 
 
-@pytest.mark.parametrize("path", sorted(PROJECT.glob("configs/*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", shipped.EXPERIMENTS, ids=lambda p: p.stem)
 def test_shipped_configs_are_valid_with_each_preset(path):
     for base in (PAPER, *(merged(PAPER, yaml.safe_load(p.read_text())) for p in PRESETS)):
         plans_of(load_experiment(merged(base, yaml.safe_load(path.read_text()))))
@@ -318,6 +319,10 @@ def test_config_yaml_spells_out_every_key():
         (
             {"runs": [{"method": "cam", "seeds": []}]},
             "x.yaml: runs.0.seeds: is too short; expected at least 1",
+        ),
+        (
+            {"runs": [{"seeds": [0]}]},  # of which config.yaml has the key, in another list
+            "x.yaml: runs.0.method: is missing; expected a value",
         ),
         (
             {"evaluation": {"splits": []}, "shards": {"train_only": 0}},

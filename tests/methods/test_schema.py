@@ -5,10 +5,10 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.config.shipped import SHIPPED
 from wsss_core.methods.schema import config_schema
 
 REPOSITORY = Path(__file__).parents[2]
-SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "configs").rglob("*.yaml"))]
 SCHEMA = config_schema()
 
 

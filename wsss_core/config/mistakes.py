@@ -102,23 +102,31 @@ def _item_type(annotation: Any) -> Any:
 
 
 def _source_of(key: Key, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """Name of the last source that has the key, or failing that the most of its parents."""
+    """Name of the last source that has the key, or failing that the most of its parents.
+
+    Maps are merged with those of earlier sources; any other value takes their place, so that from
+    there on only the last source with one counts.
+    """
     name, best = "config", 0
     for source, content in sources:
-        if (depth := _depth(content, key)) >= best:
+        depth, replaces = _depth(content, key)
+        if depth >= best or replaces:
             name, best = source, depth
     return name
 
 
-def _depth(content: Any, key: Key) -> int:
+def _depth(content: Any, key: Key) -> tuple[int, bool]:
+    """How many parts of a key some content has, and whether one of them is no map."""
+    replaces = False
     for depth, part in enumerate(key):
         is_there = (isinstance(content, Mapping) and part in content) or (
             isinstance(content, Sequence) and isinstance(part, int) and part < len(content)
         )
         if not is_there:
-            return depth
+            return depth, replaces
         content = content[part]
-    return len(key)
+        replaces = replaces or not isinstance(content, Mapping)
+    return len(key), replaces
 
 
 def _dotted(key: Key) -> str:
