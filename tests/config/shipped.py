@@ -1,0 +1,12 @@
+"""The configs that the project ships, by name: a user's may lie beside them."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+PAPER = PROJECT / "config.yaml"
+EXPERIMENTS = tuple(
+    PROJECT / "configs" / f"{name}.yaml"
+    for name in ("demo", "paper-tables", "voc-animals", "voc12-largefov")
+)
+PRESETS = tuple(PROJECT / "configs/presets" / f"{name}.yaml" for name in ("released", "text"))
+SHIPPED = (PAPER, *EXPERIMENTS, *PRESETS)
