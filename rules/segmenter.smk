@@ -23,7 +23,7 @@ rule train_segmenter:
         checkpoint_minutes=EXPERIMENT.checkpoint_minutes,
         log_every=EXPERIMENT.log_every,
         mem_mb=times_attempt(16000),
-        runtime=2880,
+        runtime=1440,
     params:
         dataset=data_dir,
         store=STORE,

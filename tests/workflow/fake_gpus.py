@@ -1,8 +1,8 @@
 """Stands for wsss_core/runtime/devices.py in a copy of the project: GPUs that are mere names.
 
 The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many steps
-it trained. A file `faults/<script>` makes the next job of that script, and only that one, fail,
-train slowly, or vanish, killed with its shell.
+it trained. Each word of a file `faults/<script>` makes one job of that script, the next one first,
+fail, train slowly, be queued again after a few steps, or vanish, killed with its shell.
 """
 
 import atexit
@@ -20,15 +20,19 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from wsss_core.runtime.errors import UserError
 
 SLOW_STEP_SECONDS = 7.0
+STEPS_BEFORE_REQUEUE = 3
 
 
 def device(gpus: int) -> torch.device:
     """The CPU, whatever was given."""
     script = Path(sys.argv[0]).stem
     fault = Path("faults", script)
-    kind = fault.read_text() if fault.is_file() else ""
+    kind, *later = fault.read_text().split() if fault.is_file() else [""]
     fault.unlink(missing_ok=True)
-    _note(script, gpus, pause=SLOW_STEP_SECONDS if kind == "slow" else 0)
+    if later:
+        fault.write_text(" ".join(later))
+    pause = SLOW_STEP_SECONDS if kind == "slow" else 0
+    _note(script, gpus, pause=pause, requeue=kind == "requeue")
     if kind == "fail":
         raise UserError(f"{script}: the fault that was asked for")
     if kind == "vanish":
@@ -38,7 +42,7 @@ def device(gpus: int) -> torch.device:
     return torch.device("cpu")
 
 
-def _note(script: str, gpus: int, *, pause: float) -> None:
+def _note(script: str, gpus: int, *, pause: float, requeue: bool) -> None:
     """Has a file written at the end of this process, and slows its training down."""
     names = [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
     note = {"script": script, "asked": gpus, "names": names, "started": time.time(), "steps": 0}
@@ -48,6 +52,9 @@ def _note(script: str, gpus: int, *, pause: float) -> None:
     def count(*_: object) -> None:
         note["steps"] += 1
         time.sleep(pause)
+        if requeue and note["steps"] == STEPS_BEFORE_REQUEUE:
+            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
+            time.sleep(SLOW_STEP_SECONDS)  # until Slurm's signal is there
 
     register_optimizer_step_post_hook(count)
     atexit.register(lambda: path.write_text(json.dumps({**note, "ended": time.time()})))

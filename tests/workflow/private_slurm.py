@@ -26,7 +26,8 @@ SlurmdPort={slurmd_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={root}/munge/sock
+# A job that is queued again waits until its credentials have expired.
+AuthInfo=socket={root}/munge/sock,cred_expire=15
 StateSaveLocation={root}/ctld
 SlurmdSpoolDir={root}/slurmd
 SlurmctldPidFile={root}/ctld/pid

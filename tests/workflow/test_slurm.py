@@ -17,8 +17,9 @@ pytestmark = [
 
 NUM_GPUS = 4
 STEPS = 18  # of the trainings below: 18 images, two at a time, twice
-# The training is stopped after a minute, however slow its steps; then there is time enough.
+# The training is stopped after a minute, however slow its steps; in the end there is time enough.
 STOPPED_ONCE = "runtime=1 if attempt == 1 else 30"
+STOPPED_TWICE = "runtime=1 if attempt <= 2 else 30"
 TINY = PROJECT / "tests/workflow/tiny.yaml"
 
 
@@ -77,18 +78,24 @@ def run_with_faults(profile, *options, directory, project, environment, config, 
 
 @pytest.fixture(scope="module")
 def slurm_run(tmp_path_factory, cluster, project):
-    """A method to its end: one job fails, one vanishes, a training meets its time limit."""
+    """A method to its end: one job fails, one vanishes, one training is preempted, one too long."""
     return run_with_faults(
         "slurm",
         *("--slurm-init-seconds-before-status-checks", "4", "--set-resources"),
         *("train_classifier:gpu=1", "train_affinity:gpu=2", "train_segmenter:gpu=1"),
-        f"train_segmenter:{STOPPED_ONCE}",
+        f"train_segmenter:{STOPPED_TWICE}",
         directory=tmp_path_factory.mktemp("slurm_run"),
         project=project,
         environment=cluster,
         config="runs: [{method: seam, seeds: [0], until: segmentation}]\n"
+        "classifier: {batch_size: 2}\n"
         "segmenter: {batch_size: 2, epochs: 2}",
-        faults={"infer_cam": "fail", "random_walk": "vanish", "train_segmenter": "slow"},
+        faults={
+            "train_classifier": "requeue",
+            "infer_cam": "fail",
+            "random_walk": "vanish",
+            "train_segmenter": "slow slow",
+        },
     )
 
 
@@ -158,17 +165,26 @@ def test_a_job_that_vanishes_is_sent_again(slurm_run):
 
 
 @pytest.mark.parametrize(
-    ("run", "script", "place"),
+    ("run", "script", "place", "num_jobs"),
     [
-        ("slurm_run", "train_segmenter", "seam/seed0/segmenter"),
-        ("generic_run", "train_classifier", "cam/seed0/classifier"),
+        ("slurm_run", "train_segmenter", "seam/seed0/segmenter", 3),
+        ("generic_run", "train_classifier", "cam/seed0/classifier", 2),
     ],
 )
-def test_a_training_stopped_by_its_time_limit_goes_on(request, run, script, place):
+def test_a_training_longer_than_its_time_limit_ends_in_several_jobs(
+    request, run, script, place, num_jobs
+):
     """No step is lost, and none done twice."""
     finished = request.getfixturevalue(run)
-    stopped, resumed = finished.of(script)
-    assert 0 < stopped["steps"] < STEPS
-    assert stopped["steps"] + resumed["steps"] == STEPS
+    steps = [job["steps"] for job in finished.of(script)]
+    assert len(steps) == num_jobs and all(steps)
+    assert sum(steps) == STEPS
     history = (finished.results / place / "history.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in history] == ["step", "10", "18"]
+
+
+def test_a_training_that_slurm_queues_again_goes_on(slurm_run):
+    """As after preemption: the same job runs twice, which Snakemake does not count as a failure."""
+    first, second = slurm_run.of("train_classifier")
+    assert first["steps"] >= 3 and second["steps"] > 0
+    assert first["steps"] + second["steps"] == STEPS // 2
