@@ -4,7 +4,8 @@
 # make test-long  those marked slow: the workflow on a Slurm of its own (as root, where Slurm is
 #                 installed), what reruns after each kind of change, docs/your-data.md
 # make check  style, types, lint and a dry run, in under a minute
-# make why TARGET=results/... CONFIG=configs/mine.yaml  why it would be made again, in words
+# make why CONFIG=configs/mine.yaml  what would be made again and why, in words; TARGET=results/...
+#                                    for that alone
 # make prune  drops the finished trainings in results/store that no experiment has any more
 # make bench  how fast each kernel and stage is, into results/bench.csv; NAMES="crf storage": some
 # make schema  config.schema.json, after a change of the config's keys

@@ -14,7 +14,10 @@ def tiny(*arguments, directory, project=PROJECT, changes=(), environment=os.envi
     files = ("--configfile", CONFIG, *changes)  # first: it takes all words up to the next option
     limits = ("--cores", "2", "--max-threads", "1")  # two jobs at once: they mostly start up
     return snakemake(
-        *(*files, *limits, *arguments), directory=directory, project=project, environment=environment
+        *(*files, *limits, *arguments),
+        directory=directory,
+        project=project,
+        environment=environment,
     )
 
 

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.workflow.conftest import CONFIG
 from tests.workflow.running import PROJECT, copy_project
-from wsss_core.workflow.why import Job, explain, read_jobs
+from wsss_core.workflow.why import Job, explain, read_jobs, sections_of_rules
 
 WEIGHTS = "results/tiny/sb/seed0/classifier/weights.pt"
 
@@ -59,14 +60,14 @@ def test_the_file_that_changed_is_named(finished, copy):
             "methods: {sb: {smoothing: {edge_alpha: 5, canny: true}}}",
             [
                 "train_classifier: method=sb, seed=0",
-                "    config: method.smoothing.edge_alpha: 10.0 -> 5.0",
+                "    config: methods.sb.smoothing.edge_alpha: 10.0 -> 5.0",
             ],
         ),
         (
             "canny: {high: 50}",
             [
                 "canny",
-                "    config: high: 100.0 -> 50.0",
+                "    config: canny.high: 100.0 -> 50.0",
                 "1 more, which read what these make:",
                 "    train_classifier: method=sb, seed=0",
             ],
@@ -92,6 +93,37 @@ def test_the_files_that_changed_are_named_and_who_follows(finished):
         "1 more, which read what these make:",
         "    summarise",
     ]
+
+
+def test_results_in_another_folder(finished, copy, tmp_path):
+    """Which files a digest was of is on record there."""
+    options = ("--directory", str(finished))
+    assert lines(WEIGHTS, *options, directory=tmp_path, project=copy) == [
+        "train_classifier: method=sb, seed=0",
+        "    code: wsss_core/losses/smoothness.py changed",
+    ]
+
+
+def test_each_rule_with_a_section_of_its_own_names_it():
+    sections = sections_of_rules()
+    assert sections["train_affinity"] == "affinity"
+    assert sections["segment_crf"] == "segment.crf"
+    assert "train_classifier" not in sections  # it reads several, which it names
+    paper = yaml.safe_load((PROJECT / "config.yaml").read_text())
+    assert {section.partition(".")[0] for section in sections.values()} <= set(paper)
+
+
+def test_help(tmp_path):
+    run = why("--help", directory=tmp_path)
+    assert run.returncode == 0
+    assert "Says in words why stages would run" in run.stdout and "--directory" in run.stdout
+
+
+def test_without_masks(tmp_path):
+    (tmp_path / "changes.yaml").write_text("evaluation: {splits: []}\nshards: {train_only: 2}")
+    run = why("--configfile", str(CONFIG), "changes.yaml", directory=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("prepare_dataset\n    not there yet: ")
 
 
 def test_what_is_not_there_yet(tmp_path):

@@ -1,6 +1,6 @@
 """Says in words why stages would run, with what changed since they last ran.
 
-    python -m wsss_core.workflow.why results/demo/summary.csv --configfile configs/demo.yaml
+    python -m wsss_core.workflow.why --configfile configs/demo.yaml
 
 Snakemake knows that a parameter changed, be it the digest of the code or a section of the config. A
 run leaves beside its results which files each digest was of, so that here they can be named.
@@ -8,6 +8,7 @@ run leaves beside its results which files each digest was of, so that here they 
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -22,11 +23,13 @@ from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
 
-DIGESTS = "code"  # below results/<dataset>: <digest>.json, the files of a digest
+DIGESTS = "code"  # below results/<name>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 JOB = (
     r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)"  # of a dry run: its rule, and fields
 )
+RULE = re.compile(r"^ *(?:rule|checkpoint) (?=\w+:$)", re.M)
+SECTION = re.compile(r'config=section_json\("([\w.]+)"')
 DIGEST = re.compile(r"[0-9a-f]{16}")
 FOLLOWS = "Input files updated by another job: "
 PARAMS = "Params have changed since last execution"
@@ -71,7 +74,7 @@ def record_code_digests(directory: Path) -> None:
     """Records which files each digest is of, for a later `why`.
 
     Args:
-        directory: results/<dataset>.
+        directory: results/<name>.
     """
     for digest, files in current_code().items():
         path = directory / DIGESTS / f"{digest}.json"
@@ -92,6 +95,22 @@ def read_jobs(dry_run: str) -> list[Job]:
     return jobs
 
 
+def sections_of_rules() -> dict[str, str]:
+    """The section of the config that each rule reads, as far as it is a single one."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(PROJECT.glob("rules/*.smk"))]
+    rules = [rule for text in texts for rule in RULE.split(text)[1:]]
+    found = ((rule.partition(":")[0], SECTION.search(rule)) for rule in rules)
+    return {name: section[1] for name, section in found if section}
+
+
+def _whole_key(key: str, job: Job) -> str:
+    """A key as a config file has it: a classifier's `method` is one of `methods`."""
+    method = re.search(r"\bmethod=(\w+)", job.title)
+    if method and (key == "method" or key.startswith("method.")):
+        return f"methods.{method[1]}{key.removeprefix('method')}"
+    return key
+
+
 def explain(jobs: Sequence[Job], known: Mapping[str, Files]) -> Iterator[str]:
     """Says for each job that would run by itself why, and how many follow.
 
@@ -102,23 +121,26 @@ def explain(jobs: Sequence[Job], known: Mapping[str, Files]) -> Iterator[str]:
     Yields:
         Lines.
     """
+    sections = sections_of_rules()
     if not jobs:
         yield "nothing would run: results are those of the code, config and data that are there"
     for job in jobs:
         if not job.only_follows:
             yield job.title
-            yield from (f"    {text}" for text in _causes(job.reason, known))
+            yield from (f"    {text}" for text in _causes(job, sections, known))
     followers = [job.title for job in jobs if job.only_follows]
     if followers:
         yield f"{len(followers)} more, which read what these make:"
         yield from (f"    {title}" for title in followers)
 
 
-def _causes(reason: str, known: Mapping[str, Files]) -> Iterator[str]:
-    for part in reason.split("; "):
+def _causes(job: Job, sections: Mapping[str, str], known: Mapping[str, Files]) -> Iterator[str]:
+    section = sections.get(job.title.partition(":")[0], "")
+    for part in job.reason.split("; "):
         if part.startswith(PARAMS):
             before, _, now = part.partition(" now: ")
-            yield from _changed_params(_strings(before), _strings(now), known)
+            for key, text in _changed_params(_strings(before), _strings(now), known, section):
+                yield f"config: {_whole_key(key, job)}: {text}" if key else text
             continue
         for phrase, words in PHRASES.items():
             if part.startswith(phrase):
@@ -133,21 +155,24 @@ def _strings(text: str) -> list[str]:
 
 
 def _changed_params(
-    before: Sequence[str], now: Sequence[str], known: Mapping[str, Files]
-) -> Iterator[str]:
+    before: Sequence[str], now: Sequence[str], known: Mapping[str, Files], section: str
+) -> Iterator[tuple[str, str]]:
     """Says what changed from the values that only the past has to those that only the present has.
 
     They have no names, so each is compared with one of its kind.
+
+    Yields:
+        The key of the config, or "" for anything else, and what changed.
     """
     (old_code, old_sections, old_rest), (code, sections, rest) = (
         _sorted_by_kind(values) for values in (before, now)
     )
     for one, other in zip(old_code, code, strict=False):
-        yield from _changed_files(known.get(one), known.get(other, {}))
+        yield from (("", line) for line in _changed_files(known.get(one), known.get(other, {})))
     for one, other in zip(old_sections, sections, strict=False):
-        yield from _changed_keys(one, other)
+        yield from _changed_keys(one, other, section)
     if old_rest or rest:
-        yield f"{' '.join(old_rest) or 'nothing'} -> {' '.join(rest) or 'nothing'}"
+        yield "", f"{' '.join(old_rest) or 'nothing'} -> {' '.join(rest) or 'nothing'}"
 
 
 def _sorted_by_kind(values: Sequence[str]) -> tuple[list[str], list[Any], list[str]]:
@@ -168,14 +193,14 @@ def _changed_files(before: Files | None, now: Files) -> Iterator[str]:
             yield f"code: {path} {verb if path in now else 'was dropped'}"
 
 
-def _changed_keys(before: Any, now: Any, key: str = "") -> Iterator[str]:
-    """Lines `config: a.b: 1 -> 2` for two versions of a section."""
+def _changed_keys(before: Any, now: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Keys with the words `1 -> 2`, for two versions of what lies at a key."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
             inner = f"{key}.{name}" if key else name
             yield from _changed_keys(before.get(name), now.get(name), inner)
     elif before != now:
-        yield f"config: {key}: {json.dumps(before)} -> {json.dumps(now)}"
+        yield key, f"{json.dumps(before)} -> {json.dumps(now)}"
 
 
 def _mistake(stdout: str, stderr: str) -> str:
@@ -187,11 +212,19 @@ def _mistake(stdout: str, stderr: str) -> str:
 
 def main() -> None:
     """Runs a dry run with the arguments of this program, and explains it."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+        usage="%(prog)s [-h] [target ...] [any other option of snakemake, such as --configfile]",
+        epilog="Without a target: all that the config asks for.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-d", "--directory", type=Path, help="where the run works; default: here")
+    place = parser.parse_known_args()[0].directory or Path()
     command = [sys.executable, "-m", "snakemake", "--dry-run", *sys.argv[1:]]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise UserError(_mistake(run.stdout, run.stderr))
-    recorded = Path("results").glob(f"*/{DIGESTS}/*.json")
+    recorded = place.glob(f"results/*/{DIGESTS}/*.json")
     known = {path.stem: json.loads(path.read_text()) for path in recorded} | current_code()
     sys.stdout.write("\n".join(explain(read_jobs(run.stdout + run.stderr), known)) + "\n")
 
