@@ -29,6 +29,7 @@ ON_CPU = (
     "process_start",
     "demo",
     "scale",
+    "planning",
 )
 
 

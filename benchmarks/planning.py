@@ -1,0 +1,163 @@
+"""planning: what Snakemake itself needs for large datasets and many methods, without any training.
+
+Programs of the stages are replaced by ones that only make their outputs; the dataset is prepared as
+ever. What is measured is ours to decide all the same: how many jobs there are, what the rules ask
+of the dataset, and what is read at each start.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import yaml
+from PIL import Image
+
+from benchmarks.experiment import ROOT
+from benchmarks.rows import Row
+from benchmarks.timing import name_of
+
+PARTS = (
+    *("Snakefile", "config.yaml", "configs", "envs", "profiles", "pyproject.toml", "report"),
+    *("rules", "workflow_scripts", "wsss_core"),
+)
+REAL = ("__init__", "prepare_dataset")  # programs that stay what they are
+STUB = """\
+import sys
+from pathlib import Path
+
+words = sys.argv[1:]
+for option, value in zip(words, words[1:]):
+    if option in ("--output", "--history", "--images", "--sweep", "--probs"):
+        path = Path(value)
+        if path.suffix:
+            path.write_text("")
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+"""
+# A small process in between: what torch needs here would count as the command's.
+WATCH = """\
+import os, sys
+
+_, status, used = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+print("peak", used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+NUM_IMAGES, NUM_VAL, SIZE = 100_000, 1_000, 8
+
+
+class Measured(NamedTuple):
+    """A command: seconds, MB at its peak, and jobs that it told of."""
+
+    seconds: float
+    memory: float
+    jobs: int
+
+
+def run(device: torch.device) -> list[Row]:
+    """Dry runs of the shipped experiments, then the life of one with 100,000 pictures."""
+    name = name_of(device)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        tables = str(ROOT / "configs/paper-tables.yaml")
+        rows += _rows("plan_voc", measure(ROOT, place, "-n"), name)
+        rows += _rows("plan_paper", measure(ROOT, place, "-n", "--configfile", tables), name)
+        project = stub_project(place / "project")
+        write_pictures(place / "pictures")
+        config = place / "many.yaml"
+        config.write_text(yaml.safe_dump(experiment(place / "pictures")))
+        options = ("--configfile", str(config))
+        rows += _rows("plan_100000", measure(project, place, "-n", *options), name)
+        rows += _rows("plan_100000_run", measure(project, place, "--cores", "2", *options), name)
+        rows += _rows("plan_100000_again", measure(project, place, "-n", *options), name)
+        report = str(place / "report.html")
+        rows += _rows(
+            "plan_100000_report", measure(project, place, "--report", report, *options), name
+        )
+        changed = ("--config", "affinity={epochs: 9}")
+        why = measure(project, place, *options, *changed, module="wsss_core.workflow.why")
+        rows += _rows("plan_100000_why", why, name)
+    return rows
+
+
+def _rows(label: str, measured: Measured, device: str) -> list[Row]:
+    bound = "<= 10" if label == "plan_paper" else "<= 3600"
+    rows = [Row(label, measured.seconds, None, "s", bound, device)]
+    rows += [Row(f"{label}_memory", measured.memory, None, "MB", "<= 4000", device)]
+    if measured.jobs:
+        rows += [Row(f"{label}_jobs", measured.jobs, None, "jobs", "<= 10000", device)]
+    return rows
+
+
+def experiment(pictures: Path) -> dict[str, object]:
+    """All methods of config.yaml, on those pictures."""
+    backbone = {"name": "resnet38d", "weights": None}
+    segmenter = {"backbone": {"name": "resnet101.tv_in1k", "weights": None}}
+    return {
+        "dataset": {"name": "many", "source": "folder", "folder": str(pictures)},
+        "classifier": {"backbone": backbone},
+        "affinity": {"backbone": backbone},
+        "segmenter": segmenter,
+    }
+
+
+def stub_project(root: Path) -> Path:
+    """A copy of the project that trains nothing."""
+    root.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, root / part)
+    for program in (root / "workflow_scripts").glob("*.py"):
+        if program.stem not in REAL:
+            program.write_text(STUB)
+    return root
+
+
+def write_pictures(root: Path) -> None:
+    """A folder as users have it, of tiny pictures, each of its own content."""
+    for name in ("images", "masks", "splits"):
+        (root / name).mkdir(parents=True)
+    ids = [f"{index:06d}" for index in range(NUM_IMAGES)]
+    for index, image_id in enumerate(ids):
+        colour = (index % 256, index // 256 % 256, index // 65536)
+        Image.new("RGB", (SIZE, SIZE), colour).save(root / f"images/{image_id}.png")
+    val = ids[:NUM_VAL]
+    for image_id in val:
+        Image.new("L", (SIZE, SIZE), 1).save(root / f"masks/{image_id}.png")
+    labels = "".join(f"{i},{int(n % 2 == 0)},{n % 2}\n" for n, i in enumerate(ids))
+    (root / "labels.csv").write_text(f"image,cat,dog\n{labels}")
+    (root / "classes.txt").write_text("cat\ndog\n")
+    splits = {"train_aug": ids[NUM_VAL:], "train": val[: NUM_VAL // 2], "val": val[NUM_VAL // 2 :]}
+    splits["train_aug"] += splits["train"]
+    for split, members in splits.items():
+        (root / f"splits/{split}.txt").write_text("\n".join(members) + "\n")
+
+
+def measure(project: Path, directory: Path, *options: str, module: str = "snakemake") -> Measured:
+    """Runs the workflow of a project in a directory."""
+    place = ("--snakefile", str(project / "Snakefile"), "--directory", str(directory))
+    start = time.perf_counter()
+    run = subprocess.run(
+        [sys.executable, "-c", WATCH, sys.executable, "-m", module, *options, *place],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(project)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    peak = re.search(r"^peak (\d+)$", run.stdout, re.M)
+    if run.returncode or peak is None:
+        raise RuntimeError(run.stdout[-3000:])
+    total = re.search(r"^total +(\d+)", run.stdout, re.M)
+    return Measured(seconds, int(peak[1]) / 1024, int(total[1]) if total else 0)
