@@ -46,10 +46,3 @@ def test_editors_find_it(file):
 def test_mistakes_are_found(config):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(config, SCHEMA)
-
-
-def test_the_catalogue_names_a_config_that_is_there():
-    entry = yaml.safe_load((REPOSITORY / ".snakemake-workflow-catalog.yml").read_text())
-    option, file = entry["usage"]["mandatory-flags"]["flags"].split()
-    assert option == "--configfile"
-    assert (REPOSITORY / file).is_file()
