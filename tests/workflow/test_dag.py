@@ -175,6 +175,16 @@ def test_boundaries_come_after_the_crf_where_there_is_one(tmp_path):
     assert taken_from("--config", network) == {"segmentation"}
 
 
+def test_all_probabilities_that_are_written_are_read(tmp_path):
+    """Gigabytes of VOC: of training images only where boundaries are learnt from their CRF."""
+    run = dry_run("--printshellcmds", directory=tmp_path)
+    written, read = (
+        [c.option("probs") for c in commands(run, f"segment{x}")] for x in ("", "_crf")
+    )
+    assert sorted(written) == sorted(read)
+    assert {path.split("/")[2] for path in written if "train_only" in path} == {"seam"}
+
+
 def test_no_crf_after_segmentation(tmp_path):
     (tmp_path / "plain.yaml").write_text("segment: {crf: null}")
     run = dry_run("--printshellcmds", "--configfile", "plain.yaml", directory=tmp_path)
