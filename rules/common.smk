@@ -29,6 +29,7 @@ prepend_path("PATH", Path(sys.executable).parent)
 prepend_path("PYTHONPATH", workflow.basedir)
 # `python -m` would look in the working directory first, which may be another checkout of this.
 os.environ.update(PYTHONSAFEPATH="1")
+os.environ.update(WSSS_PYTHONPATH=workflow.basedir)
 # A job ends with the Snakemake that has started it: here, this process.
 os.environ.update(WSSS_RUN=str(os.getpid()))
 prepare_environment()

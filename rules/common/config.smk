@@ -49,5 +49,6 @@ KIND_FOLDERS = [Path(path).resolve().parent for path in workflow.config_settings
 if any("." in str(method.get("kind")) for method in config.get("methods", {}).values()):
     sys.path += map(str, KIND_FOLDERS)
     append_path("PYTHONPATH", *KIND_FOLDERS)
+    append_path("WSSS_PYTHONPATH", *KIND_FOLDERS)
 
 EXPERIMENT, METHODS = read_experiment()

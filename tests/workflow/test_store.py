@@ -20,7 +20,7 @@ TRAININGS = [
     "seam/seed0/segmenter",
 ]
 NETWORKS = [f"results/tiny/{training}/weights.pt" for training in TRAININGS]
-CAM = NETWORKS[0]
+CAM, SB = NETWORKS[0], NETWORKS[3]
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +45,6 @@ def copy(finished, tmp_path_factory):
     return directory
 
 
-# Then the boundaries that sb learns from are taken before it.
-CRF_IS_FOR_SCORES = "methods: {sb: {smoothing: {boundaries_stage: segmentation}}}"
-NO_CRF = f"{CRF_IS_FOR_SCORES}\nsegment: {{crf: null}}"
 # Stands for conda: its environments are empty folders, in which the test's own Python is found.
 CONDA = """#!/bin/sh
 case "$*" in
@@ -73,8 +70,6 @@ def fake_conda(tmp_path):
 REASONS = {
     "anything that Snakemake thinks of": "{}",
     "another number of shards": "shards: {eval: 3}",
-    "a CRF that is left out": NO_CRF,
-    "a CRF that is set again": CRF_IS_FOR_SCORES,
     "other splits that are scored": "evaluation: {splits: [val]}\nshards: {train_only: 1}",
 }
 
@@ -90,6 +85,27 @@ def test_trainings_that_run_again_end_in_seconds(copy, why):
     assert (run.stdout + run.stderr).count("trained before; taken from") == len(NETWORKS)
     assert digests(copy) == before
     assert max(seconds(copy, name) for name in NETWORKS) < SECONDS
+
+
+def test_a_crf_that_comes_and_goes(copy):
+    """It changes nothing of sb, where that learns boundaries of the masks before it."""
+
+    def trained(crf):
+        stage = "methods: {sb: {smoothing: {boundaries_stage: segmentation}}}"
+        (copy / "changes.yaml").write_text(f"{stage}\nsegment: {{crf: {crf}}}")
+        (copy / SB).unlink()
+        run = tiny(SB, directory=copy, changes=["changes.yaml"])
+        assert job_counts(run)["train_classifier"] >= 1
+        return digests(copy, [SB]), f"{SB}: trained before; taken from" in run.stdout + run.stderr
+
+    before = digests(copy, [SB])
+    first, _ = trained("{iterations: 1}")
+    assert first != before
+    assert trained("null") == (first, True)
+    assert trained("{iterations: 1}") == (first, True)
+    assert seconds(copy, SB) < SECONDS
+    assert tiny(SB, directory=copy).returncode == 0
+    assert digests(copy, [SB]) == before
 
 
 def test_a_setting_switched_and_back(copy):
