@@ -42,8 +42,8 @@ for option, value in zip(words, words[1:]):
         else:
             path.mkdir(parents=True, exist_ok=True)
 """
-# A small process in between: what torch needs here would count as the command's. Time is that of the
-# processor, of all processes, so that other work on the machine does not count.
+# A small process in between: what torch needs here would count as the command's. Time is that of
+# processors, in all processes, so that other work on the machine does not count.
 WATCH = """\
 import os, sys
 
