@@ -123,7 +123,8 @@ def test_without_masks(tmp_path):
     (tmp_path / "changes.yaml").write_text("evaluation: {splits: []}\nshards: {train_only: 2}")
     run = why("--configfile", str(CONFIG), "changes.yaml", directory=tmp_path)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("prepare_dataset\n    not there yet: ")
+    assert "prepare_dataset\n    not there yet: " in run.stdout
+    assert "class_shares: " in run.stdout
 
 
 def test_what_is_not_there_yet(tmp_path):
