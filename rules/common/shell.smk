@@ -8,6 +8,6 @@
 # and ends with its input.
 SIGNALS = "trap : INT TERM; tee() {{ trap '' INT TERM; exec tee \"$@\"; }}"
 # Snakemake takes PYTHONPATH from jobs in environments of conda, for what a user may have in it.
-PACKAGE = 'export PYTHONPATH="${{PYTHONPATH-$WSSS_PYTHONPATH}}"'
+PACKAGE = 'export PYTHONPATH="${{PYTHONPATH-${{WSSS_PYTHONPATH-}}}}"'
 
 shell.prefix(f"set -euo pipefail; {SIGNALS}; {PACKAGE}; ")

@@ -71,9 +71,10 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.fixture
 def prepared(uninterrupted, tmp_path):
-    """One in which the dataset is there."""
+    """One in which the dataset is there, and no training."""
     shutil.copytree(uninterrupted, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run/results/tiny/cam")
+    for trained in ("tiny/cam", "store"):
+        shutil.rmtree(tmp_path / "run/results" / trained)
     return tmp_path / "run"
 
 
