@@ -132,8 +132,8 @@ def write_pictures(root: Path) -> None:
         colour = (index % 256, index // 256 % 256, index // 65536)
         Image.new("RGB", (SIZE, SIZE), colour).save(root / f"images/{image_id}.png")
     val = ids[:NUM_VAL]
-    for image_id in val:
-        Image.new("L", (SIZE, SIZE), 1).save(root / f"masks/{image_id}.png")
+    for index, image_id in enumerate(val):
+        Image.new("L", (SIZE, SIZE), 1 + index % 2).save(root / f"masks/{image_id}.png")
     labels = "".join(f"{i},{int(n % 2 == 0)},{n % 2}\n" for n, i in enumerate(ids))
     (root / "labels.csv").write_text(f"image,cat,dog\n{labels}")
     (root / "classes.txt").write_text("cat\ndog\n")

@@ -228,12 +228,13 @@ def _check_complete(
 ) -> None:
     """Refuses images that are listed and have no file, or no label."""
     picture = f"a {FORMAT_NAMES} in {image_folder(root)}"
+    have_labels = set(labelled)
     for split, image_ids in splits.items():
         path = root / "splits" / f"{split}.txt"
         if path.is_file():
             where = f"in {path}"
             check_found(image_ids, images, what=where, expected=picture, findings=findings)
-            needed = [image_id for image_id in image_ids if image_id in set(labelled)]
+            needed = [image_id for image_id in image_ids if image_id in have_labels]
             row = f"a row in {labelling.file}"
             check_found(needed, labelling.tags, what=where, expected=row, findings=findings)
             continue
