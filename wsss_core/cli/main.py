@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.runtime.version import package_version
 
 COMMANDS = {
     "check": "tell all that is wrong with a folder of pictures and labels",
@@ -21,6 +22,7 @@ def main() -> None:
         epilog="\n".join(f"{name:10}{text}" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"wsss {package_version()}")
     parser.add_argument("command", choices=COMMANDS, help="see below")
     args = parser.parse_args(sys.argv[1:2])
     # Imported now: torch takes seconds, which `wsss --help` need not.
