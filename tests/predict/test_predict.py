@@ -513,7 +513,7 @@ def test_the_package_is_a_command(weights, tmp_path) -> None:
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert done.returncode == 1
-    assert done.stderr == "error: x.png: no such file or folder; expected pictures\n"
+    assert done.stderr == "loading\nerror: x.png: no such file or folder; expected pictures\n"
     assert not (tmp_path / "out").exists()
 
 

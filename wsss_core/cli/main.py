@@ -29,6 +29,8 @@ def main() -> None:
     if args.command == "check":
         from wsss_core.cli.check import main as run
     elif args.command == "predict":
+        if not {"-h", "--help"} & set(sys.argv):
+            sys.stderr.write("loading\n")
         from wsss_core.cli.predict import main as run
     else:
         from wsss_core.cli.export import main as run
