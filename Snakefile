@@ -21,6 +21,7 @@ include: "rules/segmenter.smk"
 include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/report_page.smk"
 include: "rules/paper.smk"
 include: "rules/submission.smk"
 include: "rules/export.smk"
@@ -39,6 +40,7 @@ rule all:
     default_target: True
     input:
         scores_and_table() if SPLITS else maps_or_shares(),
+        rules.report_page.output,
         rules.loss_curves.output,
         expand(rules.qualitative_results.output, method=methods_run()),
         test_outputs(),

@@ -11,16 +11,17 @@ from wsss_core.figures.report.page import Configs, write_report
 from wsss_core.figures.report.results import Results
 from wsss_core.runtime.errors import run_command
 
+SHIPPED = Path(__file__).parent.parent / "config.yaml"
+
 
 def main() -> None:
     """Writes the page of the experiment that the command line describes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Results.model_validate_json, required=True, help="JSON")
     parser.add_argument("--config", type=json.loads, required=True, help="JSON: as it was merged")
-    parser.add_argument("--shipped", type=Path, required=True, help="what it was merged over, YAML")
     parser.add_argument("--output", type=Path, required=True, help="page, .html")
     args = parser.parse_args()
-    configs = Configs(used=args.config, shipped=read_config_file(args.shipped))
+    configs = Configs(used=args.config, shipped=read_config_file(SHIPPED))
     write_report(args.output, args.results, configs)
 
 

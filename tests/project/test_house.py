@@ -40,6 +40,7 @@ ELSEWHERE = {
     "obtain_weights": "pretrained/obtain",
     "paper_table": "figures/paper/tables",
     "qualitative_results": "figures/qualitative_results",
+    "report_page": "figures/report/page",
     "report_table": "figures/table",
     "submission": "layouts/voc_submission",
     "unpack_archive": "download/unpack",

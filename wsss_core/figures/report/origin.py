@@ -54,7 +54,9 @@ def code_version() -> str:
         return "unknown"
 
 
-def changes(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def changes(
+    config: Mapping[str, Any], shipped: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
     """Yields each key that differs, by its dotted name, with both values as YAML, ours first."""
     ours, theirs = _flat(config), _flat(shipped)
     for key in dict.fromkeys([*theirs, *ours]):

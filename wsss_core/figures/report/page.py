@@ -115,5 +115,3 @@ def _percent(value: float | None) -> str:
 
 def _relative(path: Path, *, beside: Path) -> str:
     return Path(os.path.relpath(path, beside)).as_posix()
-
-

@@ -25,15 +25,15 @@ class Picture:
     """One picture that is laid over the photograph.
 
     Attributes:
+        stage: whose result it is, as in summary.csv.
         column: title of its column.
-        is_cam: whether it is heat.
         address: of its data; "": the method did not run so far.
         alternative: what it shows, for those who do not see it.
         score: mean IoU of the image in percent; None: not known, or told beside another class.
     """
 
+    stage: str
     column: str
-    is_cam: bool
     address: str
     alternative: str
     score: float | None
@@ -99,13 +99,13 @@ class RunPictures:
             name = self.dataset.class_names[class_id - 1]
             score = scores.get((method, "cam"), {}).get(image_id) if number == 0 else None
             text = f"{method}: CAM of {name}, image {image_id}"
-            yield Picture(f"CAM {name}", True, cam_address(plane), text, score)
+            yield Picture("cam", f"CAM {name}", cam_address(plane), text, score)
         for stage in self.results.stages:
             if stage == "cam":
                 continue
             title = STAGE_TITLES[stage]
             if stage not in self.run.stages:
-                yield Picture(title, False, "", f"{method}: {title} was not run", None)
+                yield Picture(stage, title, "", f"{method}: {title} was not run", None)
                 continue
             if image_id not in self.masks[stage]:
                 raise UserError(f"image {image_id} has no mask of {stage}, {method}")
@@ -113,7 +113,7 @@ class RunPictures:
             told = "" if score is None else f", mean IoU {score:.1f} percent"
             text = f"{method}: {title} of image {image_id}{told}"
             address = mask_address(read_mask(self.masks[stage][image_id]))
-            yield Picture(title, False, address, text, score)
+            yield Picture(stage, title, address, text, score)
 
 
 def draw_shots(

@@ -75,7 +75,9 @@ def read_costs(results: Results) -> Costs:
                 found.setdefault(rule, {}).setdefault(run.method, []).append(cost)
                 ended = path.stat().st_mtime
                 times.append((ended - cost.seconds, ended))
-    rules = sorted(found, key=lambda name: (name not in ORDER, ORDER.index(name) if name in ORDER else 0, name))
+    rules = sorted(
+        found, key=lambda name: (name not in ORDER, ORDER.index(name) if name in ORDER else 0, name)
+    )
     return Costs(
         by_rule={rule: {m: _sum(jobs) for m, jobs in found[rule].items()} for rule in rules},
         started=datetime.fromtimestamp(min(t for t, _ in times)).astimezone() if times else None,

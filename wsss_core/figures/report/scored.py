@@ -18,7 +18,8 @@ from wsss_core.figures.report.score_tables import (
     read_scores,
     score_cells,
 )
-from wsss_core.stages.summarise import notes_on, over_seeds, read_scores as read_summary
+from wsss_core.stages.summarise import notes_on, over_seeds
+from wsss_core.stages.summarise import read_scores as read_summary
 
 
 def scored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
@@ -53,9 +54,7 @@ def scored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
         "head_method": method,
         "head_stage": stage,
         "head_score": cells[method, stage, results.shown_split].measured,
-        "head_image": median_image(
-            of_images[method, stage], [shot.image_id for shot in shots]
-        ),
+        "head_image": median_image(of_images[method, stage], [shot.image_id for shot in shots]),
         "shots": shots,
         "num_images": len(image_ids),
         "image_scores": _rounded(of_images, [shot.image_id for shot in shots]),

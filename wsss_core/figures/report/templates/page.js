@@ -51,17 +51,18 @@
     byId("none").hidden = count > 0;
   }
 
-  function showMethods() {
-    for (const box of tools.querySelectorAll("[name=shown]")) {
-      for (const row of list.querySelectorAll("tr[data-method]")) {
-        if (row.dataset.method === box.value) row.hidden = !box.checked;
-      }
+  // A box shows or hides the rows of a method or the columns of a stage.
+  function showOrHide(box) {
+    for (const cell of list.querySelectorAll(`[data-${box.dataset.hides}]`)) {
+      if (cell.dataset[box.dataset.hides] === box.value) cell.hidden = !box.checked;
     }
   }
 
   tools.addEventListener("submit", (event) => event.preventDefault());
   for (const one of Object.values(control)) one.addEventListener("change", update);
-  for (const box of tools.querySelectorAll("[name=shown]")) box.addEventListener("change", showMethods);
+  for (const box of tools.querySelectorAll("[data-hides]")) {
+    box.addEventListener("change", () => showOrHide(box));
+  }
   byId("worst").addEventListener("click", () => {
     control.order.value = "low";
     update();
