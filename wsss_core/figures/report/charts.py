@@ -116,7 +116,7 @@ def _svg(figure: Figure, title: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     used = set(re.findall(r"(?:url\(#|xlink:href=\"#)([\w-]+)", text))
-    text = re.sub(r' id="([\w-]+)"', lambda m: m[0] if m[1] in used else "", text)
+    text = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", text)
     for color, name in PAGE_COLORS.items():
         text = text.replace(color, name)
     view = re.search(r'viewBox="[^"]*"', text)
