@@ -38,6 +38,7 @@ ELSEWHERE = {
     "export_voc": "layouts/voc",
     "loss_curves": "figures/loss_curves",
     "obtain_weights": "pretrained/obtain",
+    "paper_figure": "figures/paper/make_figure",
     "paper_table": "figures/paper/tables",
     "qualitative_results": "figures/qualitative_results",
     "report_page": "figures/report/page",

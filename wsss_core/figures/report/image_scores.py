@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from wsss_core.data.pixel_counts import class_counts, read_pixel_counts
+from wsss_core.data.pixel_counts import image_miou, read_pixel_counts
 from wsss_core.figures.paper.measured import images_path
 from wsss_core.figures.report.results import Results
 
@@ -43,10 +42,5 @@ def score_images(
     for (method, stage), rows in counts.items():
         seed = results.first_run(method).seed
         shown = rows[(rows["split"] == results.shown_split) & (rows["seed"] == seed)]
-        images, totals = class_counts(shown, num_classes)
-        right, truth, predicted = np.moveaxis(totals, 1, 0)
-        union = truth + predicted - right
-        iou = np.divide(right, union, out=np.full(union.shape, np.nan), where=union > 0)
-        mean = 100 * np.nanmean(iou, axis=1)
-        scores[method, stage] = dict(zip(images, mean.tolist(), strict=True))
+        scores[method, stage] = image_miou(shown, num_classes)
     return scores
