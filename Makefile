@@ -26,6 +26,7 @@ demo: $(READY)
 		--configfile configs/demo.yaml --prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
 	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/provenance.html
 	@cat results/demo/logs/summarise.log
+	@echo "how each file was made: results/demo/provenance.html"
 	@echo "report: results/demo/report.html"
 
 test: $(READY)

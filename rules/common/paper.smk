@@ -54,6 +54,8 @@ def commands_of(methods, stage):
         given = [tables, *(path for path in given if path.resolve() != tables)]
     paths = [os.path.relpath(path) for path in given]
     words = ["snakemake", "--cores", "all", *(["--configfile", *paths] if paths else [])]
+    if tables in given:
+        words += fewer_stages()
     return {
         method: shlex.join([*words, "--", f"{run_of(method, 0)}/scores/{stage}.csv"])
         for method in methods
@@ -63,6 +65,16 @@ def commands_of(methods, stage):
 def table_options(wildcards):
     test_miou = to_json(EXPERIMENT.paper.test_miou)
     return ["--commands", to_json(table_commands(wildcards)), "--test-miou", test_miou]
+
+
+def fewer_stages():
+    """Options that give methods of half of sb's backbone stages halves that this backbone has."""
+    features = METHODS["sb"].config["smoothing"]["features"]
+    if features == [1, 3, 5, 6]:  # as configs/paper-tables.yaml has them
+        return []
+    halves = {"sbdm_f1_f3": features[:2], "sbdm_f5_f6": features[2:]}
+    methods = {name: {"smoothing": {"features": half}} for name, half in halves.items()}
+    return ["--config", f"methods={to_json(methods)}"]
 
 
 def figure_runs(wildcards):

@@ -166,7 +166,7 @@ def _notes(table: PublishedTable, scores: Scores, *, is_same_data: bool) -> Iter
     if table.stage != "segmentation_crf":
         yield (
             "CAM and random walk use the true image labels, on val too; CAM is taken at the "
-            "background threshold that is best on each split."
+            "background threshold that is best on each split, and intervals keep that threshold."
         )
     yield (
         "Brackets: 95 % interval of a bootstrap over the images. Bold: better than every other "
