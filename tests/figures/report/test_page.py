@@ -7,7 +7,9 @@ import pytest
 
 from tests.conftest import write_tiny_dataset
 from tests.figures.report.small_experiment import write_experiment
+from wsss_core.data.dataset import open_dataset
 from wsss_core.figures.report.page import Configs, build_report, write_report
+from wsss_core.figures.report.pictures import draw_shots
 
 SECTIONS = ["run", "scores", "pictures", "quality", "training", "config"]
 CONFIGS = Configs(
@@ -133,3 +135,14 @@ def test_file_is_small_and_whole(tmp_path):
     write_report(results.folder / "report.html", results, CONFIGS)
     assert (results.folder / "report.html").stat().st_size < 15_000_000
     assert not list(results.folder.glob("*partial*"))
+
+
+def test_pictures_stop_where_the_page_would_grow_too_large(tmp_path, monkeypatch):
+    results = write_experiment(tmp_path / "tiny", write_tiny_dataset(tmp_path / "data"))
+    dataset = open_dataset(results.data)
+    first, _ = draw_shots(results, dataset, ["val_0", "val_1"], {}, {})
+    monkeypatch.setattr("wsss_core.figures.report.pictures.MAX_BYTES", first.num_bytes + 1)
+    assert draw_shots(results, dataset, ["val_0", "val_1"], {}, {}) == [first]
+    page = build_report(results, CONFIGS, beside=results.folder)
+    assert page.count('class="shot"') == 1
+    assert "1 of the 2 images of val" in page
