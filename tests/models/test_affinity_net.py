@@ -8,10 +8,10 @@ from wsss_core.config.affinity import AffinityConfig
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.runtime.errors import UserError
 
-GEOMETRY = Geometry((Cells(2, 0), Cells(4, 0), Cells(8, 0), Cells(8, 0)))
+GEOMETRY = FeatureGeometry((Cells(2, 0), Cells(4, 0), Cells(8, 0), Cells(8, 0)))
 
 
 class Pyramid(nn.Module):
@@ -100,7 +100,6 @@ def test_a_stage_that_is_not_there():
     ("change", "message"),
     [
         ({"channels": [8]}, "one number of channels for each feature"),
-        ({"crop_size": 100}, "multiple of 32"),
         ({"resize_long": [200, 100]}, "expected 0 < lowest <= highest"),
         ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
         ({"radius": 1}, "radius"),

@@ -12,7 +12,7 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 
 
@@ -130,7 +130,7 @@ def test_cells_of_a_scale_stay_where_they_are(height: int, width: int, scale: fl
     """A network that returns where its cells are in the image gives the same at each scale."""
 
     class Place(nn.Module):
-        geometry = Geometry((Cells(8, 3.5),))
+        geometry = FeatureGeometry((Cells(8, 3.5),))
 
         def forward(self, image: Tensor) -> list[Tensor]:
             return [F.avg_pool2d(image, 8, ceil_mode=True)]

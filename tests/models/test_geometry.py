@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.backbone import build_backbone
 from wsss_core.models.cell_positions import Cells, locate_cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.grid import pixels, resample
 
@@ -96,15 +96,16 @@ def test_the_grid_that_is_claimed_is_the_one_that_is_measured(name, output_strid
 @torch.no_grad()
 def test_a_scene_stays_where_it_is(name, output_stride, missed):
     """Of an image that shows how far right each pixel lies, each map shows it in pixels again."""
-    network = network_of(name, output_stride)
-    geometry = Geometry(tuple(locate_cells(network)))
+    painter = build_backbone(BackboneConfig(name=name, output_stride=output_stride)).double()
+    painter.network = averaging(network_of(name, output_stride))
+    painter.mean.zero_()
+    painter.std.fill_(1)
     size = (HEIGHT, WIDTH)
     ramp = torch.arange(float(WIDTH), dtype=torch.double).expand(1, 3, HEIGHT, WIDTH)
-    painter = averaging(network)
     maps = zip(painter(ramp), painter(torch.ones_like(ramp)), strict=True)
     inner = slice(WIDTH // 3, 2 * WIDTH // 3)  # far from the border, which is zero to the network
     for stage, (shown, total) in enumerate(maps, start=1):
-        scene = resample((shown / total)[:, :1], geometry.grid(stage, size), pixels(size))
+        scene = resample((shown / total)[:, :1], painter.geometry.grid(stage, size), pixels(size))
         assert (scene - ramp[:, :1])[..., inner].abs().max() <= missed
 
 
@@ -123,12 +124,36 @@ def test_the_cells_of_resnet38d():
 @families
 @pytest.mark.usefixtures("missed")
 def test_a_backbone_has_the_cells_of_its_network(name, output_stride):
-    """Before it is simplified; no more and no fewer cells than cover the image."""
+    """Before it is simplified, behind its margin; as many cells as cover the image."""
     backbone = build_backbone(BackboneConfig(name=name, output_stride=output_stride)).eval()
-    assert list(backbone.geometry.cells) == locate_cells(network_of(name, output_stride))
+    for cells, own in zip(
+        backbone.geometry.cells, locate_cells(network_of(name, output_stride)), strict=True
+    ):
+        margin = backbone.geometry.margin
+        assert cells == (own.stride, own.offset + own.stride * (margin // own.stride) - margin)
     features = backbone(torch.rand(1, 3, 50, 71))
     for stage, feature in enumerate(features, start=1):
         assert feature.shape[2:] == backbone.geometry.grid(stage, (50, 71)).size
+
+
+@pytest.mark.parametrize(
+    ("last", "margin", "centred"),
+    [
+        (Cells(16, 15), 8, Cells(16, 7)),  # pads like TensorFlow
+        (Cells(8, 7), 4, Cells(8, 3)),
+        (Cells(16, 7.5), 0, Cells(16, 7.5)),  # joins patches
+        (Cells(8, 0), 0, Cells(8, 0)),  # pads alike on both sides
+    ],
+)
+def test_a_margin_centres_the_cells_of_the_last_map(last, margin, centred):
+    """As much is left before the first cell as behind the last one, to a pixel."""
+    assert FeatureGeometry.centred([last]) == FeatureGeometry((centred,), margin=margin)
+
+
+def test_cells_that_lie_in_the_margin_are_left_out():
+    """With a margin of 8, cells at -7, -5, -3, -1, 1 ... are those at 1 ..."""
+    geometry = FeatureGeometry.centred([Cells(2, 1), Cells(8, 5), Cells(16, 15)])
+    assert geometry == FeatureGeometry((Cells(2, 1), Cells(8, 5), Cells(16, 7)), margin=8)
 
 
 @families
@@ -143,13 +168,13 @@ def test_every_pixel_of_an_image_is_seen(name, output_stride):
 
 def test_maps_are_spread_by_way_of_pixels_where_they_reach_to_the_corners():
     """A map of two cells over five pixels: quarters of the way; then two values for each."""
-    geometry = Geometry((Cells(4, 0),), is_cornered=True)
+    geometry = FeatureGeometry((Cells(4, 0),), is_cornered=True)
     maps = torch.tensor([[[[0.0, 4.0]]]])
     assert geometry.spread(maps, (1, 5), (1, 5)).flatten().tolist() == [0, 1, 2, 3, 4]
     assert geometry.spread(maps, (1, 5), (1, 10)).flatten().tolist() == pytest.approx(
         [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4]
     )
-    free = Geometry((Cells(4, 1.5),))
+    free = FeatureGeometry((Cells(4, 1.5),))
     assert free.spread(maps, (1, 8), (1, 8)).flatten().tolist() == [0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]
     assert free.spread(maps, (1, 8), (1, 2)).flatten().tolist() == [0, 4]
 
@@ -157,7 +182,7 @@ def test_maps_are_spread_by_way_of_pixels_where_they_reach_to_the_corners():
 @pytest.mark.parametrize("is_cornered", [False, True])
 def test_a_copy_of_an_image_is_resized_as_torch_does(is_cornered):
     image = torch.rand(1, 3, 20, 30)
-    geometry = Geometry((Cells(4, 1.5),), is_cornered=is_cornered)
+    geometry = FeatureGeometry((Cells(4, 1.5),), is_cornered=is_cornered)
     found = geometry.resize(image, (6, 9))
     expected = F.interpolate(image, (6, 9), mode="bilinear", align_corners=is_cornered)
     assert torch.equal(found, expected)

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 
 
 class _Cells(nn.Module):
@@ -29,7 +29,7 @@ def tiny_backbone(*, is_cornered: bool = True) -> Backbone:
     return Backbone(
         _Cells(),
         channels=(4, 6),
-        geometry=Geometry((Cells(4, 1.5), Cells(8, 3.5)), is_cornered=is_cornered),
+        geometry=FeatureGeometry((Cells(4, 1.5), Cells(8, 3.5)), is_cornered=is_cornered),
         mean=(0.5,) * 3,
         std=(0.25,) * 3,
         multiple=8,

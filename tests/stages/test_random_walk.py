@@ -18,7 +18,7 @@ from wsss_core.data.weights import save_weights
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
 from wsss_core.stages.train_affinity import affinity_metadata
@@ -46,7 +46,7 @@ def colour_net(radius=3):
     backbone = Backbone(
         Colours(),
         channels=(3,),
-        geometry=Geometry((Cells(4, 1.5),)),
+        geometry=FeatureGeometry((Cells(4, 1.5),)),
         mean=(0.0,) * 3,
         std=(1.0,) * 3,
         multiple=4,

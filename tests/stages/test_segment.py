@@ -29,7 +29,7 @@ from wsss_core.data.transforms import image_tensor, resize
 from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import (
@@ -50,7 +50,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 class _MeanColour(nn.Module):
     """A backbone of stride 8 whose cells are the mean colours of their pixels."""
 
-    geometry = Geometry((Cells(8, 3.5),))
+    geometry = FeatureGeometry((Cells(8, 3.5),))
 
     def __init__(self) -> None:
         super().__init__()

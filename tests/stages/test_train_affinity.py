@@ -19,7 +19,7 @@ from wsss_core.data.weights import load_weights
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.ops.grid import spaced
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.train_affinity import (
@@ -143,7 +143,7 @@ class Colours(nn.Module):
 
 def test_training_separates_the_two_colours(dataset_and_seeds):
     torch.manual_seed(0)
-    geometry = Geometry((Cells(CELL, (CELL - 1) / 2),))
+    geometry = FeatureGeometry((Cells(CELL, (CELL - 1) / 2),))
     backbone = Backbone(
         Colours(), channels=(3,), geometry=geometry, mean=(0.5,) * 3, std=(0.5,) * 3
     )

@@ -20,7 +20,7 @@ from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import write_mask
 from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import Aspp, DeepLab, build_deeplab
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.large_fov import LargeFov
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
@@ -167,7 +167,7 @@ def test_each_gpu_gets_two_images_where_a_batch_norm_needs_them() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crop_size": 321}, "crop_size"),
+        ({"crop_size": 31}, "crop_size"),
         ({"scale": (1.5, 0.5)}, "expected 0 < lowest <= highest"),
         ({"scale": (0, 1)}, "expected 0 < lowest <= highest"),
         ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
@@ -277,7 +277,7 @@ def test_losses_of_the_scales_by_hand() -> None:
 class _Cells(nn.Module):
     """A backbone of one convolution, stride 8."""
 
-    geometry = Geometry((Cells(8, 3.5),))
+    geometry = FeatureGeometry((Cells(8, 3.5),))
 
     def __init__(self) -> None:
         super().__init__()

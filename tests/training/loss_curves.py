@@ -26,7 +26,7 @@ from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.cell_positions import Cells
 from wsss_core.models.deeplab import Aspp, DeepLab
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.ops.boundary import semantic_boundary
 from wsss_core.stages.train_affinity import AffinityTraining
@@ -90,7 +90,7 @@ def resnet38d() -> cam.Training:
     backbone = Backbone(
         network,
         channels=network.channels,
-        geometry=Geometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
+        geometry=FeatureGeometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
         mean=(0.5,) * 3,
         std=(0.25,) * 3,
     )

@@ -10,6 +10,8 @@ import yaml
 
 from wsss_core.runtime.errors import UserError
 
+MERGE = "tag:yaml.org,2002:merge"  # of `<<`, which may stand several times
+
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """Reads a config file.
@@ -50,6 +52,3 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
                 )
             seen[str(key.value)] = line
         return super().construct_mapping(node, deep)
-
-
-MERGE = "tag:yaml.org,2002:merge"

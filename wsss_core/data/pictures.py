@@ -35,6 +35,8 @@ TURN_UPRIGHT = {  # by orientation; 1 is upright
 }
 DEEP_GREYS = ("I", "F")  # first letters of Pillow's modes with more than 8 bits
 TAILS = (0.1, 99.9)  # percentiles that become black and white: a broken sensor cell is no range
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # that pixels are made of
 DARK = 32  # a 16-bit colour picture whose highest value is below this, in 8 bits, is not shown
 
 
@@ -180,10 +182,6 @@ def _without_metadata(data: bytes) -> bytes | None:
         return _jpeg_pixels(data) if data.startswith(b"\xff\xd8") else None
     except (struct.error, IndexError):
         return None
-
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
 def _png_pixels(data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from wsss_core.config.methods import MethodConfig
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.models.backbone import Loader, build_backbone
-from wsss_core.models.geometry import Geometry
+from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.seam import SeamNet, SeamOutput
 from wsss_core.ops.cam import add_background, normalize_cam
 from wsss_core.ops.present import put, strongest, take, with_background
@@ -178,7 +178,7 @@ class Training(nn.Module):
         }
 
 
-def _both_scales(image: Tensor, *, scale: float, geometry: Geometry) -> list[Tensor]:
+def _both_scales(image: Tensor, *, scale: float, geometry: FeatureGeometry) -> list[Tensor]:
     height, width = image.shape[-2:]
     return [image, geometry.resize(image, (int(height * scale), int(width * scale)))]
 

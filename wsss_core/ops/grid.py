@@ -1,4 +1,4 @@
-"""Bringing maps from one grid of cells to another: the one place that knows where cells lie."""
+"""Bringing maps from one grid of cells to another: the one place where maps are resized."""
 
 from typing import NamedTuple
 

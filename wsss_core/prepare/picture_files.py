@@ -13,6 +13,7 @@ from wsss_core.runtime.errors import name_some
 
 IMAGE_FOLDERS = ("images", "JPEGImages")
 MASK_FOLDERS = ("masks", "SegmentationClass")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif")
 OTHER_FOLDERS = (*MASK_FOLDERS, "splits", "annotations", "Annotations", "ImageSets", "__MACOSX")
 
 
@@ -80,9 +81,6 @@ def find_mask_files(root: Path) -> tuple[dict[str, Path], list[str]]:
         else:
             others.append(path.name)
     return masks, others
-
-
-MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif")
 
 
 def printable(paths: Iterable[Path], *, limit: int = 5) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.data.images import IGNORE_INDEX, MASK_MODES, write_mask
+from wsss_core.data.images import IGNORE_INDEX, write_mask
 from wsss_core.data.pictures import (
     FORMAT_NAMES,
     TURN_UPRIGHT,
@@ -96,7 +96,8 @@ def prepare_item(item: Item, *, placing: Placing) -> Prepared:
     try:
         picture, image = _read_image(item.image)
         size = shrunk_size(image.size, placing.longest_side)
-        mask = None if item.mask is None else fit_mask(item, picture, placing)
+        stored = read_mask_file(item.mask, image_id=item.image_id) if item.mask else None
+        mask = None if stored is None else fit_mask(item, stored.indices, picture, placing)
         prepared = Prepared(
             item.image_id,
             size=image.size,
@@ -106,9 +107,10 @@ def prepare_item(item: Item, *, placing: Placing) -> Prepared:
         if placing.staging is None:
             return prepared
         digest = place_image(item, picture, image, size, placing=placing)
-        if mask is None:
+        if mask is None or stored is None:
             return replace(prepared, image_digest=digest)
-        mask_digest = place_mask(item, picture, mask, size, placing=placing)
+        may_link = stored.is_plain and size == image.size and np.array_equal(stored.indices, mask)
+        mask_digest = place_mask(item, mask, size, placing=placing, may_link=may_link)
         return replace(prepared, image_digest=digest, mask_digest=mask_digest)
     except BadFileError as error:
         kind, details = error.args
@@ -166,23 +168,24 @@ def place_image(
     return _sha256(rewritten)
 
 
-def fit_mask(item: Item, picture: Picture, placing: Placing) -> NDArray[np.uint8]:
-    """Reads a mask as it fits its upright image, with the indices of the chosen classes.
+def fit_mask(
+    item: Item, mask: NDArray[np.uint8], picture: Picture, placing: Placing
+) -> NDArray[np.uint8]:
+    """Makes a mask fit its upright image, with the indices of the chosen classes.
 
     A mask of the size of the upright image is taken as it is, one of the size of the stored,
     not yet rotated image is turned along with it.
 
     Args:
-        item: Its mask is a file or a drawing.
+        item: Whose mask it is.
+        mask: uint8 [H, W], as it is stored.
         picture: Its image.
         placing: What becomes of indices.
 
     Returns:
         uint8 [H, W] class indices, 255 ignored.
     """
-    assert item.mask is not None
     what = f"{item.mask}" if isinstance(item.mask, Path) else f"that of {item.image_id}"
-    mask = read_mask_file(item.mask, image_id=item.image_id)
     size = mask.shape[::-1]
     if size not in (picture.image.size, picture.stored_size):
         of_mask, of_image = ("x".join(map(str, s)) for s in (size, picture.image.size))
@@ -209,45 +212,32 @@ def fit_mask(item: Item, picture: Picture, placing: Placing) -> NDArray[np.uint8
 
 def place_mask(
     item: Item,
-    picture: Picture,
     mask: NDArray[np.uint8],
     size: tuple[int, int],
     *,
     placing: Placing,
+    may_link: bool,
 ) -> str:
     """Places a mask as <id>.png.
 
     Args:
         item: Where it comes from.
-        picture: Its image, decoded.
         mask: uint8 [H, W], as `fit_mask` gives it.
         size: Width and height that it gets.
         placing: Where it goes.
+        may_link: Whether the file that it comes from is the same, so that it may stand for it.
 
     Returns:
         sha256 of the placed file, in hex.
     """
     assert placing.staging is not None
     name = f"{item.image_id}.png"
-    if isinstance(item.mask, Path) and size == picture.image.size and _is_same(item.mask, mask):
+    if may_link and isinstance(item.mask, Path):
         return _place_file(item.mask, "masks", name, placing)
     if size != mask.shape[::-1]:
         mask = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
     write_mask(placing.staging / "masks" / name, mask)
     return _sha256(placing.staging / "masks" / name)
-
-
-def _is_same(path: Path, mask: NDArray[np.uint8]) -> bool:
-    """Whether a file is a mask as all stages read it, and of these indices."""
-    if path.suffix == ".mat":
-        return False
-    picture = read_picture(path)
-    is_plain = picture.format == "PNG" and picture.is_intact and picture.orientation == 1
-    return (
-        is_plain
-        and picture.image.mode in MASK_MODES
-        and np.array_equal(np.asarray(picture.image), mask)
-    )
 
 
 def _place_file(source: Path, folder: str, name: str, placing: Placing) -> str:

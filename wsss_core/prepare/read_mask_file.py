@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,20 @@ class BadFileError(Exception):
     """A source file that cannot be used: its kind of problem (a key of EXPECTED), and details."""
 
 
-def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> NDArray[np.uint8]:
-    """Reads the class indices of a mask as they are stored: uint8 [H, W].
+class StoredMask(NamedTuple):
+    """A mask as it is stored.
+
+    Attributes:
+        indices: uint8 [H, W].
+        is_plain: Whether it is a PNG file that every stage reads as it is.
+    """
+
+    indices: NDArray[np.uint8]
+    is_plain: bool
+
+
+def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> StoredMask:
+    """Reads the class indices of a mask.
 
     Args:
         mask: A file of a lossless format, a MAT file of SBD, or a drawing.
@@ -31,19 +44,21 @@ def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> NDArray[np.uin
     """
     if not isinstance(mask, Path):
         try:
-            return mask.draw()
+            return StoredMask(mask.draw(), is_plain=False)
         except ValueError as error:
             raise BadFileError("mask drawing", f"that of {image_id} {error}") from None
     if mask.suffix == ".mat":
         try:
-            return read_sbd_mask(mask)
+            return StoredMask(read_sbd_mask(mask), is_plain=False)
         except ValueError as error:
             raise BadFileError("SBD mask", f"{mask} {error}") from None
     try:
         picture = read_picture(mask)
     except BadPictureError as error:
         raise BadFileError("mask file", f"{mask} {error}") from None
-    return _indices(mask, picture)
+    is_upright = picture.is_intact and picture.orientation == 1
+    is_plain = picture.format == "PNG" and is_upright and picture.image.mode in MASK_MODES
+    return StoredMask(_indices(mask, picture), is_plain)
 
 
 def _indices(path: Path, picture: Picture) -> NDArray[np.uint8]:
@@ -67,7 +82,7 @@ def has_objects_at_255(mask: Path | MaskDrawing, *, image_id: str) -> bool | Non
         None where the mask does not tell: it is all background, or cannot be read.
     """
     try:
-        values = set(np.unique(read_mask_file(mask, image_id=image_id)).tolist())
+        values = set(np.unique(read_mask_file(mask, image_id=image_id).indices).tolist())
     except BadFileError:
         return None
     return None if values == {0} else values <= {0, IGNORE_INDEX}
