@@ -34,6 +34,7 @@ onstart:
 localrules:
     all,
     exports,
+    paper,
 
 
 rule all:
@@ -50,3 +51,8 @@ rule all:
 rule exports:
     input:
         all_exports(),
+
+
+rule paper:
+    input:
+        paper_outputs(),

@@ -76,10 +76,3 @@ for number in FIGURES if SPLITS else ():
         input:
             f"{RESULTS}/paper/figure_{number}.pdf",
         localrule: True
-
-
-rule paper:
-    input:
-        expand(f"{RESULTS}/paper/table_{{table}}.md", table=range(1, len(PUBLISHED.tables) + 1)),
-        expand(f"{RESULTS}/paper/figure_{{figure}}.pdf", figure=FIGURES if SPLITS else ()),
-    localrule: True

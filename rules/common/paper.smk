@@ -125,3 +125,10 @@ def figure_inputs(wildcards):
             "commands": commands_of(missing, figure.stage),
         }
     )
+
+
+def paper_outputs():
+    """All tables, and all figures where there are true masks to show."""
+    tables = [f"{RESULTS}/paper/table_{table.number}.md" for table in PUBLISHED.tables]
+    figures = [f"{RESULTS}/paper/figure_{number}.pdf" for number in FIGURES]
+    return [*tables, *(figures if SPLITS else [])]
