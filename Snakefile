@@ -1,5 +1,8 @@
 """From photographs with image-level labels to pixel masks and a scored segmentation network."""
 
+import atexit
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -29,6 +32,10 @@ include: "rules/export.smk"
 
 onstart:
     record_code_digests(Path(RESULTS))
+
+
+onerror:  # at exit, since Snakemake has more to say after this
+    atexit.register(sys.stderr.write, last_words(log[0]))
 
 
 localrules:

@@ -35,6 +35,7 @@ if workflow.is_main_process:  # and not a job, perhaps on another machine than i
 
 
 include: "common/shell.smk"
+include: "common/failures.smk"
 include: "common/resources.smk"
 include: "common/config.smk"
 include: "common/paths.smk"

@@ -49,7 +49,7 @@ class Shot:
         height: of the photograph.
         classes: that it is labelled with.
         photo: address.
-        truth: address of its true mask; "": there is none.
+        truth: address of its true mask; "": there is none that counts.
         methods: the pictures of each method, of equal columns.
         note: what is remarkable about it.
     """
@@ -147,7 +147,7 @@ def draw_shots(
                 name for name, has in zip(dataset.class_names, label, strict=True) if has
             ),
             photo=photo_address(photo),
-            truth=mask_address(read_mask(truth)) if truth.is_file() else "",
+            truth=mask_address(read_mask(truth)) if results.splits and truth.is_file() else "",
             methods={run.run.method: list(run.row(image_id, scores)) for run in runs},
             note=notes.get(image_id, ""),
         )
