@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-FAILED = r"^Error in rule (\w+):$(?:\n    .*)*?\n    log: (.+?) \(check log file"
+FAILED = r"^Error in \w+ (\w+):$(?:\n    .*)*?\n    log: (.+?) \(check log file"
 
 
 def last_words(run_log):
