@@ -69,8 +69,8 @@ def table_options(wildcards):
 
 def fewer_stages():
     """Options that give methods of half of sb's backbone stages halves that this backbone has."""
-    features = METHODS["sb"].config["smoothing"]["features"]
-    if features == [1, 3, 5, 6]:  # as configs/paper-tables.yaml has them
+    features = METHODS["sb"].config.get("smoothing", {}).get("features")
+    if features in (None, [1, 3, 5, 6]):  # as configs/paper-tables.yaml has them
         return []
     halves = {"sbdm_f1_f3": features[:2], "sbdm_f5_f6": features[2:]}
     methods = {name: {"smoothing": {"features": half}} for name, half in halves.items()}
