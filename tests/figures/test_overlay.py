@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wsss_core.figures import overlay
+from wsss_core.data.images import voc_palette
 from wsss_core.figures.overlay import outline, paint_mask
 
 
@@ -19,10 +19,16 @@ def test_mask_is_painted_by_class() -> None:
     assert outline(mask).sum() == 8 + 1
 
 
-def test_strips_do_not_show(monkeypatch) -> None:
+def test_painting_is_that_of_each_pixel_by_itself() -> None:
+    """Up to halves, which are rounded either way."""
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 256, (50, 9, 3), dtype=np.uint8)
     mask = rng.choice(np.array([0, 1, 7, 255], dtype=np.uint8), (50, 9))
-    whole = paint_mask(photo, mask)
-    monkeypatch.setattr(overlay, "STRIP", 7)
-    np.testing.assert_array_equal(paint_mask(photo, mask), whole)
+    is_full = outline(mask)
+    painted = paint_mask(photo, mask).astype(float)
+    for place in np.ndindex(mask.shape):
+        index, dimmed = mask[place], 0.75 * photo[place]
+        color = voc_palette()[index] if index != 255 else np.full(3, 255)
+        opacity = 0 if index == 0 else 1 if index == 255 or is_full[place] else 0.6
+        expected = (1 - opacity) * dimmed + opacity * color
+        assert np.abs(painted[place] - expected).max() <= 0.6

@@ -21,29 +21,25 @@ from PIL import Image
 
 from wsss_core.cli.export import main as export
 from wsss_core.cli.main import main as run_wsss
-from wsss_core.cli.predict import CRF, main, parse, to_numbers, usual_scale
+from wsss_core.cli.predict import main, parse, to_numbers
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import image_pyramid
+from wsss_core.data.image_pyramid import first_argmax, image_pyramid
 from wsss_core.data.images import read_image, read_mask
 from wsss_core.data.score_maps import ScoreReader
 from wsss_core.data.weights import save_weights
 from wsss_core.export.formats import load_format
 from wsss_core.models.deeplab import build_deeplab
+from wsss_core.predict.enlarge import MAX_VALUES, enlarged_argmax, shrink
 from wsss_core.predict.pictures import Picture
-from wsss_core.predict.predict import (
-    MAX_VALUES,
-    Failure,
-    Prediction,
-    enlarged_argmax,
-    predict,
-    shrink,
-)
+from wsss_core.predict.segmenter import CRF, Failure, Prediction, Segmenter, usual_scale
+from wsss_core.prepare.findings import Findings
+from wsss_core.prepare.forms.coco import read_coco
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segment import average_logits, best_class, load_segmenter, segment
+from wsss_core.stages.segment import average_logits, load_segmenter, segment
 from wsss_core.stages.segment_crf import refine_prob
 from wsss_core.stages.train_segmenter import segmenter_metadata
 
@@ -81,8 +77,10 @@ def pictures(tmp_path: Path) -> Path:
 def _predict(network: torch.nn.Module, *paths: Path, longest_side: int = 0, **config: object):
     items = [Picture(path.stem, path) for path in paths]
     settings = SegmentConfig(**{"scales": (1.0,), "flip": False, **config})
-    results = predict(network, items, config=settings, longest_side=longest_side)
-    return {picture.name: result for picture, result in results}
+    segmenter = Segmenter(
+        network, ("background", *CLASSES), config=settings, longest_side=longest_side
+    )
+    return {picture.name: result for picture, result in segmenter.each(items)}
 
 
 def _run(*arguments: object) -> None:
@@ -144,7 +142,7 @@ def test_large_pictures_are_segmented_smaller_and_their_edges_are_smooth(weights
     network = load_segmenter(weights).network
     result = _predict(network, tmp_path / "x.png", longest_side=50)["x"]
     assert result.image.shape == (120, 200, 3)
-    assert result.prob.shape == (3, 8, 13)
+    assert result.scores.shape == (3, 8, 13)
     small = image_pyramid("x", shrink(result.image, 50), scales=(1.0,), flip=False)
     logits = average_logits(network, small)
     enlarged = F.interpolate(logits[None], (120, 200), mode="bilinear", align_corners=False)[0]
@@ -157,7 +155,7 @@ def test_the_crf_of_a_large_picture_is_of_the_small_one_and_enlarged(weights, tm
     crf = CrfConfig(iterations=1)
     network = load_segmenter(weights).network
     result = _predict(network, tmp_path / "x.png", longest_side=50, crf=crf)["x"]
-    classes, refined = refine_prob(shrink(result.image, 50), result.prob, config=crf)
+    classes, refined = refine_prob(shrink(result.image, 50), result.scores, config=crf)
     assert refined.shape == (len(classes), 30, 50)
     maps = [cv2.resize(r, (200, 120), interpolation=cv2.INTER_LINEAR) for r in refined]
     np.testing.assert_array_equal(result.mask, classes[np.argmax(maps, axis=0)])
@@ -176,16 +174,51 @@ def test_strips_are_parts_of_the_whole(size, max_values) -> None:
 
 def test_memory_does_not_grow_with_the_picture(monkeypatch) -> None:
     sizes = []
-    whole = best_class
 
-    def noted(scores, size):
-        sizes.append(len(scores) * size[0] * size[1])
-        return whole(scores, size)
+    def noted(enlarged):
+        sizes.append(enlarged.numel())
+        return first_argmax(enlarged)
 
-    monkeypatch.setitem(enlarged_argmax.__globals__, "best_class", noted)
+    monkeypatch.setitem(enlarged_argmax.__globals__, "first_argmax", noted)
     assert enlarged_argmax(torch.zeros(200, 8, 8), (300, 2000)).shape == (300, 2000)
     assert len(sizes) > 1
     assert max(sizes) <= MAX_VALUES
+
+
+@pytest.mark.parametrize("max_values", [1, 10**6])
+def test_what_is_not_sure_enough_is_marked(max_values) -> None:
+    """Probabilities of 0.5 and of 0.9, as logits and as they are."""
+    prob = torch.tensor([[[0.5, 0.9]], [[0.5, 0.1]]])
+    for scores, are_logits in ((prob.log(), True), (prob, False)):
+        options = {"are_logits": are_logits, "max_values": max_values}
+        assert enlarged_argmax(scores, (1, 2), confidence=0.6, **options).tolist() == [[255, 0]]
+        assert enlarged_argmax(scores, (1, 2), confidence=0.4, **options).tolist() == [[0, 0]]
+
+
+def test_one_call_in_python(weights, pictures) -> None:
+    """A path, an image of PIL and an array are the same picture; names are those of indices."""
+    segmenter = Segmenter.load(weights, device="cpu", scales=[1], crf=True)
+    path = pictures / "b.png"
+    by_path = segmenter(path)
+    assert by_path.class_names == ("background", *CLASSES)
+    assert by_path.mask.shape == (61, 47)
+    assert by_path.scores.shape == (3, 16, 12)
+    np.testing.assert_allclose(by_path.scores.sum(axis=0), 1, atol=1e-5)
+    for picture in (str(path), Image.open(path), read_image(path)):
+        np.testing.assert_array_equal(segmenter(picture).mask, by_path.mask)
+    ((_, one_of_many),) = segmenter.each([Picture("b", path)])
+    np.testing.assert_array_equal(one_of_many.mask, by_path.mask)
+
+
+def test_mistakes_in_python_are_told(weights, pictures) -> None:
+    segmenter = Segmenter.load(weights, device="cpu")
+    with pytest.raises(
+        UserError, match=r"float64 \[4, 4, 3\]; expected uint8 \[height, width, 3\]"
+    ):
+        segmenter(np.zeros((4, 4, 3)))
+    (pictures / "b.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"b\.png: "):
+        segmenter(pictures / "b.png")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +236,7 @@ def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> 
             raise torch.OutOfMemoryError
         return average_logits(_, pyramid, **options)
 
-    monkeypatch.setitem(predict.__globals__, "average_logits", run_out)
+    monkeypatch.setitem(usual_scale.__globals__, "average_logits", run_out)
     network = load_segmenter(weights).network
     results = _predict(network, pictures / "b.png", pictures / "Größe 1.jpg")
     assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")
@@ -290,6 +323,75 @@ def test_shares_are_of_all_masks_of_the_folder(weights, pictures, tmp_path) -> N
         assert [row["image"] for row in csv.DictReader(file)] == ["Größe 1", "b"]
 
 
+def test_folders_are_kept_and_the_output_is_none_of_the_input(weights, pictures) -> None:
+    (pictures / "deeper").mkdir()
+    _noise(20, 30).save(pictures / "deeper" / "b.png")
+    for _ in range(2):
+        _run("--weights", weights, "--probs", pictures, pictures / "out")
+    masks = pictures / "out" / "masks"
+    found = sorted(path.relative_to(masks).as_posix() for path in masks.rglob("*.png"))
+    assert found == ["Größe 1.png", "b.png", "deeper/b.png"]
+    assert read_mask(masks / "deeper" / "b.png").shape == (20, 30)
+    with np.load(pictures / "out" / "probs" / "deeper" / "b.npz") as file:
+        assert file["scores/b"].shape == (3, 5, 8)
+    with (pictures / "out" / "class_coverage.csv").open(encoding="utf-8") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == ["Größe 1", "b", "deeper/b"]
+
+
+def test_masks_for_other_tools(weights, pictures, tmp_path) -> None:
+    """What a person corrects in CVAT or Label Studio comes back as the dataset that it was."""
+    out = tmp_path / "out"
+    formats = ("--format", "coco", "--format", "cutout", "--no-overlays")
+    _run("--weights", weights, *formats, pictures, out)
+    assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
+        *("annotations.json", "class_coverage.csv", "cutouts", "masks", "predict.json"),
+    ]
+    for name in ("b", "Größe 1"):
+        mask = read_mask(out / "masks" / f"{name}.png")
+        with Image.open(out / "cutouts" / f"{name}.png") as cutout:
+            np.testing.assert_array_equal(np.array(cutout)[..., 3] > 0, mask > 0)
+    annotations = out / "annotations.json"
+    again = read_coco({annotations: json.loads(annotations.read_text("utf-8"))}, Findings())
+    assert sorted(again.masks) == ["Größe 1", "b"]
+    for name, mask in again.masks.items():
+        np.testing.assert_array_equal(mask.draw(), read_mask(out / "masks" / f"{name}.png"))
+
+
+def test_unknown_pixels_are_in_no_share(weights, pictures, tmp_path) -> None:
+    out = tmp_path / "out"
+    _run("--weights", weights, "--confidence", "1", "--format", "coco", pictures / "b.png", out)
+    mask = read_mask(out / "masks" / "b.png")
+    known = mask[mask != 255]
+    assert 0 < len(known) < mask.size
+    annotations = json.loads((out / "annotations.json").read_text())["annotations"]
+    assert {a["category_id"] for a in annotations} == {*known.tolist()} - {0}
+    with (out / "class_coverage.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    for index, name in enumerate(("background", *CLASSES)):
+        assert float(row[name]) == pytest.approx(100 * (known == index).mean(), abs=0.006)
+    with pytest.raises(UserError, match="other confidence; expected a new folder, or --overwrite"):
+        _run("--weights", weights, pictures, out)
+
+
+def test_two_calls_on_one_folder_share_the_work(weights, pictures, tmp_path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "wsss_core",
+        "predict",
+        "--weights",
+        weights,
+        "--device",
+        "cpu",
+    ]
+    calls = [
+        subprocess.Popen([*command, pictures, tmp_path / "out"], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = sorted(call.communicate(timeout=300)[0].splitlines()[-1] for call in calls)
+    assert told == ["pictures: 2, done before: 0", "pictures: 2, done before: 2"]
+
+
 def test_only_what_was_made_is_removed(weights, pictures, tmp_path) -> None:
     out = tmp_path / "out"
     _run("--weights", weights, pictures, out)
@@ -367,10 +469,13 @@ def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_pat
         _run("--weights", weights, pictures / "Größe 1.jpg", pictures / "b.png")
 
 
-def test_no_gpu_is_told(weights, pictures, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="--device cuda: torch finds no GPU; expected cpu or auto"):
-        main(["--weights", str(weights), "--device", "cuda", str(pictures), str(tmp_path / "out")])
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "tpu", "gpu 1"])
+def test_a_device_that_is_not_there_is_told(
+    weights, pictures, tmp_path, monkeypatch, device
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match=f"--device {device}: not here; expected auto, cpu"):
+        main(["--weights", str(weights), "--device", device, str(pictures), str(tmp_path / "out")])
 
 
 def test_options_may_stand_anywhere() -> None:
@@ -387,6 +492,7 @@ def test_options_may_stand_anywhere() -> None:
         (("--scales", "big"), "--scales: expected numbers with commas between, got 'big'"),
         (("--scales", "1,nan"), "--scales: expected numbers above 0, 16 at most, got '1,nan'"),
         (("--scales", "inf"), "--scales: expected numbers above 0, 16 at most, got 'inf'"),
+        (("--confidence", "60"), "--confidence: expected 0 to 1, got '60'"),
         (("--longest-side", "-5"), "--longest-side: expected 0 or more, got '-5'"),
     ],
 )
@@ -407,7 +513,7 @@ def test_the_package_is_a_command(weights, tmp_path) -> None:
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert done.returncode == 1
-    assert done.stderr == "error: x.png: no such file or folder; expected pictures\n"
+    assert done.stderr == "loading\nerror: x.png: no such file or folder; expected pictures\n"
     assert not (tmp_path / "out").exists()
 
 

@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,7 +10,6 @@ from wsss_core.runtime.atomic import (
     atomic_dir,
     atomic_file,
     move_into_place,
-    partial_path,
     staging_dir,
 )
 from wsss_core.runtime.errors import UserError
@@ -60,12 +61,42 @@ def test_failed_directory_leaves_the_old_one(tmp_path):
     assert names(tmp_path) == ["shard"]
 
 
+WRITE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from wsss_core.runtime.atomic import atomic_dir, atomic_file
+folder = Path(sys.argv[1])
+with atomic_file(folder / "x.npz") as file, atomic_dir(folder / "shard") as directory:
+    file.touch()
+    (directory / "stale.png").touch()
+    os._exit(1)
+"""
+
+
 def test_leftovers_of_a_killed_process_are_cleared(tmp_path):
-    target = tmp_path / "shard"
-    partial_path(target).mkdir()
-    (partial_path(target) / "stale.png").touch()
-    with atomic_dir(target) as partial:
+    subprocess.run([sys.executable, "-c", WRITE_AND_DIE, tmp_path], check=False)
+    assert len(names(tmp_path)) == 2
+    with atomic_dir(tmp_path / "shard") as partial:
         assert names(partial) == []
+    with atomic_file(tmp_path / "x.npz") as partial:
+        partial.touch()
+    assert names(tmp_path) == ["shard", "x.npz"]
+
+
+def test_processes_that_write_one_file_do_not_meet(tmp_path):
+    """Each commits its own content, whole; what another one is writing is left alone."""
+    target = tmp_path / "x.txt"
+    write = (
+        "import sys; from pathlib import Path; from wsss_core.runtime.atomic import atomic_file\n"
+        "with atomic_file(Path(sys.argv[1])) as partial: partial.write_text('theirs')"
+    )
+    with atomic_file(target) as partial:
+        partial.write_text("ours")
+        subprocess.run([sys.executable, "-c", write, target], check=True)
+        assert target.read_text() == "theirs"
+        assert partial.read_text() == "ours"
+    assert target.read_text() == "ours"
+    assert names(tmp_path) == ["x.txt"]
 
 
 def test_staging_dir_goes_and_leaves_the_target_alone(tmp_path):

@@ -1,15 +1,11 @@
 """What weights files tell about their network."""
 
-import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.data.weights import load_weights, save_weights
-from wsss_core.training import model_card as model_card_module
-from wsss_core.training.model_card import model_card, package_version
+from wsss_core.training.model_card import model_card
 
 
 def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
@@ -32,17 +28,3 @@ def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
         "precision": "bfloat16",
         "version": tomllib.loads(pyproject.read_text())["project"]["version"],
     }
-
-
-@pytest.mark.parametrize("beside", [None, "[tool.other]", "[project]\nname = 'other'"])
-@pytest.mark.parametrize("installed", ["7.8.9", None])
-def test_the_version_of_a_package_outside_of_the_project(tmp_path, monkeypatch, beside, installed):
-    if beside:
-        (tmp_path / "pyproject.toml").write_text(beside)
-    if installed:
-        info = tmp_path / f"wsss_core-{installed}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Name: wsss-core\nVersion: {installed}\n")
-    monkeypatch.setattr(model_card_module, "PYPROJECT", tmp_path / "pyproject.toml")
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    assert package_version() == (installed or "unknown")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.runtime.version import package_version
 
 COMMANDS = {
     "check": "tell all that is wrong with a folder of pictures and labels",
@@ -21,12 +22,15 @@ def main() -> None:
         epilog="\n".join(f"{name:10}{text}" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"wsss {package_version()}")
     parser.add_argument("command", choices=COMMANDS, help="see below")
     args = parser.parse_args(sys.argv[1:2])
     # Imported now: torch takes seconds, which `wsss --help` need not.
     if args.command == "check":
         from wsss_core.cli.check import main as run
     elif args.command == "predict":
+        if not {"-h", "--help"} & set(sys.argv):
+            sys.stderr.write("loading\n")
         from wsss_core.cli.predict import main as run
     else:
         from wsss_core.cli.export import main as run

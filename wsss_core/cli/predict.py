@@ -6,74 +6,100 @@ The last argument is the folder to write to:
     overlays/<name>.jpg   the picture with its classes painted over it
     probs/<name>.npz      with --probs: the network's probabilities, background first, 8 bits each,
                           of every fourth pixel. numpy.load gives levels['scores/<name>']
+    cutouts/<name>.png    with --format cutout: the picture, transparent where it is background
+    annotations.json      with --format coco: all masks of the folder, for CVAT and Label Studio
     class_coverage.csv    share of each class in each picture of the folder, in per cent
     predict.json          weights and settings; the colours of the classes
 
-Pictures that have a mask of their own already are left out, so that a run that was stopped goes on.
-A picture that cannot be read is told at the end, the others are done all the same.
+Pictures in folders below one that is given keep their folders. Pictures that have a mask of their
+own already are left out, so that a run that was stopped goes on. A picture that cannot be read is
+told at the end, the others are done all the same.
 """
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-import torch
-
-from wsss_core.config.crf import CrfConfig
 from wsss_core.config.precision import AskedPrecision
-from wsss_core.config.segment import SegmentConfig
-from wsss_core.config.segmenter import SegmenterConfig
-from wsss_core.models.precision import start_inference
+from wsss_core.layouts.coco import CocoWriter
 from wsss_core.predict.folder import PredictionFolder
 from wsss_core.predict.pictures import Picture, find_pictures
-from wsss_core.predict.predict import Failure, predict
+from wsss_core.predict.segmenter import LONGEST_SIDE, Failure, Segmenter
+from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.lock import exclusive
 from wsss_core.runtime.progress import progress
 from wsss_core.stages.class_shares import ClassShares
-from wsss_core.stages.segment import load_segmenter
-
-CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
-    gaussian_sxy=1.0,
-    gaussian_compat=3.0,
-    bilateral_sxy=67.0,
-    bilateral_srgb=3.0,
-    bilateral_compat=4.0,
-)
 
 LARGEST_SCALE = 16  # of a picture of 1024 pixels, more than any memory holds
+MASKS, COCO, CUTOUT = FORMATS = ("masks", "coco", "cutout")
 
 
 def main(argv: Sequence[str]) -> None:
     """Reads pictures and writes a folder."""
     args = parse(argv)
-    pictures = find_pictures(args.pictures)
-    network, class_names, trained = load_segmenter(args.weights)
-    scales = args.scales or (usual_scale(trained),)
-    config = SegmentConfig(scales=scales, flip=args.flip, crf=CRF if args.crf else None)
-    folder = PredictionFolder(args.output, class_names=class_names, with_probs=args.probs)
-    place = choose_device(args.device)
-    precision = start_inference(args.precision, place)
-    with args.weights.open("rb") as file:
-        settings = {"weights": hashlib.file_digest(file, "sha256").hexdigest()}
-    settings |= config.model_dump(mode="json")
-    settings |= {"longest_side": args.longest_side, "precision": precision}
-    folder.start(settings, overwrite=args.overwrite)
-
-    network.to(memory_format=torch.channels_last).to(place)
-    waiting = [picture for picture in pictures if not folder.is_done(*picture)]
-    results = predict(
-        network, waiting, config=config, longest_side=args.longest_side, precision=precision
+    pictures = find_pictures(args.pictures, output=args.output)
+    segmenter = Segmenter.load(
+        args.weights,
+        scales=args.scales,
+        flip=args.flip,
+        crf=args.crf,
+        longest_side=args.longest_side,
+        confidence=args.confidence,
+        device=args.device,
+        precision=args.precision,
     )
-    failures: dict[Picture, str] = {}
-    for picture, result in progress(results, total=len(waiting), desc="predict"):
-        if isinstance(result, Failure):
-            failures[picture] = result.reason
-        else:
-            folder.write(*picture, **result._asdict())
-    report(folder, pictures, failures, num_done=len(pictures) - len(waiting))
+    wanted = {
+        "overlays": not args.no_overlays,
+        "probs": args.probs,
+        "cutouts": CUTOUT in args.format,
+    }
+    folder = PredictionFolder(
+        args.output,
+        class_names=segmenter.class_names[1:],
+        extras=[kind for kind, is_wanted in wanted.items() if is_wanted],
+    )
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(args.output):
+        folder.start(settings_of(segmenter, args.weights), overwrite=args.overwrite)
+        waiting = [picture for picture in pictures if not folder.is_done(*picture)]
+        failures: dict[Picture, str] = {}
+        results = segmenter.each(waiting)
+        for picture, result in progress(results, total=len(waiting), desc="predict"):
+            if isinstance(result, Failure):
+                failures[picture] = result.reason
+            else:
+                image, mask, scores, _ = result
+                folder.write(*picture, image=image, mask=mask, scores=scores)
+        if COCO in args.format:
+            write_coco(folder)
+        report(folder, pictures, failures, num_done=len(pictures) - len(waiting))
+
+
+def settings_of(segmenter: Segmenter, weights: Path) -> dict[str, object]:
+    """What predictions depend on, as plain values."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "weights": digest,
+        **segmenter.config.model_dump(mode="json"),
+        "longest_side": segmenter.longest_side,
+        "confidence": segmenter.confidence,
+        "precision": segmenter.precision,
+    }
+
+
+def write_coco(folder: PredictionFolder) -> None:
+    """Writes annotations.json of all masks of a folder."""
+    writer = CocoWriter(folder.class_names)
+    for name in folder.names():
+        writer.add(folder.picture_name(name), folder.read_mask(name))
+    with atomic_file(folder.root / "annotations.json") as temporary:
+        temporary.write_text(json.dumps(writer.content()), encoding="utf-8")
 
 
 def report(
@@ -116,6 +142,16 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True, help="of a trained segmenter")
     parser.add_argument("pictures", type=Path, nargs="+", help="files or folders")
     parser.add_argument("output", type=Path, help="folder to write to")
+    parser.add_argument(
+        "--format",
+        action="append",
+        choices=FORMATS,
+        default=[MASKS],
+        help="what to write beside masks; may be given twice",
+    )
+    parser.add_argument(
+        "--no-overlays", action="store_true", help="write no overlays, which saves time"
+    )
     parser.add_argument("--probs", action="store_true", help="write probabilities too")
     parser.add_argument(
         "--overwrite", action="store_true", help="remove the predictions that are there first"
@@ -131,7 +167,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--longest-side",
         type=to_side,
-        default=1024,
+        default=LONGEST_SIDE,
         help="larger pictures are shrunk to this before they are segmented; 0: none (%(default)s)",
     )
     parser.add_argument(
@@ -141,7 +177,16 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help="that the network computes in; auto: bfloat16 where the device has units for it, "
         "which is faster and gives about one pixel in a hundred another class (%(default)s)",
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--confidence",
+        type=to_share,
+        default=0.0,
+        help="pixels whose class has a lower probability, from 0 to 1, become 255, which stands "
+        "for unknown (%(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="such as cpu, cuda, cuda:1 or mps (%(default)s)"
+    )
     return parser.parse_intermixed_args(argv)
 
 
@@ -165,14 +210,12 @@ def to_side(text: str) -> int:
     return int(text)
 
 
-def usual_scale(trained: SegmenterConfig) -> float:
-    """The middle of the factors by which training images were resized."""
-    return sum(trained.scale) / 2
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that is asked for; 'auto' is the first GPU, if there is one."""
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        raise UserError("--device cuda: torch finds no GPU; expected cpu or auto")
-    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+def to_share(text: str) -> float:
+    """Reads a number from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"expected 0 to 1, got {text!r}")
+    return share

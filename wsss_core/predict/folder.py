@@ -2,50 +2,53 @@
 
     masks/<name>.png      palette PNG of class indices, 0 background, in the colours of PASCAL VOC
     overlays/<name>.jpg   the picture with its classes painted over it
-    probs/<name>.npz      score file of kind 'prob' (`scores.py`), a quarter of the picture's size
+    probs/<name>.npz      score file of kind 'prob' (`score_maps.py`), a quarter of its size
+    cutouts/<name>.png    the picture, transparent where it is background
     predict.json          the weights and settings that all of it is of, and the classes' colours
 
-Files appear whole or not at all, the mask last. It notes the digest of its picture: a picture that
-has a mask of its own is done, and not one that has the name of another.
+Names have the folders that pictures lie in. Files appear whole or not at all, the mask last. It
+notes the digest of its picture: a picture that has a mask of its own is done, and not one that has
+the name of another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.data.images import read_mask, voc_palette, write_mask
+from wsss_core.data.images import IGNORE_INDEX, read_mask, voc_palette, write_mask
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.figures.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
 JPEG_QUALITY = 90
-KINDS = {"masks": "png", "overlays": "jpg", "probs": "npz"}  # folders, and the suffix in each
-DIGEST_KEY = "picture-sha256"  # of a text in each mask
+# Folders, and the suffix in each.
+KINDS = {"masks": "png", "overlays": "jpg", "probs": "npz", "cutouts": "png"}
+DIGEST_KEY, NAME_KEY = "picture-sha256", "picture-name"  # of texts in each mask
 
 
 class PredictionFolder:
     """Where the predictions of one network, with one set of settings, are written."""
 
-    def __init__(self, root: Path, *, class_names: Sequence[str], with_probs: bool) -> None:
+    def __init__(self, root: Path, *, class_names: Sequence[str], extras: Collection[str]) -> None:
         """Prepares to write.
 
         Args:
             root: The folder.
             class_names: The foreground classes.
-            with_probs: Whether to write probabilities.
+            extras: What to write beside the masks: "overlays", "probs", "cutouts".
         """
         self.root = root
         self.class_names = tuple(class_names)
-        self.with_probs = with_probs
+        self.extras = frozenset(extras)
 
     def start(self, settings: Mapping[str, Any], *, overwrite: bool) -> None:
         """Notes what the predictions are of.
@@ -68,7 +71,7 @@ class PredictionFolder:
             )
         if overwrite:
             for kind, suffix in KINDS.items():
-                for path in (self.root / kind).glob(f"*.{suffix}"):
+                for path in (self.root / kind).rglob(f"*.{suffix}"):
                     path.unlink()
         colors = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in voc_palette().tolist()]
         names = ("background", *self.class_names)
@@ -98,15 +101,23 @@ class PredictionFolder:
             is_own = mask.info.get(DIGEST_KEY) == picture_digest(picture)
         if not is_own:
             path.unlink()
-        return is_own and (not self.with_probs or self._path("probs", name).is_file())
+        return is_own and all(self._path(kind, name).is_file() for kind in self.extras)
 
     def names(self) -> list[str]:
         """Of all pictures that have a mask, sorted."""
-        return sorted(path.stem for path in (self.root / "masks").glob("*.png"))
+        masks = self.root / "masks"
+        found = (path.relative_to(masks).with_suffix("") for path in masks.rglob("*.png"))
+        return sorted(path.as_posix() for path in found if not path.name.startswith("."))
 
     def read_mask(self, name: str) -> NDArray[np.uint8]:
         """Reads the mask of a picture that is done: uint8 [H, W]."""
         return read_mask(self._path("masks", name))
+
+    def picture_name(self, name: str) -> str:
+        """The name of a picture that is done, with its extension."""
+        with Image.open(self._path("masks", name)) as mask:
+            own = json.loads(mask.info.get(NAME_KEY, "null"))
+        return str(PurePosixPath(name).with_name(own)) if isinstance(own, str) else name
 
     def write(
         self,
@@ -115,7 +126,7 @@ class PredictionFolder:
         *,
         image: NDArray[np.uint8],
         mask: NDArray[np.uint8],
-        prob: NDArray[np.float32],
+        scores: NDArray[np.float32],
     ) -> None:
         """Writes the files of one picture.
 
@@ -124,17 +135,24 @@ class PredictionFolder:
             picture: Its file.
             image: uint8 [H, W, 3], RGB.
             mask: uint8 [H, W] class indices.
-            prob: float32 [C, h, w], background first.
+            scores: float32 [C, h, w] probabilities, background first.
         """
-        if self.with_probs:
+        if "probs" in self.extras:
             path = self._path("probs", name)
             with ScoreWriter(path, kind="prob", class_names=self.class_names) as writer:
-                writer.write(name, range(len(prob)), prob)
-        with atomic_file(self._path("overlays", name)) as temporary:
-            overlay = Image.fromarray(paint_mask(image, mask))
-            overlay.save(temporary, format="JPEG", quality=JPEG_QUALITY)
+                writer.write(path.stem, range(len(scores)), scores)
+        if "overlays" in self.extras:
+            with atomic_file(self._path("overlays", name)) as temporary:
+                overlay = Image.fromarray(paint_mask(image, mask))
+                overlay.save(temporary, format="JPEG", quality=JPEG_QUALITY)
+        if "cutouts" in self.extras:
+            with atomic_file(self._path("cutouts", name)) as temporary:
+                is_class = (mask != 0) & (mask != IGNORE_INDEX)
+                cutout = np.dstack([image, 255 * is_class.astype(np.uint8)])
+                Image.fromarray(cutout).save(temporary, format="PNG", compress_level=1)
+        notes = {DIGEST_KEY: picture_digest(picture), NAME_KEY: json.dumps(picture.name)}
         with atomic_file(self._path("masks", name)) as temporary:
-            write_mask(temporary, mask, notes={DIGEST_KEY: picture_digest(picture)})
+            write_mask(temporary, mask, notes=notes)
 
     def _path(self, kind: str, name: str) -> Path:
         return self.root / kind / f"{name}.{KINDS[kind]}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,18 +13,22 @@ from wsss_core.runtime.errors import UserError, name_some
 
 
 class Picture(NamedTuple):
-    """A picture file, and its name without folder and extension."""
+    """A picture file, and its name: without extension, with folders below the one that was given.
+
+    Folders are parted by `/`.
+    """
 
     name: str
     path: Path
 
 
-def find_pictures(inputs: Sequence[Path]) -> list[Picture]:
+def find_pictures(inputs: Sequence[Path], *, output: Path) -> list[Picture]:
     """Lists the pictures that are meant by files and folders.
 
     Args:
         inputs: Files, whatever their extension, and folders, of which the files with an extension
-            of a picture count; folders in them do not.
+            of a picture count, in folders below them, too. Hidden ones do not.
+        output: A folder that is left out, wherever it lies.
 
     Returns:
         In the order of the inputs, those of a folder sorted.
@@ -31,27 +36,35 @@ def find_pictures(inputs: Sequence[Path]) -> list[Picture]:
     Raises:
         UserError: An input is missing or holds no picture, or two pictures have the same name.
     """
-    paths = [path for given in inputs for path in _files(given)]
     found: dict[str, Path] = {}
-    for path in dict.fromkeys(paths):
-        if path.stem in found:
-            raise UserError(
-                f"{found[path.stem]} and {path} would both become {path.stem}.png; "
-                "expected names that differ before the extension"
-            )
-        found[path.stem] = path
+    for given in inputs:
+        for name, path in _files(given, output):
+            if found.setdefault(name, path) != path:
+                raise UserError(
+                    f"{found[name]} and {path} would both become {name}.png; "
+                    "expected names that differ before the extension"
+                )
     return [Picture(name, path) for name, path in found.items()]
 
 
-def _files(given: Path) -> list[Path]:
+def _files(given: Path, output: Path) -> list[tuple[str, Path]]:
     if given.is_file():
-        return [given]
+        return [(given.stem, given)]
     if not given.is_dir():
         raise UserError(f"{given}: no such file or folder; expected pictures")
-    files = sorted(p for p in given.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = sorted(_walk(given, output))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
         raise UserError(f"{given}: no picture in this folder; expected {', '.join(SUFFIXES)}")
-    if others := [path.name for path in files if path not in pictures]:
+    if others := [path.name for path in files if path.suffix.lower() not in SUFFIXES]:
         sys.stderr.write(f"{given}: left out, no pictures by their names: {name_some(others)}\n")
-    return pictures
+    return [(path.relative_to(given).with_suffix("").as_posix(), path) for path in pictures]
+
+
+def _walk(given: Path, output: Path) -> Iterator[Path]:
+    """All files below a folder but hidden ones and those in `output`; links are not entered."""
+    for folder, folders, names in os.walk(given):
+        below = [Path(folder, name) for name in folders if not name.startswith(".")]
+        folders[:] = [path.name for path in below if path.resolve() != output.resolve()]
+        paths = [Path(folder, name) for name in names if not name.startswith(".")]
+        yield from (path for path in paths if path.is_file())

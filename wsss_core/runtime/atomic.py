@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import glob
+import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,22 +14,24 @@ from pathlib import Path
 from wsss_core.runtime.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HOST = socket.gethostname()
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write to; it takes the name `path` if the block succeeds.
 
-    The temporary name keeps the suffix, since many writers choose the format by it, and is the
-    same at every attempt, so that a killed process leaves nothing that the next does not clear.
+    The temporary name keeps the suffix, since many writers choose the format by it. It is this
+    process's own: of two that write the same file, the last one to end wins, with all of its
+    content. What killed processes have left is cleared.
 
     Args:
         path: The file to write; missing parent directories are created.
     """
-    partial = partial_path(path)
+    partial = _own_path(path)
     with writing_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove(partial)
+        _clear_leftovers(path)
         try:
             yield partial
             partial.replace(path)
@@ -83,9 +88,10 @@ def staging_dir(path: Path) -> Iterator[Path]:
     Args:
         path: What is being prepared; missing parent directories are created.
     """
-    partial = partial_path(path)
-    remove(partial)
-    partial.mkdir(parents=True)
+    partial = _own_path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path)
+    partial.mkdir()
     try:
         yield partial
     finally:
@@ -111,8 +117,35 @@ def move_into_place(source: Path, target: Path) -> None:
 
 
 def partial_path(path: Path) -> Path:
-    """Names the hidden temporary sibling of `path`: `.x.partial.npz` for `x.npz`."""
+    """Names the hidden sibling of `path` that downloads go on with: `.x.partial.npz` for `x.npz`.
+
+    It is the same for all processes: hold a lock.
+    """
     return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+def _own_path(path: Path) -> Path:
+    """The hidden sibling of `path` that this process alone writes to."""
+    return path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Removes what processes of this machine that are gone have left of `path`, and our own."""
+    names = f".{glob.escape(path.stem)}.{glob.escape(_HOST)}.*.partial{glob.escape(path.suffix)}"
+    for left in path.parent.glob(names):
+        number = left.name.removesuffix(f".partial{path.suffix}").rpartition(".")[2]
+        if number.isdecimal() and (int(number) == os.getpid() or not _is_alive(int(number))):
+            remove(left)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def remove(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.runtime.atomic import atomic_file
 
 TOO_MANY = 2  # times as many pictures as have the tag are remarked on
@@ -23,8 +24,9 @@ class ClassShares:
         self._pixels: dict[str, NDArray[np.int64]] = {}
 
     def add(self, name: str, mask: NDArray[np.uint8]) -> None:
-        """Counts one picture's mask, uint8 [H, W] class indices."""
-        self._pixels[name] = np.bincount(mask.ravel(), minlength=len(self.names))
+        """Counts one picture's mask, uint8 [H, W] class indices; what is ignored is left out."""
+        known = mask[mask != IGNORE_INDEX]
+        self._pixels[name] = np.bincount(known, minlength=len(self.names))
 
     def write(self, path: Path) -> None:
         """Writes a CSV file: a row for each picture, each class's share of its pixels in per cent.

@@ -41,7 +41,7 @@ class Segmentation(NamedTuple):
     prob: NDArray[np.float32]
 
 
-class Segmenter(NamedTuple):
+class TrainedSegmenter(NamedTuple):
     """A trained network, and what its weights file tells about it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Segmenter(NamedTuple):
     config: SegmenterConfig
 
 
-def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> Segmenter:
+def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> TrainedSegmenter:
     """Rebuilds a trained network from its weights file alone.
 
     Args:
@@ -70,7 +70,7 @@ def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> Segm
     config = SegmenterConfig.model_validate(weights.metadata["config"])
     network = build_deeplab(config, num_classes=1 + len(trained_on))
     network.load_state_dict(weights.state_dict)
-    return Segmenter(network.eval(), trained_on, config)
+    return TrainedSegmenter(network.eval(), trained_on, config)
 
 
 def segment(

@@ -1,0 +1,34 @@
+"""The device that a person asks for."""
+
+from __future__ import annotations
+
+import torch
+
+from wsss_core.runtime.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """Finds a device by its name.
+
+    Args:
+        name: Such as cpu, cuda, cuda:1 or mps; auto: the first GPU, or else the CPU.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device: torch.device | None = torch.device(name)
+    except RuntimeError:
+        device = None
+    found = _devices()
+    if device is None or str(device) not in found:
+        raise UserError(f"--device {name}: not here; expected auto, {', '.join(found)}")
+    return device
+
+
+def _devices() -> list[str]:
+    gpus = range(torch.cuda.device_count())
+    cuda = ["cuda", *(f"cuda:{index}" for index in gpus)] if gpus else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]

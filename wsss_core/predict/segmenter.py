@@ -1,0 +1,239 @@
+"""A trained network that makes masks of any pictures, whatever becomes of single ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import Dataset as TorchDataset
+
+from wsss_core.config.crf import CrfConfig
+from wsss_core.config.precision import AskedPrecision
+from wsss_core.config.segment import SegmentConfig
+from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
+from wsss_core.data.images import read_image
+from wsss_core.data.pictures import BadPictureError
+from wsss_core.models.deeplab import DeepLab
+from wsss_core.models.precision import Precision, start_inference
+from wsss_core.predict.device import choose_device
+from wsss_core.predict.enlarge import enlarged_argmax, shrink
+from wsss_core.predict.pictures import Picture
+from wsss_core.runtime.errors import UserError
+from wsss_core.stages.segment import average_logits, load_segmenter
+from wsss_core.stages.segment_crf import refine_prob
+
+CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
+    gaussian_sxy=1.0,
+    gaussian_compat=3.0,
+    bilateral_sxy=67.0,
+    bilateral_srgb=3.0,
+    bilateral_compat=4.0,
+)
+LONGEST_SIDE = 1024
+
+
+class Prediction(NamedTuple):
+    """What a picture shows.
+
+    Attributes:
+        image: uint8 [H, W, 3], RGB, upright.
+        mask: uint8 [H, W], indices of `class_names`; 255 where no class is probable enough.
+        scores: float32 [C, h, w], the network's probabilities, which sum to 1; of every fourth
+            pixel of the picture, or of its copy that was shrunk. A CRF does not change them.
+        class_names: Background first.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    scores: NDArray[np.float32]
+    class_names: tuple[str, ...]
+
+
+class Failure(NamedTuple):
+    """Why there is no prediction, in a few words."""
+
+    reason: str
+
+
+class _Loaded(NamedTuple):
+    image: torch.Tensor  # uint8 [H, W, 3]
+    pyramid: ImagePyramid  # of the image, or of a smaller copy
+
+
+class Segmenter:
+    """Makes masks of pictures.
+
+        segmenter = Segmenter.load("results/pets/sb/seed0/segmenter/weights.pt")
+        prediction = segmenter("photo.jpg")
+        prediction.class_names[prediction.mask[10, 20]]
+
+    Attributes:
+        class_names: Background first; masks hold indices of these.
+        config: Scales, flip and CRF.
+        longest_side: Larger pictures are shrunk to this for the network and the CRF, whose scores
+            are enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
+        confidence: Pixels whose class is less probable than this are marked as ignored.
+        precision: That the network computes in.
+    """
+
+    def __init__(
+        self,
+        network: DeepLab,
+        class_names: Sequence[str],
+        *,
+        config: SegmentConfig,
+        longest_side: int = LONGEST_SIDE,
+        confidence: float = 0.0,
+        precision: Precision = "float32",
+    ) -> None:
+        """See the attributes; the network is in evaluation mode, on the device to compute on."""
+        self.network = network
+        self.class_names = tuple(class_names)
+        self.config = config
+        self.longest_side = longest_side
+        self.confidence = confidence
+        self.precision = precision
+
+    @classmethod
+    def load(  # noqa: PLR0913 - the options of `wsss predict`, by their names
+        cls,
+        weights: str | Path,
+        *,
+        scales: Sequence[float] | None = None,
+        flip: bool = False,
+        crf: bool = False,
+        longest_side: int = LONGEST_SIDE,
+        confidence: float = 0.0,
+        device: str = "auto",
+        precision: AskedPrecision = "float32",
+    ) -> Self:
+        """Rebuilds a network from a file that the workflow has trained.
+
+        Args:
+            weights: A run's segmenter/weights.pt.
+            scales: Factors on the picture's size whose logits are averaged; None: the middle of
+                the factors of the training.
+            flip: Average with mirror images.
+            crf: Refine masks by a dense CRF, which takes seconds.
+            longest_side: See the class.
+            confidence: See the class.
+            device: Such as cpu, cuda, cuda:1 or mps; auto: the first GPU, or else the CPU.
+            precision: auto: bfloat16 where the device has units for it.
+
+        Raises:
+            UserError: The file does not hold such a network, or there is no such device.
+        """
+        network, class_names, trained = load_segmenter(Path(weights))
+        place = choose_device(device)
+        network.to(memory_format=torch.channels_last).to(place)
+        config = SegmentConfig(
+            scales=tuple(scales or (usual_scale(trained),)), flip=flip, crf=CRF if crf else None
+        )
+        return cls(
+            network,
+            ("background", *class_names),
+            config=config,
+            longest_side=longest_side,
+            confidence=confidence,
+            precision=start_inference(precision, place),
+        )
+
+    def __call__(self, picture: str | Path | Image.Image | NDArray[np.uint8]) -> Prediction:
+        """Segments one picture.
+
+        Args:
+            picture: A file, an image of PIL, or an array, uint8 [H, W, 3], RGB.
+
+        Raises:
+            UserError: It cannot be read, or is no such array.
+        """
+        image = _to_array(picture)
+        loaded = _load("", image, config=self.config, longest_side=self.longest_side)
+        return self._segment(loaded)
+
+    def each(self, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Prediction | Failure]]:
+        """Segments pictures one after the other, while others are read ahead."""
+        items = _Pictures(pictures, config=self.config, longest_side=self.longest_side)
+        device = self.network.backbone.mean.device
+        for picture, loaded in zip(pictures, read_ahead(items, device), strict=True):
+            if isinstance(loaded, Failure):
+                yield picture, loaded
+                continue
+            try:
+                yield picture, self._segment(loaded)
+            except torch.OutOfMemoryError:
+                yield picture, Failure("too large for the GPU's memory; expected a --longest-side")
+
+    def _segment(self, loaded: _Loaded) -> Prediction:
+        image = loaded.image.numpy()
+        size = image.shape[:2]
+        height, width = loaded.pyramid.size  # a list: the loader makes lists of tuples
+        pyramid = loaded.pyramid._replace(size=(height, width))
+        logits = average_logits(self.network, pyramid, precision=self.precision)
+        prob = logits.softmax(dim=0).cpu().numpy()
+        if self.config.crf is None:
+            mask = enlarged_argmax(logits, size, confidence=self.confidence)
+        else:
+            small = shrink(image, self.longest_side)
+            classes, refined = refine_prob(small, prob, config=self.config.crf)
+            chosen = enlarged_argmax(
+                torch.from_numpy(refined), size, confidence=self.confidence, are_logits=False
+            )
+            names = np.arange(256, dtype=np.uint8)  # what is ignored stays so
+            names[: len(classes)] = classes
+            mask = names[chosen]
+        return Prediction(image, mask, prob, self.class_names)
+
+
+def usual_scale(trained: SegmenterConfig) -> float:
+    """The middle of the factors by which training images were resized."""
+    return sum(trained.scale) / 2
+
+
+def _to_array(picture: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if isinstance(picture, str | Path):
+        try:
+            return read_image(Path(picture))
+        except BadPictureError as error:
+            raise UserError(f"{picture}: {error}") from None
+    if isinstance(picture, Image.Image):
+        return np.array(picture.convert("RGB"))
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise UserError(
+            f"an array of {picture.dtype} {list(picture.shape)}; expected uint8 [height, width, 3]"
+        )
+    return picture
+
+
+def _load(
+    name: str, image: NDArray[np.uint8], *, config: SegmentConfig, longest_side: int
+) -> _Loaded:
+    small = shrink(image, longest_side)
+    pyramid = image_pyramid(name, small, scales=config.scales, flip=config.flip)
+    return _Loaded(torch.from_numpy(image), pyramid)
+
+
+class _Pictures(TorchDataset[_Loaded | Failure]):
+    def __init__(
+        self, pictures: Sequence[Picture], *, config: SegmentConfig, longest_side: int
+    ) -> None:
+        self.pictures = pictures
+        self.config = config
+        self.longest_side = longest_side
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> _Loaded | Failure:
+        name, path = self.pictures[index]
+        try:
+            image = read_image(path)
+        except BadPictureError as error:
+            return Failure(str(error))
+        return _load(name, image, config=self.config, longest_side=self.longest_side)
