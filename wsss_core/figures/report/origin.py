@@ -7,13 +7,14 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-HERE = Path(__file__).parent
+from wsss_core.runtime.version import package_version
+
+PROJECT = Path(__file__).parents[3]
 
 
 def machine() -> str:
@@ -43,15 +44,12 @@ def _gpus() -> list[str]:
 
 def code_version() -> str:
     """The commit of the code, marked where files differ from it; else the package's version."""
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--tags"]
-    if shutil.which("git"):
+    command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--tags"]
+    if shutil.which("git") and (PROJECT / ".git").exists():  # and not of what it lies in
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode == 0:
             return run.stdout.strip()
-    try:
-        return metadata.version("wsss-core")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    return package_version()
 
 
 def changes(
