@@ -1,4 +1,5 @@
-# make demo   the whole workflow on the built-in dataset, ends with the table of scores
+# make demo   the whole workflow on the built-in dataset, ends with the table of scores and the
+#             page that shows it all
 # make test   the tests, less those marked slow
 # make test-slow   all tests, with examples that were not tried before
 # make test-long  those marked slow: the workflow on a Slurm of its own (as root, where Slurm is
@@ -24,8 +25,9 @@ READY := .venv/requirements-installed
 demo: $(READY)
 	$(BIN)/snakemake --cores all --max-threads $$((($$(nproc) + 1) / 2)) \
 		--configfile configs/demo.yaml --prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
-	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/report.html
+	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/provenance.html
 	@cat results/demo/logs/summarise.log
+	@echo "how each file was made: results/demo/provenance.html"
 	@echo "report: results/demo/report.html"
 
 test: $(READY)

@@ -1,5 +1,8 @@
 """From photographs with image-level labels to pixel masks and a scored segmentation network."""
 
+import atexit
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -21,6 +24,7 @@ include: "rules/segmenter.smk"
 include: "rules/boundary.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/report_page.smk"
 include: "rules/paper.smk"
 include: "rules/submission.smk"
 include: "rules/export.smk"
@@ -30,15 +34,21 @@ onstart:
     record_code_digests(Path(RESULTS))
 
 
+onerror:  # at exit, since Snakemake has more to say after this
+    atexit.register(sys.stderr.write, last_words(log[0]))
+
+
 localrules:
     all,
     exports,
+    paper,
 
 
 rule all:
     default_target: True
     input:
         scores_and_table() if SPLITS else maps_or_shares(),
+        rules.report_page.output,
         rules.loss_curves.output,
         expand(rules.qualitative_results.output, method=methods_run()),
         test_outputs(),
@@ -48,3 +58,8 @@ rule all:
 rule exports:
     input:
         all_exports(),
+
+
+rule paper:
+    input:
+        paper_outputs(),

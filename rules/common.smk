@@ -38,6 +38,7 @@ if workflow.is_main_process:  # and not a job, perhaps on another machine than i
 
 
 include: "common/shell.smk"
+include: "common/failures.smk"
 include: "common/resources.smk"
 include: "common/config.smk"
 include: "common/paths.smk"
@@ -47,4 +48,5 @@ include: "common/weights.smk"
 include: "common/networks.smk"
 include: "common/targets.smk"
 include: "common/paper.smk"
+include: "common/report.smk"
 include: "common/ends.smk"

@@ -1,4 +1,4 @@
-"""The paper's tables: results/<name>/paper."""
+"""The paper's tables and figures: results/<name>/paper."""
 
 
 rule paper_table:
@@ -38,7 +38,41 @@ for number in range(1, len(PUBLISHED.tables) + 1):
         localrule: True
 
 
-rule paper:
+rule paper_figure:
     input:
-        expand(f"{RESULTS}/paper/table_{{table}}.md", table=range(1, len(PUBLISHED.tables) + 1)),
-    localrule: True
+        unpack(figure_files),
+        labels=f"{DATA}/labels.csv",
+        classes=f"{DATA}/classes.txt",
+        images=f"{DATA}/image_digests.csv",
+        masks=f"{DATA}/mask_digests.csv",
+        splits=split_files(SHOWN_SPLIT),
+    output:
+        pdf=f"{RESULTS}/paper/figure_{{figure}}.pdf",
+        png=f"{RESULTS}/paper/figure_{{figure}}.png",
+        caption=f"{RESULTS}/paper/figure_{{figure}}.md",
+    log:
+        f"{RESULTS}/logs/paper/figure_{{figure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/paper/figure_{{figure}}.tsv"
+    conda:
+        "../envs/wsss.yaml"
+    threads: 1
+    resources:
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(10),
+    params:
+        inputs=figure_inputs,
+        code=stage_code("paper_figure"),
+    shell:
+        "python -m workflow_scripts.paper_figure --inputs {params.inputs:q} --output {output.pdf}"
+        " 2>&1 | tee -i {log}"
+
+
+for number in FIGURES if SPLITS else ():
+
+    rule:
+        name:
+            f"paper_figure_{number}"
+        input:
+            f"{RESULTS}/paper/figure_{number}.pdf",
+        localrule: True

@@ -23,10 +23,20 @@ def stage_code(script):
     return code_digest(f"workflow_scripts/{script}.py")
 
 
+def file_digest(*parts):
+    """Digest of a file of ours that is no code; its path is given in parts."""
+    return hashlib.sha256(Path(*parts).read_bytes()).hexdigest()[:16]
+
+
 def figure_file_digest(name):
-    """The same of a template or table in figures, which is no code that a script imports."""
-    path = Path(workflow.basedir, "wsss_core/figures", name)
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """The same of a template or table in figures."""
+    return file_digest(workflow.basedir, "wsss_core/figures", name)
+
+
+def figure_folder_digest(name):
+    """The same of all files in a folder of figures."""
+    files = sorted(Path(workflow.basedir, "wsss_core/figures", name).iterdir())
+    return " ".join(f"{path.name}:{file_digest(path)}" for path in files)
 
 
 def code_of_method(script, method):

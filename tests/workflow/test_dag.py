@@ -38,6 +38,7 @@ def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
         "evaluate_masks": 9,
         "summarise": 1,
         "report_table": 1,
+        "report_page": 1,
         "loss_curves": 1,
         "qualitative_results": 4,
     }

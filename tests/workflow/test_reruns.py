@@ -31,6 +31,7 @@ READ_BY = {
 }
 TO_CAM = {"train_classifier", "infer_cam", "evaluate", "qualitative_results"}
 TO_WALK = TO_CAM | {"crf_seeds", "train_affinity", "random_walk"}
+PAGE = ("report_page", "all")  # shows all results, and the config
 STAGES = {
     "cam": TO_CAM,
     "seam": TO_WALK | {"train_segmenter", "segment", "segment_crf", "semantic_boundary"},
@@ -58,7 +59,7 @@ def jobs_after(first):
         jobs.add(("loss_curves", "all"))
     if "evaluate" in stages:
         jobs |= {("summarise", "all"), ("report_table", "all")}
-    return jobs
+    return jobs | ({PAGE} if jobs else set())
 
 
 def all_methods(stages):
@@ -207,6 +208,8 @@ def test_config_reruns_the_stages_that_read_it(finished, copy, changes):
     (finished / "changes.yaml").write_text(changes)
     wanted = jobs_wanted(directory=finished, project=copy, changes=["changes.yaml"])
     shared = {("canny", "all")} if changes.startswith("canny: ") else set()
+    if not changes.startswith(("archives", "checkpoint_minutes", "log_every")):
+        shared.add(PAGE)
     assert wanted == jobs_after(CONFIG[changes]) | shared
 
 
@@ -235,6 +238,6 @@ def test_data_rerun_the_stages_that_read_it(finished, copy, what):
 def test_one_more_seed_runs_it_alone(finished, copy):
     (finished / "changes.yaml").write_text("runs: [{method: cam, seeds: [0, 1], until: cam}]")
     wanted = jobs_wanted(directory=finished, project=copy, changes=["changes.yaml"])
-    shared = {("loss_curves", "all"), ("summarise", "all"), ("report_table", "all")}
+    shared = {("loss_curves", "all"), ("summarise", "all"), ("report_table", "all"), PAGE}
     new = {("train_classifier", "cam"), ("infer_cam", "cam"), ("evaluate", "cam")}
     assert wanted == new | shared

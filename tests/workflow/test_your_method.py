@@ -13,7 +13,12 @@ from tests.workflow.running import PROJECT, job_counts, snakemake
 pytestmark = pytest.mark.slow
 PAGE = (PROJECT / "docs/your-method.md").read_text()
 BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S))
-COLLECTING = {"summarise", "report_table", "loss_curves"}  # read the results of all methods
+COLLECTING = {
+    "summarise",
+    "report_table",
+    "report_page",
+    "loss_curves",
+}  # read the results of all methods
 
 
 @pytest.fixture(scope="module")

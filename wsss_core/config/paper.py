@@ -1,4 +1,4 @@
-"""Config of the paper's tables."""
+"""Config of the paper's tables and figures."""
 
 from typing import Annotated
 
@@ -7,8 +7,19 @@ from pydantic import Field
 from wsss_core.config.base import ConfigModel
 
 
+class FigureImages(ConfigModel):
+    """Ids of the images that figures show, of the last scored split; none: chosen by a rule."""
+
+    figure_1: tuple[str, ...] = ()
+    figure_3: tuple[str, ...] = ()
+    figure_4: tuple[str, ...] = ()
+    figure_6: tuple[str, ...] = ()
+
+
 class PaperConfig(ConfigModel):
-    """What the tables need and no stage of the workflow can measure."""
+    """What tables and figures need and no stage of the workflow can measure."""
+
+    images: FigureImages = FigureImages()
 
     test_miou: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(
         {}, description="by method, mIoU in percent that VOC's server gave for its test images"

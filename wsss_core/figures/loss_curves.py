@@ -130,7 +130,8 @@ def draw_loss_curves(curves: Sequence[Curves]) -> Figure:
             axes = grid[row, column]
             axes.set_visible(bool(group))
             if group:
-                _draw_panel(axes, group, colors=colors)
+                draw_panel(axes, group, colors=colors)
+                _add_legend(axes, group[0])
                 axes.set_title(f"{stage.replace('_', ' ')}, {method}", loc="left")
     return figure
 
@@ -141,8 +142,14 @@ def loss_colors(curves: Sequence[Curves]) -> dict[str, str]:
     return {TOTAL: TOTAL_COLOR, **dict(zip(names, cycle(COLORS), strict=False))}
 
 
-def _draw_panel(axes: Axes, group: Sequence[Curves], *, colors: dict[str, str]) -> None:
-    """Draws the losses of one stage and method, a pair of lines for each seed."""
+def draw_panel(axes: Axes, group: Sequence[Curves], *, colors: dict[str, str]) -> None:
+    """Draws the losses of one stage and method, a pair of lines for each seed, without legend.
+
+    Args:
+        axes: where.
+        group: the trainings, one for each seed.
+        colors: by loss.
+    """
     smoothed = []
     for number, one in enumerate(group):
         for name in one.losses:
@@ -156,17 +163,21 @@ def _draw_panel(axes: Axes, group: Sequence[Curves], *, colors: dict[str, str]) 
                 line,
                 color=colors[name],
                 linewidth=1.8 if name == TOTAL else 1.3,
-                label=_legend_text(name) if number == 0 else None,
+                label=legend_text(name) if number == 0 else None,
             )
     _scale(axes, np.concatenate(smoothed))
     _mark_epochs(axes, group[0].history)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.set_xlabel("step")
-    columns = 1 if len(group[0].losses) < 3 else 2
+
+
+def _add_legend(axes: Axes, curves: Curves) -> None:
+    columns = 1 if len(curves.losses) < 3 else 2
     axes.legend(frameon=False, fontsize=7, ncols=columns, handlelength=1.2, loc="upper right")
 
 
-def _legend_text(name: str) -> str:
+def legend_text(name: str) -> str:
+    """How a loss is called in a legend."""
     return "weighted sum" if name == TOTAL else name.replace("_", " ")
 
 
@@ -193,7 +204,9 @@ def _scale(axes: Axes, values: NDArray[np.float64]) -> None:
 def _mark_epochs(axes: Axes, history: pd.DataFrame) -> None:
     """Marks the steps at which an epoch begins, unless there are too many to tell apart."""
     epoch = np.floor(history["epoch"].to_numpy(dtype=float))
-    starts = history["step"].to_numpy()[1:][np.diff(epoch) > 0]
+    steps = history["step"].to_numpy()
+    starts = steps[1:][np.diff(epoch) > 0]
+    starts = starts[starts < steps[-1]]  # the end of the last epoch begins none
     if len(starts) <= MAX_EPOCH_MARKS:
         for step in starts:
             axes.axvline(step, color="#c9cedb", linewidth=0.7, linestyle=(0, (2, 3)), zorder=0.5)

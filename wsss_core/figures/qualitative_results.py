@@ -119,9 +119,9 @@ def write_qualitative_results(
         **{name: _painted(photos, image_ids, paths) for name, paths in masks.items()},
     }
     num_rows = math.ceil((len(dataset.class_names) + 1) / _legend_columns(_figure_width(columns)))
-    figure, grid = _lay_out(columns, foot=max(FOOT, 0.06 + num_rows * LEGEND_ROW))
+    figure, grid = lay_out(columns, foot=max(FOOT, 0.06 + num_rows * LEGEND_ROW))
     for axes_row, image_id, record in zip(grid, image_ids, records, strict=True):
-        _name_row(axes_row[0], image_id)
+        name_row(axes_row[0], image_id)
         _name_peaks(axes_row[list(columns).index("CAM")], record, dataset.class_names)
     _add_title_and_legend(figure, title, dataset.class_names)
     with atomic_file(path) as partial_path:
@@ -151,10 +151,14 @@ def _legend_columns(width: float) -> int:
     return round(1.4 * width)
 
 
-def _lay_out(
+def lay_out(
     columns: Mapping[str, Sequence[NDArray[np.uint8]]], *, foot: float
 ) -> tuple[Figure, list[list[Axes]]]:
     """Places the pictures of all columns, in rows as high as their pictures need.
+
+    Args:
+        columns: pictures by title, uint8 [H, W, 3].
+        foot: inches that are left free below them.
 
     Returns:
         The figure, and its axes by row and column.
@@ -187,7 +191,7 @@ def _row_aspect(picture: NDArray[np.uint8]) -> float:
     return min(max(height / width, MIN_ASPECT), MAX_ASPECT)
 
 
-def _name_row(axes: Axes, image_id: str) -> None:
+def name_row(axes: Axes, image_id: str) -> None:
     """Writes the image's name along the left edge of the figure."""
     box = axes.get_position(original=True)
     figure = axes.get_figure(root=True)

@@ -1,5 +1,8 @@
 """How sure a mean IoU is: a bootstrap over the images that it was measured on.
 
+The masks stay as they are, and with them a threshold that was chosen on all the images. That other
+images would have chosen another one is not in the interval.
+
 N is the number of images, C that of classes with background, B that of resamples.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -55,6 +55,23 @@ class Scores:
     def is_clear(self, split: str, first: str, second: str) -> bool:
         """Whether two methods differ by more than the choice of images explains."""
         return not {(split, first, second), (split, second, first)} & self.unclear
+
+    def is_best(self, split: str, method: str, rivals: Iterable[str]) -> bool:
+        """Whether a method is better than each measured rival by more than the choice of images.
+
+        Args:
+            split: which scores.
+            method: which method.
+            rivals: what it is compared with, itself left out.
+        """
+        found = [name for name in rivals if name != method and (name, split) in self.measured]
+        if (method, split) not in self.measured or not found:
+            return False
+        own = self.measured[method, split].mean
+        return all(
+            own > self.measured[rival, split].mean and self.is_clear(split, method, rival)
+            for rival in found
+        )
 
 
 def images_path(scores: Path) -> Path:

@@ -144,20 +144,8 @@ def _cells(
             comparable=is_same_data,
             is_best=column in (*table.splits, MEAN)
             and row.method is not None
-            and _is_best(table, row.method, split, scores),
+            and scores.is_best(split, row.method, table.methods),
         )
-
-
-def _is_best(table: PublishedTable, method: str, split: str, scores: Scores) -> bool:
-    rivals = [name for name in table.methods if (name, split) in scores.measured]
-    if method not in rivals or len(rivals) < 2:
-        return False
-    own = scores.measured[method, split].mean
-    return all(
-        own > scores.measured[rival, split].mean and scores.is_clear(split, method, rival)
-        for rival in rivals
-        if rival != method
-    )
 
 
 def _command(
@@ -178,7 +166,7 @@ def _notes(table: PublishedTable, scores: Scores, *, is_same_data: bool) -> Iter
     if table.stage != "segmentation_crf":
         yield (
             "CAM and random walk use the true image labels, on val too; CAM is taken at the "
-            "background threshold that is best on each split."
+            "background threshold that is best on each split, and intervals keep that threshold."
         )
     yield (
         "Brackets: 95 % interval of a bootstrap over the images. Bold: better than every other "

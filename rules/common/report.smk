@@ -1,0 +1,60 @@
+"""What the report page shows, and of which files."""
+
+# Keys of the config that change no result, and so not the page either.
+WITHOUT_RESULT = ("archives", "checkpoint_minutes", "log_every")
+
+
+def first_runs():
+    """Method, seed and last stage of each method's first run, whose pictures are shown."""
+    return list({run[0]: run for run in reversed(runs())}.values())
+
+
+def report_page_inputs(wildcards):
+    """All that is scored, the curves of all trainings, and the masks of what is shown."""
+    scored = [
+        f"{run_of(method, seed)}/scores/{stage}{suffix}.csv"
+        for method, seed, until in runs()
+        for stage in stages_until(until)
+        for suffix in (["", "_images"] if stage != "cam" else ["", "_images", "_sweep"])
+    ]
+    shown = [
+        path
+        for method, seed, until in first_runs()
+        for stage in stages_until(until)
+        for path in shards_of(
+            f"{run_of(method, seed)}/{stage}/{{part}}-{{shard}}{'.npz' if stage == 'cam' else ''}",
+            SHOWN_PART,
+        )
+    ]
+    covered = [
+        f"{run_of(method, seed)}/class_coverage.csv"
+        for method, seed, until in first_runs()
+        if until != "cam"
+    ]
+    return {
+        "scores": [f"{RESULTS}/summary.csv", *scored] if SPLITS else covered,
+        "shown": shown,
+        "histories": history_files(wildcards),
+    }
+
+
+def report_page_results():
+    """What was run, as the program reads it."""
+    return to_json(
+        {
+            "folder": RESULTS,
+            "data": DATA,
+            "splits": SPLITS,
+            "shown_split": SHOWN_SPLIT,
+            "shown_part": SHOWN_PART,
+            "num_shards": shards_in(SHOWN_PART),
+            "runs": [
+                {"method": method, "seed": seed, "stages": stages_until(until)}
+                for method, seed, until in runs()
+            ],
+        }
+    )
+
+
+def report_page_config():
+    return to_json({key: value for key, value in config.items() if key not in WITHOUT_RESULT})

@@ -1,0 +1,29 @@
+"""Writes the report: one page with scores, pictures, curves, costs and config of an experiment."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from wsss_core.config.files import read_config_file
+from wsss_core.figures.report.page import Configs, write_report
+from wsss_core.figures.report.results import Results
+from wsss_core.runtime.errors import run_command
+
+SHIPPED = Path(__file__).parent.parent / "config.yaml"
+
+
+def main() -> None:
+    """Writes the page of the experiment that the command line describes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Results.model_validate_json, required=True, help="JSON")
+    parser.add_argument("--config", type=json.loads, required=True, help="JSON: as it was merged")
+    parser.add_argument("--output", type=Path, required=True, help="page, .html")
+    args = parser.parse_args()
+    configs = Configs(used=args.config, shipped=read_config_file(SHIPPED))
+    write_report(args.output, args.results, configs)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,49 @@
+"""Where the files of each run lie, for those who open the page beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from wsss_core.figures.report.results import Results, Run
+
+NETWORKS = ("classifier", "affinity", "segmenter")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Links of one run: title and address of each."""
+
+    run: str
+    entries: Sequence[tuple[str, str]]
+
+
+def links(results: Results, *, relative: Callable[[Path], str]) -> list[Links]:
+    """Lists what lies there: tables of all runs, then weights, masks and scores of each.
+
+    Args:
+        results: the experiment.
+        relative: makes a path relative to the page.
+    """
+    tables = [results.folder / name for name in ("summary.csv", "paper")]
+    found = [("all runs", [(path.name, path) for path in tables])]
+    for run in results.runs:
+        found.append((f"{run.method}, seed {run.seed}", list(_files(results, run))))
+    return [
+        Links(run, [(title, quote(relative(path))) for title, path in entries if path.exists()])
+        for run, entries in found
+        if any(path.exists() for _, path in entries)
+    ]
+
+
+def _files(results: Results, run: Run) -> Iterator[tuple[str, Path]]:
+    folder = results.directory(run)
+    for network in NETWORKS:
+        yield f"{network} weights", folder / network / "weights.pt"
+    for stage in run.stages:
+        yield f"{stage} {'maps' if stage == 'cam' else 'masks'}", folder / stage
+    yield "scores", folder / "scores"
+    yield "class coverage", folder / "class_coverage.csv"
+    yield "logs", folder / "logs"

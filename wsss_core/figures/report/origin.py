@@ -1,0 +1,78 @@
+"""On what machine and by which code the page was made, and how the config differs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wsss_core.runtime.version import package_version
+
+PROJECT = Path(__file__).parents[3]
+
+
+def machine() -> str:
+    """Names processor, cores, memory and GPUs of this machine, and no name of its owner's."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    parts = [f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB", *_gpus()]
+    return "; ".join(parts)
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpus() -> list[str]:
+    if not shutil.which("nvidia-smi"):
+        return []
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    names = run.stdout.splitlines() if run.returncode == 0 else []
+    return [f"{names.count(name)}x {name.strip()}" for name in dict.fromkeys(names)]
+
+
+def code_version() -> str:
+    """The commit of the code, marked where files differ from it; else the package's version."""
+    command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--tags"]
+    if shutil.which("git") and (PROJECT / ".git").exists():  # and not of what it lies in
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            return run.stdout.strip()
+    return package_version()
+
+
+def changes(
+    config: Mapping[str, Any], shipped: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    """Yields each key that differs, by its dotted name, with both values as YAML, ours first."""
+    ours, theirs = _flat(config), _flat(shipped)
+    for key in dict.fromkeys([*theirs, *ours]):
+        texts = [_yaml(side[key]) if key in side else "" for side in (ours, theirs)]
+        if texts[0] != texts[1] and key in ours:
+            yield key, texts[0], texts[1]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of a config by dotted name; a list is a leaf."""
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, child in value.items():
+        found |= _flat(child, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def _yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    return str(text).strip().removesuffix("...").strip()
