@@ -1,4 +1,4 @@
-"""Outlines of the demo dataset: six classes, and clutter that is none of them.
+"""Outlines of the demo dataset: those of its six classes, and of clutter.
 
 An outline is a list of closed contours, float [N, 2], in a unit disc around the origin; a point is
 inside where it is inside of an odd number of contours, so that a second one is a hole.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Contour = NDArray[np.float64]
 Outline = list[Contour]
+Shape = Callable[[np.random.Generator], Outline]
 
 
 def arrow(rng: np.random.Generator) -> Outline:
@@ -64,16 +65,6 @@ def star(rng: np.random.Generator) -> Outline:
     return [_spikes(5, inner=rng.uniform(0.4, 0.5))]
 
 
-CLASSES: dict[str, Callable[[np.random.Generator], Outline]] = {
-    "arrow": arrow,
-    "crescent": crescent,
-    "cross": cross,
-    "heart": heart,
-    "ring": ring,
-    "star": star,
-}
-
-
 def regular_polygon(rng: np.random.Generator, *, corners: int) -> Outline:
     """A triangle, a square and so on, with corners moved a little."""
     angles = (np.arange(corners) + rng.uniform(-0.2, 0.2, corners)) * 2 * np.pi / corners
@@ -110,7 +101,7 @@ def bar(rng: np.random.Generator) -> Outline:
     return [np.concatenate([there, back])]
 
 
-CLUTTER: tuple[Callable[[np.random.Generator], Outline], ...] = (
+CLUTTER: tuple[Shape, ...] = (
     partial(regular_polygon, corners=3),
     partial(regular_polygon, corners=4),
     partial(regular_polygon, corners=6),
