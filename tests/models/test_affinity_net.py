@@ -100,7 +100,6 @@ def test_a_stage_that_is_not_there():
     ("change", "message"),
     [
         ({"channels": [8]}, "one number of channels for each feature"),
-        ({"crop_size": 100}, "multiple of 32"),
         ({"resize_long": [200, 100]}, "expected 0 < lowest <= highest"),
         ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
         ({"radius": 1}, "radius"),

@@ -96,15 +96,16 @@ def test_the_grid_that_is_claimed_is_the_one_that_is_measured(name, output_strid
 @torch.no_grad()
 def test_a_scene_stays_where_it_is(name, output_stride, missed):
     """Of an image that shows how far right each pixel lies, each map shows it in pixels again."""
-    network = network_of(name, output_stride)
-    geometry = FeatureGeometry(tuple(locate_cells(network)))
+    painter = build_backbone(BackboneConfig(name=name, output_stride=output_stride)).double()
+    painter.network = averaging(network_of(name, output_stride))
+    painter.mean.zero_()
+    painter.std.fill_(1)
     size = (HEIGHT, WIDTH)
     ramp = torch.arange(float(WIDTH), dtype=torch.double).expand(1, 3, HEIGHT, WIDTH)
-    painter = averaging(network)
     maps = zip(painter(ramp), painter(torch.ones_like(ramp)), strict=True)
     inner = slice(WIDTH // 3, 2 * WIDTH // 3)  # far from the border, which is zero to the network
     for stage, (shown, total) in enumerate(maps, start=1):
-        scene = resample((shown / total)[:, :1], geometry.grid(stage, size), pixels(size))
+        scene = resample((shown / total)[:, :1], painter.geometry.grid(stage, size), pixels(size))
         assert (scene - ramp[:, :1])[..., inner].abs().max() <= missed
 
 
@@ -123,12 +124,36 @@ def test_the_cells_of_resnet38d():
 @families
 @pytest.mark.usefixtures("missed")
 def test_a_backbone_has_the_cells_of_its_network(name, output_stride):
-    """Before it is simplified; no more and no fewer cells than cover the image."""
+    """Before it is simplified, behind its margin; as many cells as cover the image."""
     backbone = build_backbone(BackboneConfig(name=name, output_stride=output_stride)).eval()
-    assert list(backbone.geometry.cells) == locate_cells(network_of(name, output_stride))
+    for cells, own in zip(
+        backbone.geometry.cells, locate_cells(network_of(name, output_stride)), strict=True
+    ):
+        margin = backbone.geometry.margin
+        assert cells == (own.stride, own.offset + own.stride * (margin // own.stride) - margin)
     features = backbone(torch.rand(1, 3, 50, 71))
     for stage, feature in enumerate(features, start=1):
         assert feature.shape[2:] == backbone.geometry.grid(stage, (50, 71)).size
+
+
+@pytest.mark.parametrize(
+    ("last", "margin", "centred"),
+    [
+        (Cells(16, 15), 8, Cells(16, 7)),  # pads like TensorFlow
+        (Cells(8, 7), 4, Cells(8, 3)),
+        (Cells(16, 7.5), 0, Cells(16, 7.5)),  # joins patches
+        (Cells(8, 0), 0, Cells(8, 0)),  # pads alike on both sides
+    ],
+)
+def test_a_margin_centres_the_cells_of_the_last_map(last, margin, centred):
+    """As much is left before the first cell as behind the last one, to a pixel."""
+    assert FeatureGeometry.centred([last]) == FeatureGeometry((centred,), margin=margin)
+
+
+def test_cells_that_lie_in_the_margin_are_left_out():
+    """With a margin of 8, cells at -7, -5, -3, -1, 1 ... are those at 1 ..."""
+    geometry = FeatureGeometry.centred([Cells(2, 1), Cells(8, 5), Cells(16, 15)])
+    assert geometry == FeatureGeometry((Cells(2, 1), Cells(8, 5), Cells(16, 7)), margin=8)
 
 
 @families

@@ -167,7 +167,7 @@ def test_each_gpu_gets_two_images_where_a_batch_norm_needs_them() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crop_size": 321}, "crop_size"),
+        ({"crop_size": 31}, "crop_size"),
         ({"scale": (1.5, 0.5)}, "expected 0 < lowest <= highest"),
         ({"scale": (0, 1)}, "expected 0 < lowest <= highest"),
         ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),

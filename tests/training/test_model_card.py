@@ -23,6 +23,7 @@ def test_the_card_travels_in_the_file(tmp_path: Path) -> None:
             "layout": "[B, 3, H, W], RGB in [0, 1]; normalised by (input - mean) / std",
             "mean": [0.5, 0.5, 0.5],
             "std": [0.25, 0.25, 0.25],
+            "margin": 0,
             "multiple": 8,
         },
         "strides": [4, 8],

@@ -37,8 +37,6 @@ class AffinityConfig(TrainingConfig):
                 f"features has {len(self.features)} entries and channels {len(self.channels)}; "
                 "expected one number of channels for each feature"
             )
-        if self.crop_size % 32:
-            raise ValueError(f"crop_size is {self.crop_size}; expected a multiple of 32")
         check_range("resize_long", self.resize_long)
         if not self.epochs and self.init is None:
             raise ValueError("epochs is 0; expected at least 1 unless init is a weights file")

@@ -59,7 +59,7 @@ class SegmenterConfig(TrainingConfig):
             "in inference; the highest logit counts (DeepLab-v2's MSC)"
         ),
     )
-    crop_size: int = Field(320, ge=32, multiple_of=32)
+    crop_size: int = Field(320, ge=32)
     scale: tuple[float, float] = Field(
         (0.5, 1.5), description="range of the random factor on the image's size"
     )

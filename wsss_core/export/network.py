@@ -76,12 +76,13 @@ class PortableSegmenter(nn.Module):
         backbone = self.backbone
         normalized = backbone.normalize(image)
         if backbone.multiple > 1:
-            height, width = image.shape[-2:]
-            padding = (0, self._padded(width) - width, 0, self._padded(height) - height)
-            normalized = F.pad(normalized, padding)
+            margin = self.geometry.margin
+            height, width = image.shape[-2] + margin, image.shape[-1] + margin
+            below, right = self._padded(height) - height, self._padded(width) - width
+            normalized = F.pad(normalized, (margin, right, margin, below))
         maps = backbone.network(normalized)[-1]
         if backbone.multiple > 1:
-            grid = self.geometry.grid(-1, (height, width))
+            grid = self.geometry.grid(-1, (image.shape[-2], image.shape[-1]))
             maps = maps[..., : grid.rows.length, : grid.columns.length]
         logits: Tensor = self.head(maps)
         return logits

@@ -36,7 +36,7 @@ class Backbone(nn.Module):
         channels: Channels of F_1..F_n.
         geometry: Where their cells lie in the image.
         mean: RGB colour in [0, 1] that normalises to zero: what padding should look like.
-        multiple: Height and width are padded to multiples of this.
+        multiple: Height and width, with the geometry's margin, are padded to multiples of this.
         is_dense: Whether its work is that of matrix products, so that a CPU's units for bf16 pay.
     """
 
@@ -93,16 +93,20 @@ class Backbone(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], F_m of ceil(H / stride) rows.
 
-        The network sees the image padded to `multiple`, below and on its right.
+        The network sees the image with a margin before it, padded to `multiple` below and on its
+        right. Cells that lie in the margin are left out.
         """
         height, width = image.shape[-2:]
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
-        normalized = F.pad(self.normalize(image), padding)
+        margin = self.geometry.margin
+        below, right = (-(margin + side) % self.multiple for side in (height, width))
+        normalized = F.pad(self.normalize(image), (margin, right, margin, below))
         features = self.network(normalized.contiguous(memory_format=torch.channels_last))
-        return [
-            feature[..., : math.ceil(height / stride), : math.ceil(width / stride)]
-            for feature, stride in zip(features, self.geometry.strides, strict=True)
-        ]
+        cut = []
+        for feature, stride in zip(features, self.geometry.strides, strict=True):
+            first = margin // stride
+            rows, columns = (math.ceil(side / stride) for side in (height, width))
+            cut.append(feature[..., first : first + rows, first : first + columns])
+        return cut
 
 
 def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Backbone:
@@ -219,7 +223,7 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         mean, std = (PACKAGED_LITE0_MEAN,) * 3, (PACKAGED_LITE0_STD,) * 3
     if load is not None and weights not in (None, "timm"):
         load(network, config)
-    geometry = FeatureGeometry(tuple(locate_cells(network.eval())))
+    geometry = FeatureGeometry.centred(locate_cells(network.eval()))
     return Backbone(
         _simplify(network),
         channels=tuple(network.feature_info.channels()),

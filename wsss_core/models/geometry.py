@@ -1,6 +1,8 @@
 """Where a backbone's feature maps lie in its image, and how they are brought to other grids."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor
 
@@ -17,10 +19,31 @@ class FeatureGeometry:
         is_cornered: The maps are taken to be spread from the first pixel of the image to the last,
             and so are smaller copies of the image, as the reference code does with ResNet38d. Its
             cells lie elsewhere: the last one up to 7 pixels before the image's edge.
+        margin: Rows of padding that go above the image, and columns of it on its left. The first
+            `margin // stride` cells of a map, which lie there, are left out.
     """
 
     cells: tuple[Cells, ...]
     is_cornered: bool = False
+    margin: int = 0
+
+    @classmethod
+    def centred(cls, cells: Sequence[Cells]) -> Self:
+        """That of a network whose image gets a margin which centres the cells of the last map.
+
+        Where convolutions pad like TensorFlow, the first cell lies almost a stride within the
+        image, and the last one at the image's edge: without a margin, nothing would be known of a
+        band as wide as a cell. Networks that pad alike have their first cell on the first pixel,
+        and no margin.
+
+        Args:
+            cells: Where those of F_1..F_n lie in what the network is given.
+        """
+        last = cells[-1]
+        margin = max(0, int(last.offset - (last.stride - 1) / 2 + 0.5))
+        return cls(
+            tuple(c._replace(offset=c.offset - margin % c.stride) for c in cells), margin=margin
+        )
 
     @property
     def strides(self) -> tuple[int, ...]:

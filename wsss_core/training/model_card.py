@@ -28,6 +28,7 @@ def model_card(
             "layout": "[B, 3, H, W], RGB in [0, 1]; normalised by (input - mean) / std",
             "mean": backbone.mean.tolist(),
             "std": backbone.std.tolist(),
+            "margin": backbone.geometry.margin,
             "multiple": backbone.multiple,
         },
         "strides": list(backbone.geometry.strides),
