@@ -121,9 +121,7 @@ def _contrasting_texture(
     height, width = alpha.shape
     around = view[alpha < 0.5].mean(axis=0) if (alpha < 0.5).any() else view.mean(axis=(0, 1))
     for _ in range(3):
-        fill = draw_texture(
-            rng, height=height, width=width, unit=canvas.unit, material=material
-        )
+        fill = draw_texture(rng, height=height, width=width, unit=canvas.unit, material=material)
         if np.linalg.norm(fill.mean(axis=(0, 1)) - around) > 0.25:
             break
     return fill

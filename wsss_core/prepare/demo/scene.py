@@ -76,7 +76,7 @@ def _blank(rng: np.random.Generator, *, size: int) -> Canvas:
 def _draw_class_ids(rng: np.random.Generator, *, first: int) -> list[int]:
     """Draws the class of each object: one to three classes, up to three objects of each."""
     others = rng.permutation([k for k in range(1, len(THINGS) + 1) if k != first])
-    classes = [first, *others][: rng.choice([1, 2, 3], p=[0.55, 0.33, 0.12])]
+    classes = [first, *others][: rng.choice([1, 2, 3], p=[0.6, 0.32, 0.08])]
     counts = rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05], size=len(classes))
     return [int(k) for k in rng.permutation(np.repeat(classes, counts))]
 
@@ -87,7 +87,7 @@ def _paint_objects(canvas: Canvas, rng: np.random.Generator, class_ids: list[int
     placed: list[tuple[NDArray[np.float64], float]] = []
     areas = []
     for instance, class_id in enumerate(class_ids, start=1):
-        radius = canvas.unit * rng.uniform(0.38, 0.56) / crowd
+        radius = canvas.unit * rng.uniform(0.34, 0.5) / crowd
         centre = _draw_place(canvas, rng, radius, placed)
         placed.append((centre, radius))
         thing = THINGS[class_id - 1]
