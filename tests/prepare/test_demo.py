@@ -1,5 +1,6 @@
 import hashlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +8,11 @@ from hypothesis import strategies as st
 
 from wsss_core.config.dataset import DemoConfig
 from wsss_core.data.dataset import open_dataset
+from wsss_core.prepare.demo.classes import CLASSES
 from wsss_core.prepare.demo.generate import draw_dataset
 from wsss_core.prepare.demo.painting import coverage
 from wsss_core.prepare.demo.scene import draw_scene, scene_mask
-from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
+from wsss_core.prepare.demo.shapes import CLUTTER, pose
 from wsss_core.prepare.demo.textures import PATTERNS, draw_texture
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.folder import read_folder
@@ -23,7 +25,10 @@ def digest(root):
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
-@pytest.mark.parametrize("shape", [*CLASSES.values(), *CLUTTER])
+SHAPES = {name: thing.shape for name, thing in CLASSES.items()}
+
+
+@pytest.mark.parametrize("shape", [*SHAPES.values(), *CLUTTER])
 def test_outlines_fit_the_unit_disc(shape):
     for seed in range(20):
         for contour in shape(np.random.default_rng(seed)):
@@ -32,7 +37,7 @@ def test_outlines_fit_the_unit_disc(shape):
             assert np.linalg.norm(contour, axis=1).max() < 1.35
 
 
-@pytest.mark.parametrize("shape", CLASSES.values(), ids=CLASSES)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_classes_cover_a_fair_share_of_their_disc(shape):
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -135,12 +140,22 @@ def test_a_longer_dataset_begins_with_the_same_images(tmp_path):
     assert shorter == longer
 
 
-def test_colour_does_not_tell_the_class():
-    means = np.zeros((len(CLASSES), 3))
-    for class_id in range(1, len(CLASSES) + 1):
-        pixels = []
-        for seed in range(12):
-            scene = draw_scene(np.random.default_rng(seed), size=64, class_id=class_id)
-            pixels.append(scene.image[scene.mask == class_id].mean(axis=0))
-        means[class_id - 1] = np.mean(pixels, axis=0)
-    assert np.ptp(means, axis=0).max() < 70  # a colour of its own would be 100 and more
+def test_things_of_a_class_have_its_hue_and_grounds_have_any():
+    """The mean hue is the material's up to its spread; that of grounds is all around the circle."""
+    for class_id, thing in enumerate(CLASSES.values(), start=1):
+        scenes = [
+            draw_scene(np.random.default_rng(seed), size=64, class_id=class_id)
+            for seed in range(12)
+        ]
+        own = [mean_direction(scene.image[scene.mask == class_id]) for scene in scenes]
+        apart = np.angle(np.mean(own) / np.exp(1j * np.radians(thing.material.hue)))
+        assert abs(np.degrees(apart)) < 30
+        grounds = [mean_direction(scene.image[scene.mask == 0]) for scene in scenes]
+        assert abs(np.mean(grounds)) < 0.6 < abs(np.mean(own))
+
+
+def mean_direction(pixels):
+    """The mean hue as a point on the unit circle."""
+    hues = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, :, 0]
+    mean = np.exp(1j * np.radians(hues)).mean()
+    return mean / abs(mean)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from wsss_core.config.dataset import DemoConfig
 from wsss_core.data.images import write_mask
+from wsss_core.prepare.demo.classes import CLASSES
 from wsss_core.prepare.demo.scene import draw_scene
-from wsss_core.prepare.demo.shapes import CLASSES
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.prepare.demo.shapes import Outline
-from wsss_core.prepare.demo.textures import Texture, draw_texture
+from wsss_core.prepare.demo.textures import Material, Texture, draw_texture
 
 SUPERSAMPLING = 4  # samples per pixel side: edges get 16 levels of coverage
 SUBPIXEL_BITS = 4  # OpenCV takes corners in 1/16 of a sample
@@ -55,7 +55,14 @@ def coverage(outline: Outline, *, height: int, width: int) -> NDArray[np.float32
     return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA) / np.float32(255)
 
 
-def paint(canvas: Canvas, rng: np.random.Generator, outline: Outline, *, instance: int) -> int:
+def paint(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    outline: Outline,
+    *,
+    instance: int,
+    material: Material | None = None,
+) -> int:
     """Paints a form over what is there.
 
     Args:
@@ -63,6 +70,7 @@ def paint(canvas: Canvas, rng: np.random.Generator, outline: Outline, *, instanc
         rng: Draws the texture and the depth of the relief.
         outline: Contours in pixels.
         instance: Number of the object, 0 for clutter.
+        material: What it is made of; None: anything.
 
     Returns:
         How many pixels the form covers.
@@ -75,7 +83,7 @@ def paint(canvas: Canvas, rng: np.random.Generator, outline: Outline, *, instanc
     height, width = view.shape[:2]
     alpha = coverage([c - origin for c in outline], height=height, width=width)
     _cast_shadow(canvas, view, alpha)
-    fill = _contrasting_texture(canvas, rng, view, alpha)
+    fill = _contrasting_texture(canvas, rng, view, alpha, material)
     fill = np.clip(fill * _relief(canvas, rng, alpha)[:, :, None], 0, 1)
     view += alpha[:, :, None] * (fill - view)
     inside = alpha > 0.5
@@ -103,13 +111,17 @@ def _cast_shadow(canvas: Canvas, view: Texture, alpha: NDArray[np.float32]) -> N
 
 
 def _contrasting_texture(
-    canvas: Canvas, rng: np.random.Generator, view: Texture, alpha: NDArray[np.float32]
+    canvas: Canvas,
+    rng: np.random.Generator,
+    view: Texture,
+    alpha: NDArray[np.float32],
+    material: Material | None,
 ) -> Texture:
     """Draws a fill whose mean colour differs from that around the form, if a few tries find one."""
     height, width = alpha.shape
     around = view[alpha < 0.5].mean(axis=0) if (alpha < 0.5).any() else view.mean(axis=(0, 1))
     for _ in range(3):
-        fill = draw_texture(rng, height=height, width=width, unit=canvas.unit)
+        fill = draw_texture(rng, height=height, width=width, unit=canvas.unit, material=material)
         if np.linalg.norm(fill.mean(axis=(0, 1)) - around) > 0.25:
             break
     return fill

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.prepare.demo.classes import CLASSES
 from wsss_core.prepare.demo.painting import Canvas, paint
-from wsss_core.prepare.demo.shapes import CLASSES, CLUTTER, pose
+from wsss_core.prepare.demo.shapes import CLUTTER, pose
 from wsss_core.prepare.demo.textures import draw_texture
 
 MIN_VISIBLE_SHARE = 0.3  # of an object; what is left of a more hidden one becomes void
 MIN_VISIBLE_AREA = 0.005  # of the image
-SHAPES = tuple(CLASSES.values())
+THINGS = tuple(CLASSES.values())
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _draw(rng: np.random.Generator, *, size: int, class_id: int) -> Scene:
     for _ in range(rng.integers(0, 3)):
         _paint_clutter(canvas, rng, largest=0.12)
     mask = scene_mask(canvas.instances, class_ids, areas)
-    label = np.isin(np.arange(1, len(SHAPES) + 1), mask).astype(np.uint8)
+    label = np.isin(np.arange(1, len(THINGS) + 1), mask).astype(np.uint8)
     return Scene(image=_develop(rng, canvas), mask=mask, label=label)
 
 
@@ -74,8 +75,8 @@ def _blank(rng: np.random.Generator, *, size: int) -> Canvas:
 
 def _draw_class_ids(rng: np.random.Generator, *, first: int) -> list[int]:
     """Draws the class of each object: one to three classes, up to three objects of each."""
-    others = rng.permutation([k for k in range(1, len(SHAPES) + 1) if k != first])
-    classes = [first, *others][: rng.choice([1, 2, 3], p=[0.55, 0.33, 0.12])]
+    others = rng.permutation([k for k in range(1, len(THINGS) + 1) if k != first])
+    classes = [first, *others][: rng.choice([1, 2, 3], p=[0.6, 0.32, 0.08])]
     counts = rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05], size=len(classes))
     return [int(k) for k in rng.permutation(np.repeat(classes, counts))]
 
@@ -86,11 +87,12 @@ def _paint_objects(canvas: Canvas, rng: np.random.Generator, class_ids: list[int
     placed: list[tuple[NDArray[np.float64], float]] = []
     areas = []
     for instance, class_id in enumerate(class_ids, start=1):
-        radius = canvas.unit * rng.uniform(0.38, 0.56) / crowd
+        radius = canvas.unit * rng.uniform(0.34, 0.5) / crowd
         centre = _draw_place(canvas, rng, radius, placed)
         placed.append((centre, radius))
-        outline = pose(rng, SHAPES[class_id - 1](rng), centre=tuple(centre), radius=radius)
-        areas.append(paint(canvas, rng, outline, instance=instance))
+        thing = THINGS[class_id - 1]
+        outline = pose(rng, thing.shape(rng), centre=tuple(centre), radius=radius)
+        areas.append(paint(canvas, rng, outline, instance=instance, material=thing.material))
     return areas
 
 

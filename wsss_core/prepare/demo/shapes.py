@@ -1,4 +1,4 @@
-"""Outlines of the demo dataset: six classes, and clutter that is none of them.
+"""Outlines of the demo dataset: those of its six classes, and of clutter.
 
 An outline is a list of closed contours, float [N, 2], in a unit disc around the origin; a point is
 inside where it is inside of an odd number of contours, so that a second one is a hole.
@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 
 Contour = NDArray[np.float64]
 Outline = list[Contour]
+Shape = Callable[[np.random.Generator], Outline]
 
 
 def arrow(rng: np.random.Generator) -> Outline:
     """An arrow with a straight shaft."""
-    shaft, neck = rng.uniform(0.13, 0.2), rng.uniform(-0.05, 0.2)
-    head = rng.uniform(0.55, 0.7)
+    shaft, neck = rng.uniform(0.26, 0.34), rng.uniform(-0.15, 0.05)
+    head = rng.uniform(0.7, 0.85)
     upper = [(-1.0, shaft), (neck, shaft), (neck, head), (1.0, 0.0)]
     return [_polygon([*upper, *((x, -y) for x, y in reversed(upper[:-1]))])]
 
 
 def crescent(rng: np.random.Generator) -> Outline:
     """A disc less a smaller one that is shifted aside."""
-    shift, radius = rng.uniform(0.42, 0.55), rng.uniform(0.72, 0.82)
+    shift, radius = rng.uniform(0.6, 0.75), rng.uniform(0.66, 0.76)
     x = (shift**2 + 1 - radius**2) / (2 * shift)
     y = np.sqrt(1 - x**2)
     outer = np.arctan2(y, x)
@@ -38,7 +39,7 @@ def crescent(rng: np.random.Generator) -> Outline:
 
 def cross(rng: np.random.Generator) -> Outline:
     """A cross of two equal bars."""
-    arm = rng.uniform(0.24, 0.33)
+    arm = rng.uniform(0.34, 0.42)
     quarter = np.array([(1.0, -arm), (1.0, arm), (arm, arm)])
     turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
     corners = [quarter @ np.linalg.matrix_power(turn, k) for k in range(4)]
@@ -55,23 +56,13 @@ def heart(rng: np.random.Generator) -> Outline:
 
 def ring(rng: np.random.Generator) -> Outline:
     """A disc with a round hole."""
-    hole = rng.uniform(0.42, 0.62)
+    hole = rng.uniform(0.3, 0.42)
     return [_arc(0, 2 * np.pi, radius=radius) for radius in (1.0, hole)]
 
 
 def star(rng: np.random.Generator) -> Outline:
     """A star of five points."""
-    return [_spikes(5, inner=rng.uniform(0.4, 0.5))]
-
-
-CLASSES: dict[str, Callable[[np.random.Generator], Outline]] = {
-    "arrow": arrow,
-    "crescent": crescent,
-    "cross": cross,
-    "heart": heart,
-    "ring": ring,
-    "star": star,
-}
+    return [_spikes(5, inner=rng.uniform(0.5, 0.6))]
 
 
 def regular_polygon(rng: np.random.Generator, *, corners: int) -> Outline:
@@ -110,7 +101,7 @@ def bar(rng: np.random.Generator) -> Outline:
     return [np.concatenate([there, back])]
 
 
-CLUTTER: tuple[Callable[[np.random.Generator], Outline], ...] = (
+CLUTTER: tuple[Shape, ...] = (
     partial(regular_polygon, corners=3),
     partial(regular_polygon, corners=4),
     partial(regular_polygon, corners=6),

@@ -1,8 +1,9 @@
-"""Random textures, for fills and for backgrounds alike: they tell nothing about the class."""
+"""Textures: of a material, as things are, or of any pattern in any colours, as grounds are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,9 +11,31 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]  # [H, W] in [0, 1]
 Texture = NDArray[np.float32]  # [H, W, 3] RGB in [0, 1]
+Pattern = Callable[[np.random.Generator, int, int, float], Field]  # height, width, unit
+
+HUE_SPREAD = 12.0  # standard deviation of a material's hue, in degrees
 
 
-def draw_texture(rng: np.random.Generator, *, height: int, width: int, unit: float) -> Texture:
+class Material(NamedTuple):
+    """A pattern in colours of about one hue.
+
+    Attributes:
+        pattern: That it has.
+        hue: In degrees.
+    """
+
+    pattern: Pattern
+    hue: float
+
+
+def draw_texture(
+    rng: np.random.Generator,
+    *,
+    height: int,
+    width: int,
+    unit: float,
+    material: Material | None = None,
+) -> Texture:
     """Draws a texture: a pattern in two or three colours, uneven light, and grain.
 
     Args:
@@ -20,22 +43,36 @@ def draw_texture(rng: np.random.Generator, *, height: int, width: int, unit: flo
         height: In pixels.
         width: In pixels.
         unit: Length that patterns are scaled with, in pixels (the shorter side of the image).
+        material: What it shows; None: any pattern in any colours.
 
     Returns:
         float32 [height, width, 3] RGB in [0, 1].
     """
-    pattern = PATTERNS[rng.choice(len(PATTERNS), p=PATTERN_WEIGHTS)]
-    texture = colour(rng, pattern(rng, height, width, unit))
+    if material is None:
+        pattern = PATTERNS[rng.choice(len(PATTERNS), p=PATTERN_WEIGHTS)]
+        texture = colour(rng, pattern(rng, height, width, unit))
+    else:
+        field = material.pattern(rng, height, width, unit)
+        texture = colour(rng, field, hue=material.hue)
     light = fractal_noise(rng, height, width, unit * 0.6) - 0.5
     grain = rng.normal(0, rng.uniform(0.0, 0.03), (height, width, 1)).astype(np.float32)
     texture = texture * (1 + rng.uniform(0, 0.5) * light[:, :, None]) + grain
     return np.clip(texture, 0, 1)
 
 
-def colour(rng: np.random.Generator, field: Field) -> Texture:
-    """Colours a field with a ramp of two or three colours of kindred or of contrasting hues."""
-    hue, kinship = rng.uniform(0, 360), rng.choice([12.0, 40.0, 120.0], p=[0.5, 0.3, 0.2])
-    saturation = rng.beta(2, 2.5)
+def colour(rng: np.random.Generator, field: Field, *, hue: float | None = None) -> Texture:
+    """Colours a field with a ramp of two or three colours.
+
+    Args:
+        rng: Draws them.
+        field: What to colour.
+        hue: That they are about, in degrees; None: of kindred or contrasting hues.
+    """
+    if hue is None:
+        hue, kinship = rng.uniform(0, 360), rng.choice([12.0, 40.0, 120.0], p=[0.5, 0.3, 0.2])
+        saturation = rng.beta(2, 2.5)
+    else:
+        hue, kinship, saturation = hue + rng.normal(0, HUE_SPREAD), 12.0, rng.uniform(0.35, 0.9)
     middle, spread = rng.uniform(0.4, 0.85), rng.uniform(0.08, 0.3)
     num_colours = int(rng.integers(2, 4))
     ramp = np.empty((1, num_colours, 3), dtype=np.float32)
@@ -95,7 +132,7 @@ def speckles(rng: np.random.Generator, height: int, width: int, unit: float) -> 
     return _stretch(fractal_noise(rng, height, width, cell * 2) ** rng.uniform(0.7, 2.0))
 
 
-PATTERNS: tuple[Callable[[np.random.Generator, int, int, float], Field], ...] = (
+PATTERNS: tuple[Pattern, ...] = (
     fractal_noise,
     gradient,
     stripes,
