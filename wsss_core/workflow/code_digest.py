@@ -28,7 +28,6 @@ CANNOT_CHANGE_RESULTS = {
     "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
     "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
     "wsss_core/runtime/lock.py": "lets others wait; changes nothing of what is made",
-    "wsss_core/runtime/orphans.py": "ends programs; changes nothing of what they make",
     "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
     "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
     "wsss_core/runtime/readers.py": "how readers of images hand them over, not what they read",
