@@ -139,9 +139,12 @@ def test_nothing_is_imported_in_a_way_that_the_digest_cannot_see():
 
 
 def test_packages_import_nothing_by_themselves():
-    """A package that imports its modules would make every stage depend on all of them."""
+    """A package that imports its modules would make every stage depend on all of them.
+
+    That of `predict` does: it is what people import from Python, and no stage uses it.
+    """
     for path in PROJECT.glob("wsss_core/**/__init__.py"):
-        assert path.read_text() == "", path
+        assert path.read_text() == "" or path.parent.name == "predict", path
 
 
 PROGRAMS = [path.relative_to(PROJECT) for path in PROJECT.glob("workflow_scripts/[a-z]*.py")]
