@@ -130,11 +130,15 @@ def test_a_signal_ends_training_with_its_code_after_saving_the_state(tmp_path, n
 
 
 @pytest.mark.parametrize("step", [10, STEPS])
-def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, uninterrupted, step):
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(
+    tmp_path, uninterrupted, step, capsys
+):
     with pytest.raises(Interrupted):
         train_tiny(Net(_signal_at(step)), tmp_path / "state")
+    assert f"state saved at step {step}\n" in capsys.readouterr().err
     model = Net()
     history = train_tiny(model, tmp_path / "state")
+    assert f": going on from step {step}\n" in capsys.readouterr().err
     assert model.num_calls == STEPS - step
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]

@@ -78,5 +78,6 @@ class TrainingState:
             }
             with atomic_file(self.path) as temporary, temporary.open("wb") as file:
                 torch.save(content, file)
+            sys.stderr.write(f"state saved at step {self.step}\n")
             self.saved_step = self.step
             self.saved_at = time.monotonic()

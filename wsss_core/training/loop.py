@@ -128,6 +128,7 @@ def train(  # noqa: PLR0913
     optimizer = build_optimizer(cast(TrainableModel, model).param_groups(), config.optim)
     wrapped, stepper = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
     state = TrainingState(work_dir / "state.pt", key, model, optimizer)
+    _tell_start(fabric, state, desc)
     loader = fabric.setup_dataloaders(
         load_batches(
             samples, schedule, state.step, part=part, device=fabric.device, threads=threads
@@ -189,6 +190,11 @@ def train(  # noqa: PLR0913
         raise SystemExit(0)
     events.close()
     return state.history
+
+
+def _tell_start(fabric: lightning_fabric.Fabric, state: TrainingState, desc: str) -> None:
+    if state.step and fabric.is_global_zero:
+        sys.stderr.write(f"{desc}: going on from step {state.step}\n")
 
 
 def _scale_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
