@@ -90,6 +90,7 @@ def dataset(tmp_path: Path) -> Dataset:
     (tmp_path / "classes.txt").write_text("red\ngreen\n")
     rows = [f"{name},{label[0]},{label[1]}" for name, label in labels.items()]
     (tmp_path / "labels.csv").write_text("\n".join(["image,red,green", *rows]) + "\n")
+    (tmp_path / "image_digests.csv").write_text("image,sha256\ni3,3\ni4,4\n")
     return Dataset(root=tmp_path, class_names=CLASSES, labels=labels)
 
 

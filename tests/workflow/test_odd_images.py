@@ -125,9 +125,18 @@ def run_stages(experiment):
     inputs = {"init": "seam/weights.pt", "boundaries": "boundaries", "canny": "canny"}
     train_classifier("sb", experiment, **inputs)
     scored = {"method": "seam", "seed": 0, "splits": list(SPLITS), "threads": 1}
-    run("evaluate", **data, **scored, stage="cam", cams="cam.npz", output="cam.csv")
+    run(
+        "evaluate",
+        **data,
+        **scored,
+        stage="cam",
+        cams="cam.npz",
+        output="cam.csv",
+        images="cam_images.csv",
+    )
     for stage in ("random_walk", "segmentation", "segmentation_crf"):
-        run("evaluate", **data, **scored, stage=stage, masks=stage, output=f"{stage}.csv")
+        names = {"output": f"{stage}.csv", "images": f"{stage}_images.csv"}
+        run("evaluate", **data, **scored, stage=stage, masks=stage, **names)
     masks = {"pseudo_labels": "random_walk", "segmentation": "segmentation_crf"}
     figure = {"method": "seam", "seed": 0, "split": "val", "output": "qualitative_results.jpg"}
     run("qualitative_results", **data, **figure, cams="cam.npz", **masks)
