@@ -14,7 +14,7 @@ import pytest
 from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts
 
-TRIALS = int(os.environ.get("WSSS_KILL_TRIALS", "2"))  # of a campaign: 30
+TRIALS = int(os.environ.get("WSSS_KILL_TRIALS", "1"))  # of a campaign: 30
 KILLS = 4  # in each
 SECONDS = (4.0, 45.0)  # from the start of a run to its end by force
 RESULTS = ("**/*.pt", "**/*.npz", "**/*.png", "summary.csv")
