@@ -17,7 +17,6 @@ told at the end, the others are done all the same.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,6 +30,7 @@ from wsss_core.predict.pictures import Picture, find_pictures
 from wsss_core.predict.segmenter import LONGEST_SIDE, Failure, Segmenter
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.file_digest import file_digest
 from wsss_core.runtime.lock import exclusive
 from wsss_core.runtime.progress import progress
 from wsss_core.stages.class_shares import ClassShares
@@ -82,10 +82,8 @@ def main(argv: Sequence[str]) -> None:
 
 def settings_of(segmenter: Segmenter, weights: Path) -> dict[str, object]:
     """What predictions depend on, as plain values."""
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
-        "weights": digest,
+        "weights": file_digest(weights),
         **segmenter.config.model_dump(mode="json"),
         "longest_side": segmenter.longest_side,
         "confidence": segmenter.confidence,

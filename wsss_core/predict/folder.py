@@ -13,7 +13,6 @@ the name of another.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -28,6 +27,7 @@ from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.figures.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.file_digest import file_digest
 
 JPEG_QUALITY = 90
 # Folders, and the suffix in each.
@@ -98,7 +98,7 @@ class PredictionFolder:
         if not path.is_file():
             return False
         with Image.open(path) as mask:
-            is_own = mask.info.get(DIGEST_KEY) == picture_digest(picture)
+            is_own = mask.info.get(DIGEST_KEY) == file_digest(picture)
         if not is_own:
             path.unlink()
         return is_own and all(self._path(kind, name).is_file() for kind in self.extras)
@@ -150,18 +150,12 @@ class PredictionFolder:
                 is_class = (mask != 0) & (mask != IGNORE_INDEX)
                 cutout = np.dstack([image, 255 * is_class.astype(np.uint8)])
                 Image.fromarray(cutout).save(temporary, format="PNG", compress_level=1)
-        notes = {DIGEST_KEY: picture_digest(picture), NAME_KEY: json.dumps(picture.name)}
+        notes = {DIGEST_KEY: file_digest(picture), NAME_KEY: json.dumps(picture.name)}
         with atomic_file(self._path("masks", name)) as temporary:
             write_mask(temporary, mask, notes=notes)
 
     def _path(self, kind: str, name: str) -> Path:
         return self.root / kind / f"{name}.{KINDS[kind]}"
-
-
-def picture_digest(path: Path) -> str:
-    """sha256 of a picture's file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_note(path: Path) -> dict[str, Any]:

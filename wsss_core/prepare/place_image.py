@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from wsss_core.data.pictures import (
 )
 from wsss_core.prepare.labelling import MaskDrawing
 from wsss_core.prepare.read_mask_file import BadFileError, read_mask_file
+from wsss_core.runtime.file_digest import file_digest
 
 EXPECTED = {
     "image file": f"whole {FORMAT_NAMES} files",
@@ -157,7 +157,7 @@ def place_image(
         image.resize(size, Image.Resampling.BOX).save(
             shrunk, format="JPEG", quality=JPEG_QUALITY, subsampling=0
         )
-        return _sha256(shrunk)
+        return file_digest(shrunk)
     suffix = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}.get(picture.format)
     is_plain = picture.image.mode == "RGB" and picture.orientation == 1 and picture.is_intact
     if suffix and is_plain:
@@ -165,7 +165,7 @@ def place_image(
     # PNG, since a second JPEG compression would change pixels that no one asked to change.
     rewritten = directory / f"{item.image_id}.png"
     Image.fromarray(np.asarray(image)).save(rewritten, format="PNG")  # without the metadata
-    return _sha256(rewritten)
+    return file_digest(rewritten)
 
 
 def fit_mask(
@@ -237,13 +237,13 @@ def place_mask(
     if size != mask.shape[::-1]:
         mask = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
     write_mask(placing.staging / "masks" / name, mask)
-    return _sha256(placing.staging / "masks" / name)
+    return file_digest(placing.staging / "masks" / name)
 
 
 def _place_file(source: Path, folder: str, name: str, placing: Placing) -> str:
     """Links a file, by a path that stays right when the project's folder moves, or moves it."""
     assert placing.staging is not None
-    digest = _sha256(source)
+    digest = file_digest(source)
     target = placing.staging / folder / name
     if not placing.link:
         source.replace(target)
@@ -258,7 +258,3 @@ def _place_file(source: Path, folder: str, name: str, placing: Placing) -> str:
             raise
         shutil.copyfile(place, target)
     return digest
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """Checkpoints that others saved with torch or safetensors; nothing in them is run."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from wsss_core.data.weights import load_plain
 from wsss_core.pretrained.tensor_names import Tensors
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.file_digest import file_digest
 
 SAFETENSORS = ".safetensors"  # a format of tensors alone, listed in no order that means something
 
@@ -60,7 +60,6 @@ def check_sha256(path: Path, expected: str | None) -> None:
         return
     if not path.is_file():
         raise UserError(f"{path}: weights file not found")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_digest(path)
     if found != expected:
         raise UserError(f"{path}: sha256 is {found}; expected {expected}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.file_digest import file_digest
 
 
 class WeightsNote(NamedTuple):
@@ -29,9 +29,7 @@ class WeightsNote(NamedTuple):
 
 def note_of(path: Path, source: str) -> WeightsNote:
     """Reads a weights file and takes a note of it."""
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightsNote(str(path), path.stat().st_size, sha256, source)
+    return WeightsNote(str(path), path.stat().st_size, file_digest(path), source)
 
 
 def write_note(path: Path, note: WeightsNote) -> None:

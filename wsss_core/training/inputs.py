@@ -16,7 +16,7 @@ from wsss_core.config.init_file import PACKAGE, TIMM
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
-from wsss_core.training.store import file_digest
+from wsss_core.runtime.file_digest import file_digest
 
 
 def picture_digests(dataset: Dataset) -> dict[str, str]:

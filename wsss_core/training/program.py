@@ -20,10 +20,11 @@ from wsss_core.config.precision import AskedPrecision
 from wsss_core.pretrained.note import check_unchanged, read_note
 from wsss_core.runtime.atomic import writing_errors
 from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.file_digest import file_digest
 from wsss_core.runtime.lock import exclusive
 from wsss_core.training.inputs import is_file, without_places
 from wsss_core.training.key_precision import BY_NETWORK, precision_here
-from wsss_core.training.store import file_digest, keep, take, training_key
+from wsss_core.training.store import keep, take, training_key
 from wsss_core.workflow.gpu_lease import take_gpus
 
 

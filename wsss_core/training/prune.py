@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from wsss_core.runtime.atomic import remove
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.training.store import NOTE, file_digest
+from wsss_core.runtime.file_digest import file_digest
+from wsss_core.training.store import NOTE
 
 STORE = "store"
 NETWORKS = "*/*/seed*/*/weights.pt"  # below results: those of all runs of all experiments

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss_core.runtime.atomic import atomic_file, move_into_place, remove, staging_dir
+from wsss_core.runtime.file_digest import file_digest
 
 NOTE = "note.json"
 
@@ -25,12 +26,6 @@ NOTE = "note.json"
 def training_key(made_of: Mapping[str, Any]) -> str:
     """Digest of what a training is made of, values of JSON by name: 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keep(entry: Path, files: Mapping[str, Path], made_of: Mapping[str, Any]) -> None:

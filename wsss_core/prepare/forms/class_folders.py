@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.labelling import Labelling, Row, collect
 from wsss_core.prepare.names import file_id
 from wsss_core.prepare.picture_files import OTHER_FOLDERS, all_files, is_picture, printable
+from wsss_core.runtime.file_digest import file_digest
 
 SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "test", "testing")
 
@@ -78,9 +78,4 @@ def _digests_of_copies(paths: Iterable[Path]) -> dict[Path, str]:
     by_size = defaultdict(list)
     for path in paths:
         by_size[path.stat().st_size].append(path)
-    return {
-        path: hashlib.sha256(path.read_bytes()).hexdigest()
-        for same in by_size.values()
-        if len(same) > 1
-        for path in same
-    }
+    return {path: file_digest(path) for same in by_size.values() if len(same) > 1 for path in same}
