@@ -47,7 +47,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        scores_and_table() if SPLITS else maps_or_shares(),
+        f"{RESULTS}/summary.csv" if SPLITS else maps_or_shares(),
         rules.report_page.output,
         rules.loss_curves.output,
         expand(rules.qualitative_results.output, method=methods_run()),

@@ -1,32 +1,4 @@
-"""Figures of the report: the table of scores, loss curves, qualitative results of each method."""
-
-
-rule report_table:
-    input:
-        f"{RESULTS}/summary.csv",
-    output:
-        report(
-            f"{RESULTS}/report/table.html",
-            caption="../report/table.rst",
-            category="Scores",
-            labels={"figure": "mIoU by method and stage"},
-        ),
-    log:
-        f"{RESULTS}/logs/report_table.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/report_table.tsv"
-    conda:
-        "../envs/wsss.yaml"
-    threads: 1
-    resources:
-        mem_mb=times_attempt(1000),
-        runtime=times_attempt(10),
-    params:
-        code=stage_code("report_table"),
-        template=figure_file_digest("templates/table.html"),
-    shell:
-        "python -m workflow_scripts.report_table --summary {input} --output {output}"
-        " 2>&1 | tee -i {log}"
+"""Figures of Snakemake's report: loss curves, and qualitative results of each method."""
 
 
 rule loss_curves:

@@ -76,10 +76,6 @@ def class_shares_options(wildcards, input):
     return cli_options(input, "masks", "weights", "qualitative_results")
 
 
-def scores_and_table():
-    return [f"{RESULTS}/summary.csv", f"{RESULTS}/report/table.html"]
-
-
 def all_scores(wildcards):
     return [
         f"{RESULTS}/{method}/seed{seed}/scores/{stage}.csv"

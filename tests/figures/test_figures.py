@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -29,83 +27,7 @@ from wsss_core.figures.qualitative_results import (
     paint_heat,
     write_qualitative_results,
 )
-from wsss_core.figures.table import build_page, write_table
 from wsss_core.runtime.errors import UserError
-
-# --- table ---
-
-
-class Balance(HTMLParser):
-    """Follows opening and closing tags, and collects the text of table cells."""
-
-    VOID = ("meta", "!doctype")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.cells: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag in ("td", "th"):
-            self.cells.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if {"td", "th"} & set(self.open):
-            self.cells[-1] += data
-
-
-def summary_of(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    columns = "method seed stage split threshold miou background a<b".split()
-    return pd.DataFrame(rows, columns=columns)
-
-
-TWO_METHODS = [
-    ("cam", 0, "cam", "train", 0.3, 50.0, 80.0, 20.0),
-    ("cam", 0, "cam", "val", 0.31, 49.0, 80.0, np.nan),
-    ("sb", 0, "cam", "train", 0.4, 55.0, 80.0, 30.0),
-    ("sb", 0, "cam", "val", 0.41, 48.0, 80.0, 16.0),
-    ("sb", 0, "segmentation", "val", np.nan, 60.0, 85.0, 35.0),
-]
-
-
-def test_page_is_well_formed_and_complete() -> None:
-    page = build_page(summary_of(TWO_METHODS))
-    parser = Balance()
-    parser.feed(page)
-    assert parser.open == []
-    assert {"50.00t = 0.30", "49.00t = 0.31", "60.00", "a<b", "35.0"} <= set(parser.cells)
-    assert "true image labels" in page
-    assert "http" not in page
-
-
-def test_extra_supervision_is_marked() -> None:
-    assert "†" not in build_page(summary_of(TWO_METHODS))
-    summary = summary_of(TWO_METHODS)
-    summary["extra_supervision"] = [None, None, None, None, "masks & <boxes>"]
-    page = build_page(summary)
-    parser = Balance()
-    parser.feed(page)
-    assert {"60.00 †", "segmentation †", "48.00t = 0.41"} <= set(parser.cells)
-    assert "image-level labels: masks &amp; &lt;boxes&gt;." in page
-
-
-def test_best_of_each_column_stands_out() -> None:
-    best = re.findall(r'<td class="[^"]*best">([\d.]+)', build_page(summary_of(TWO_METHODS)))
-    assert best == ["49.00", "55.00"]  # val of cam, train of sb; one score alone is not best
-
-
-def test_page_shows_spread_over_seeds(tmp_path: Path) -> None:
-    second = [(row[0], 1, *row[2:5], float(str(row[5])) + 2, *row[6:]) for row in TWO_METHODS]
-    write_table(tmp_path / "table.html", summary_of([*TWO_METHODS, *second]))
-    page = (tmp_path / "table.html").read_text(encoding="utf-8")
-    assert "51.00 ± 1.41" in page
-    assert "standard deviation" in page
-
 
 # --- loss curves ---
 

@@ -42,7 +42,6 @@ ELSEWHERE = {
     "paper_table": "figures/paper/tables",
     "qualitative_results": "figures/qualitative_results",
     "report_page": "figures/report/page",
-    "report_table": "figures/table",
     "submission": "layouts/voc_submission",
     "unpack_archive": "download/unpack",
 }

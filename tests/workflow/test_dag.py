@@ -37,7 +37,6 @@ def test_plain_config_shows_the_papers_whole_dag_without_its_data(tmp_path):
         "semantic_boundary": every,
         "evaluate_masks": 9,
         "summarise": 1,
-        "report_table": 1,
         "report_page": 1,
         "loss_curves": 1,
         "qualitative_results": 4,
@@ -325,7 +324,7 @@ def test_without_masks_each_run_ends_in_what_its_own_show(tmp_path):
     counts = job_counts(run)
     assert counts["class_shares"] == 3
     assert counts["infer_cam"] == 2 * 4
-    assert not {"evaluate_cam", "evaluate_masks", "summarise", "report_table"} & {*counts}
+    assert not {"evaluate_cam", "evaluate_masks", "summarise"} & {*counts}
     here = "results/voc12/seam"
     shares = {c.option("output"): c for c in commands(run, "class_shares")}
     for seed, stage in ((0, "random_walk"), (1, "segmentation_crf"), (2, "segmentation_crf")):

@@ -58,7 +58,7 @@ def jobs_after(first):
     if any(stage.startswith("train_") for stage in stages):
         jobs.add(("loss_curves", "all"))
     if "evaluate" in stages:
-        jobs |= {("summarise", "all"), ("report_table", "all")}
+        jobs.add(("summarise", "all"))
     return jobs | ({PAGE} if jobs else set())
 
 
@@ -193,14 +193,14 @@ def test_code_reruns_the_stages_that_run_it(finished, copy, module):
 
 
 def test_a_template_draws_its_page_anew_alone(finished, copy):
-    path = copy / "wsss_core/figures/templates/table.html"
+    path = copy / "wsss_core/figures/report/templates/run.html"
     text = path.read_text()
     path.write_text(text.replace("<h1>", "<h1>Another: "))
     try:
         wanted = jobs_wanted(directory=finished, project=copy)
     finally:
         path.write_text(text)
-    assert wanted == {("report_table", "all")}
+    assert wanted == {PAGE}
 
 
 @pytest.mark.parametrize("changes", CONFIG)
@@ -238,6 +238,6 @@ def test_data_rerun_the_stages_that_read_it(finished, copy, what):
 def test_one_more_seed_runs_it_alone(finished, copy):
     (finished / "changes.yaml").write_text("runs: [{method: cam, seeds: [0, 1], until: cam}]")
     wanted = jobs_wanted(directory=finished, project=copy, changes=["changes.yaml"])
-    shared = {("loss_curves", "all"), ("summarise", "all"), ("report_table", "all"), PAGE}
+    shared = {("loss_curves", "all"), ("summarise", "all"), PAGE}
     new = {("train_classifier", "cam"), ("infer_cam", "cam"), ("evaluate", "cam")}
     assert wanted == new | shared

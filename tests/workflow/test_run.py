@@ -41,7 +41,7 @@ def test_figures_of_the_report_are_there(finished):
     pictures = {
         f"qualitative_results/{method}.jpg" for method in ("cam", "seam", "seam_extra", "sb")
     }
-    expected = {"table.html", "loss_curves.svg", *pictures}
+    expected = {"loss_curves.svg", *pictures}
     assert {path.relative_to(report).as_posix() for path in files(report)} == expected
 
 
@@ -49,7 +49,7 @@ def test_report_is_one_file_with_all_figures(finished):
     run = tiny("--report", "report.html", directory=finished)
     assert run.returncode == 0, run.stderr
     page = (finished / "report.html").read_text()
-    for name in ("table.html", "loss_curves.svg", "seam_extra.jpg"):
+    for name in ("loss_curves.svg", "seam_extra.jpg"):
         assert name in page
 
 
@@ -122,5 +122,5 @@ def test_dataset_that_comes_out_the_same_reruns_nothing_dear(finished):
     run = tiny("--forcerun", "prepare_dataset", directory=finished)
     assert run.returncode == 0
     done = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", run.stdout + run.stderr))
-    collecting = {"summarise", "report_table", "report_page", "loss_curves"}
+    collecting = {"summarise", "report_page", "loss_curves"}
     assert done <= {"prepare_dataset", *collecting, "all"}

@@ -15,7 +15,6 @@ PAGE = (PROJECT / "docs/your-method.md").read_text()
 BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S))
 COLLECTING = {
     "summarise",
-    "report_table",
     "report_page",
     "loss_curves",
 }  # read the results of all methods

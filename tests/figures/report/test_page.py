@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from tests.conftest import write_tiny_dataset
@@ -105,6 +106,21 @@ def test_scores_have_intervals_and_spread(tmp_path):
     assert re.search(r"\d+\.\d\s+± \d+\.\d\s*\[\d+\.\d, \d+\.\d\]", text)
     assert "Trimap mIoU" in text
     assert "precision" in text
+
+
+def test_extra_supervision_is_marked(tmp_path):
+    results = write_experiment(tmp_path / "tiny", write_tiny_dataset(tmp_path / "data"))
+    assert "†" not in build_report(results, CONFIGS, beside=results.folder)
+    path = results.folder / "summary.csv"
+    summary = pd.read_csv(path)
+    summary["extra_supervision"] = None
+    is_marked = (summary["method"] == "sb") & (summary["stage"] == "segmentation")
+    summary.loc[is_marked, "extra_supervision"] = "masks & <boxes>"
+    summary.to_csv(path, index=False)
+    page = build_report(results, CONFIGS, beside=results.folder)
+    assert page.count("†") == 1 + 2 * len(results.splits)  # the note, each score, each row of IoUs
+    assert "image-level labels: masks &amp; &lt;boxes&gt;." in page
+    assert re.search(r"<small>t = 0\.\d\d</small>", page)
 
 
 def test_without_masks_tags_are_compared(tmp_path):

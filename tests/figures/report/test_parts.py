@@ -17,6 +17,7 @@ from wsss_core.figures.report.origin import changes
 from wsss_core.figures.report.resources import duration, read_costs
 from wsss_core.figures.report.results import Results, Run
 from wsss_core.figures.report.score_tables import headline, mistakes, read_scores, score_cells
+from wsss_core.stages.summarise import merge_scores, over_seeds
 
 
 @pytest.fixture
@@ -47,6 +48,12 @@ def results(tmp_path):
     return results
 
 
+def cells_of(results):
+    means = over_seeds(merge_scores([results.scores(results.runs[0], "cam")]))
+    scores, counts = read_scores(results), read_counts(results)
+    return score_cells(results, scores, counts, read_published(), means)
+
+
 def test_image_score_is_the_mean_over_classes_that_it_has_or_was_given(results):
     scores = score_images(read_counts(results), results, 3)["cam", "cam"]
     assert scores["a"] == pytest.approx(100 * (60 / 70 + 30 / 40) / 2)
@@ -54,7 +61,7 @@ def test_image_score_is_the_mean_over_classes_that_it_has_or_was_given(results):
 
 
 def test_trimap_counts_pixels_near_a_boundary_alone(results):
-    cells = score_cells(results, read_scores(results), read_counts(results), read_published())
+    cells = cells_of(results)
     # background (5 + 8) / (5 + 8 + 5 + 2), disc 10 / 15, square 0 / 2
     expected = 100 * (13 / 20 + 10 / 15 + 0) / 3
     assert cells["cam", "cam", "val"].trimap == pytest.approx(expected)
@@ -70,8 +77,9 @@ def test_precision_and_recall_by_hand(results):
 
 
 def test_the_papers_numbers_stand_beside_its_classes_alone(results):
-    cells = score_cells(results, read_scores(results), read_counts(results), read_published())
+    cells = cells_of(results)
     assert cells["cam", "cam", "val"].published is None
+    assert cells["cam", "cam", "val"].threshold == 0.3
 
 
 def test_costs_are_summed_over_jobs(results):

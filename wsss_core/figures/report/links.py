@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from wsss_core.figures.report.results import Results, Run
-
-NETWORKS = ("classifier", "affinity", "segmenter")
+from wsss_core.figures.report.results import NETWORK_OF, Results, Run
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def links(results: Results, *, relative: Callable[[Path], str]) -> list[Links]:
 
 def _files(results: Results, run: Run) -> Iterator[tuple[str, Path]]:
     folder = results.directory(run)
-    for network in NETWORKS:
+    for network in NETWORK_OF.values():
         yield f"{network} weights", folder / network / "weights.pt"
     for stage in run.stages:
         yield f"{stage} {'maps' if stage == 'cam' else 'masks'}", folder / stage

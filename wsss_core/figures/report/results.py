@@ -8,6 +8,9 @@ from typing import Literal
 from wsss_core.config.base import ConfigModel
 from wsss_core.stages.evaluate import STAGES
 
+# The network that is trained before a stage, as its folder is called.
+NETWORK_OF = {"cam": "classifier", "random_walk": "affinity", "segmentation": "segmenter"}
+
 
 class Run(ConfigModel):
     """A method and seed, and the stages it went through, in the order they ran."""

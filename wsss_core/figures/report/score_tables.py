@@ -14,6 +14,7 @@ from wsss_core.figures.paper.measured import Measured, Scores, read_measured
 from wsss_core.figures.paper.published import Published
 from wsss_core.figures.report.results import Results
 from wsss_core.ops.metrics import mean_iou
+from wsss_core.stages.summarise import extra_mark
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,16 @@ class Score:
         is_best: whether it is better than all others by more than the choice of images explains.
         published: by the paper, where the data are the paper's.
         trimap: mean IoU near true boundaries alone.
+        threshold: of the background, mean over seeds; None where there is none.
+        mark: what follows a score with extra supervision.
     """
 
     measured: Measured | None
     is_best: bool
     published: float | None
     trimap: float | None
+    threshold: float | None
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ def score_cells(
     scores: Mapping[str, Scores],
     counts: Mapping[tuple[str, str], pd.DataFrame],
     published: Published,
+    means: pd.DataFrame,
 ) -> dict[tuple[str, str, str], Score]:
-    """Puts together what is known of each method, stage and split."""
+    """Puts together what is known of each method, stage and split; `means` is of over_seeds."""
     printed = _published_scores(published, scores)
     cells = {}
     for stage, of_stage in scores.items():
@@ -82,8 +88,15 @@ def score_cells(
                     is_best=of_stage.is_best(split, method, results.methods),
                     published=printed.get(key),
                     trimap=_trimap(counts.get((method, stage)), split, len(of_stage.classes)),
+                    threshold=_threshold(means, key),
+                    mark=extra_mark(means, key) if key in means.index else "",
                 )
     return cells
+
+
+def _threshold(means: pd.DataFrame, key: tuple[str, str, str]) -> float | None:
+    found = means["threshold"].get(key)
+    return None if found is None or np.isnan(found) else float(found)
 
 
 def _trimap(counts: pd.DataFrame | None, split: str, num_classes: int) -> float | None:

@@ -27,7 +27,9 @@ def scored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
     scores = read_scores(results)
     counts = read_counts(results)
     classes = next(iter(scores.values())).classes
-    cells = score_cells(results, scores, counts, read_published())
+    summary = read_summary(results.folder / "summary.csv")
+    means = over_seeds(summary)
+    cells = score_cells(results, scores, counts, read_published(), means)
     method, stage = headline(results, cells)
     of_images = score_images(counts, results, len(classes))
     others = [of_images[name, stage] for name in results.methods if (name, stage) in of_images]
@@ -39,13 +41,12 @@ def scored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
         [other for other in others if other is not of_images[method, stage]],
     )
     shots = draw_shots(results, dataset, chosen, of_images, notes={})
-    summary = read_summary(results.folder / "summary.csv")
     return {
         "scored": True,
         "classes": classes,
         "cells": cells,
         "has_published": any(cell.published is not None for cell in cells.values()),
-        "notes": notes_on(over_seeds(summary)),
+        "notes": notes_on(means),
         "precision": _precision(summary.get("precision")),
         "class_tables": {
             split: list(class_rows(results, scores, split, classes))
