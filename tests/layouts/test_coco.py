@@ -45,7 +45,7 @@ def test_the_file_by_hand():
         "iscrowd": 0,
     }
     corners = np.array(polygon).reshape(-1, 2)
-    assert (corners.round() == corners.round(0)).all()
+    assert np.abs(corners - corners.round()).max() < 0.2  # within the outermost sixth of a pixel
     assert sorted(map(tuple, corners.round().tolist())) == [(2, 1), (2, 3), (5, 1), (5, 3)]
 
 

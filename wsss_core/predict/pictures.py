@@ -63,8 +63,9 @@ def _files(given: Path, output: Path) -> list[tuple[str, Path]]:
 
 def _walk(given: Path, output: Path) -> Iterator[Path]:
     """All files below a folder but hidden ones and those in `output`; links are not entered."""
+    left_out = output.resolve()
     for folder, folders, names in os.walk(given):
         below = [Path(folder, name) for name in folders if not name.startswith(".")]
-        folders[:] = [path.name for path in below if path.resolve() != output.resolve()]
+        folders[:] = [path.name for path in below if path.resolve() != left_out]
         paths = [Path(folder, name) for name in names if not name.startswith(".")]
         yield from (path for path in paths if path.is_file())
