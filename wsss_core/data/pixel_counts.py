@@ -99,28 +99,3 @@ def class_counts(counts: pd.DataFrame, num_classes: int) -> tuple[list[str], NDA
     np.add.at(truth, (index, true), pixels)
     np.add.at(prediction, (index, predicted), pixels)
     return images.tolist(), np.stack([right, truth, prediction], axis=1)
-
-
-def class_iou_of(totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Computes each class's intersection over union from what class_counts counts.
-
-    Args:
-        totals: int64 [..., 3, C].
-
-    Returns:
-        float64 [..., C] in [0, 1]; NaN for a class that is neither there nor predicted.
-    """
-    right, truth, predicted = np.moveaxis(totals, -2, 0)
-    union = truth + predicted - right
-    return np.divide(right, union, out=np.full(union.shape, np.nan), where=union > 0)
-
-
-def image_miou(counts: pd.DataFrame, num_classes: int) -> dict[str, float]:
-    """Computes the mean IoU of each image over the classes that it has or was given, in percent.
-
-    Args:
-        counts: rows of one split, one method and seed.
-        num_classes: C, with background.
-    """
-    images, totals = class_counts(counts, num_classes)
-    return dict(zip(images, (100 * np.nanmean(class_iou_of(totals), axis=1)).tolist(), strict=True))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.images import IGNORE_INDEX, voc_palette
+from wsss_core.ops.trimap import beside_another
 
 FILL_OPACITY = 0.6  # of a class colour over the photograph
 PHOTO_LIGHT = 0.75  # photographs are darkened below what is drawn on them
@@ -36,9 +37,4 @@ def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.
 
 def outline(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Finds the pixels of classes, bool [H, W], that have a neighbour of another index."""
-    padded = np.pad(mask, 1, mode="edge")
-    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    differs = np.zeros(mask.shape, dtype=bool)
-    for neighbour in neighbours:
-        differs |= neighbour != mask
-    return differs & (mask != 0)
+    return beside_another(mask) & (mask != 0)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wsss_core.ops.metrics import intersection_over_union
+
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -36,9 +38,7 @@ def resampled_miou(counts: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.fl
     )
     drawn = weights.astype(float) @ counts.reshape(num_images, -1).astype(float)
     right, truth, predicted = np.moveaxis(drawn.reshape(-1, 3, num_classes), 1, 0)
-    union = truth + predicted - right
-    iou = np.divide(right, union, out=np.full(union.shape, np.nan), where=union > 0)
-    return np.asarray(np.nanmean(iou, axis=1))
+    return np.asarray(np.nanmean(intersection_over_union(right, truth, predicted), axis=1))
 
 
 def interval(samples: NDArray[np.float64]) -> tuple[float, float]:

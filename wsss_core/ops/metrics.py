@@ -6,6 +6,7 @@ C is the number of classes with background, T the number of thresholds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,25 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
         float64 [..., C] in [0, 1]; NaN for a class that is neither in the ground truth nor
         predicted anywhere, whose union is empty.
     """
-    intersection = np.diagonal(confusion, axis1=-2, axis2=-1)
-    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - intersection
-    iou = np.full(union.shape, np.nan)
-    return np.divide(intersection, union, out=iou, where=union > 0)
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return intersection_over_union(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
+
+
+def intersection_over_union(
+    right: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Divides pixels that are right by those of a class in truth or in the prediction.
+
+    Args:
+        right: Pixels of a class that were predicted as it, any shape.
+        truth: Pixels of the class, same shape.
+        predicted: Pixels that were predicted as it, same shape.
+
+    Returns:
+        float64 of that shape, in [0, 1]; NaN where the union is empty.
+    """
+    union = truth + predicted - right
+    return np.divide(right, union, out=np.full(union.shape, np.nan), where=union > 0)
 
 
 def mean_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:

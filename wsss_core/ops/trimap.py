@@ -21,9 +21,7 @@ def near_boundary(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Returns:
         bool [H, W]; False everywhere where the mask is of one class.
     """
-    padded = np.pad(mask, 1, mode="edge")
-    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    differs = np.any([neighbour != mask for neighbour in neighbours], axis=0)
+    differs = beside_another(mask)
     if not differs.any():
         return differs
     distance = cv2.distanceTransform(
@@ -31,3 +29,12 @@ def near_boundary(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     )
     # A pixel beside the boundary has distance 0 to itself and 1 to the other class.
     return np.asarray(distance + 1 <= max(1.0, BAND * float(np.hypot(*mask.shape))))
+
+
+def beside_another(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Finds the pixels, bool [H, W], that have one of another index above, below or beside them."""
+    padded = np.pad(mask, 1, mode="edge")
+    differs = np.zeros(mask.shape, dtype=bool)
+    for neighbour in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        differs |= neighbour != mask
+    return differs

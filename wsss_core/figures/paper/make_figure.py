@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from wsss_core.config.base import ConfigModel
 from wsss_core.data.dataset import Dataset, open_dataset
 from wsss_core.data.mask_files import find_masks
-from wsss_core.data.pixel_counts import class_counts, class_iou_of, image_miou, read_pixel_counts
+from wsss_core.data.pixel_counts import confusion_of, read_pixel_counts
 from wsss_core.data.score_maps import ScoreReader
+from wsss_core.figures.image_miou import image_miou
 from wsss_core.figures.paper.choose_rows import Row, largest_gains, largest_losses
 from wsss_core.figures.paper.definitions import FIGURES, OURS, caption
 from wsss_core.figures.paper.occupancy import Occupancy, draw_occupancy, measure_occupancy
 from wsss_core.figures.paper.picture_figure import Outcome, draw_rows
 from wsss_core.figures.qualitative_results import choose_images
+from wsss_core.ops.metrics import class_iou
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
@@ -159,5 +161,4 @@ def _rows(
 
 def _class_iou(counts: pd.DataFrame, dataset: Dataset) -> NDArray[np.float64]:
     """IoU of each class, background first, float [C] in [0, 1]."""
-    _, totals = class_counts(counts, len(dataset.class_names) + 1)
-    return class_iou_of(totals.sum(axis=0))
+    return class_iou(confusion_of(counts, len(dataset.class_names) + 1))

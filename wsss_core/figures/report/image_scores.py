@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from wsss_core.data.pixel_counts import image_miou, read_pixel_counts
+from wsss_core.data.pixel_counts import read_pixel_counts
+from wsss_core.figures.image_miou import image_miou
 from wsss_core.figures.paper.measured import images_path
 from wsss_core.figures.report.results import Results
 
