@@ -39,7 +39,12 @@ from wsss_core.predict.segmenter import CRF, Failure, Prediction, Segmenter, usu
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.forms.coco import read_coco
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segment import average_logits, load_segmenter, segment
+from wsss_core.stages.segment import (
+    average_logits,
+    average_logits_of_batch,
+    load_segmenter,
+    segment,
+)
 from wsss_core.stages.segment_crf import refine_prob
 from wsss_core.stages.train_segmenter import segmenter_metadata
 
@@ -231,16 +236,52 @@ def test_shrink(size, longest_side, expected) -> None:
 
 
 def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> None:
-    def run_out(_: object, pyramid, **options) -> None:
-        if pyramid.image_id == "b":
+    def run_out(network, pyramids, **options) -> torch.Tensor:
+        if any(pyramid.image_id == "b" for pyramid in pyramids):
             raise torch.OutOfMemoryError
-        return average_logits(_, pyramid, **options)
+        return average_logits_of_batch(network, pyramids, **options)
 
-    monkeypatch.setitem(usual_scale.__globals__, "average_logits", run_out)
+    monkeypatch.setitem(usual_scale.__globals__, "average_logits_of_batch", run_out)
+    monkeypatch.setattr(Segmenter, "_batch_size", lambda *_: 8)
+    shutil.copy(pictures / "b.png", pictures / "c.png")
     network = load_segmenter(weights).network
-    results = _predict(network, pictures / "b.png", pictures / "Größe 1.jpg")
+    names = ("b.png", "c.png", "Größe 1.jpg")
+    results = _predict(network, *(pictures / name for name in names))
     assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")
-    assert isinstance(results["Größe 1"], Prediction)
+    assert isinstance(results["c"], Prediction) and isinstance(results["Größe 1"], Prediction)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_pictures_of_one_size_go_through_a_gpu_together(
+    weights, tmp_path, monkeypatch, flip
+) -> None:
+    """Batches change nothing, whatever lies between the pictures; on the CPU there are none."""
+    sizes = {"a": 40, "b": 40, "c": 40, "d": 52, "e": 40, "g": 40}
+    for seed, (name, height) in enumerate(sizes.items()):
+        _noise(height, 50, seed=seed).save(tmp_path / f"{name}.png")
+    (tmp_path / "f.png").write_text("no picture")
+    pictures = [Picture(name, tmp_path / f"{name}.png") for name in sorted([*sizes, "f"])]
+    network = load_segmenter(weights).network
+    segmenter = Segmenter(network, CLASSES, config=SegmentConfig(scales=(0.5, 1.0), flip=flip))
+    alone = list(segmenter.each(pictures))
+    seen = []
+
+    def noted(network, pyramids, **options) -> torch.Tensor:
+        seen.append("".join(pyramid.image_id for pyramid in pyramids))
+        return average_logits_of_batch(network, pyramids, **options)
+
+    monkeypatch.setitem(usual_scale.__globals__, "average_logits_of_batch", noted)
+    list(segmenter.each(pictures))
+    monkeypatch.setattr(Segmenter, "_batch_size", lambda *_: 2)
+    together = list(segmenter.each(pictures))
+    assert seen == [*"abcdeg", "ab", "c", "d", "e", "g"]
+    assert [picture.name for picture, _ in together] == list("abcdefg")
+    for (_, one), (_, other) in zip(alone, together, strict=True):
+        if isinstance(one, Failure):
+            assert one == other
+            continue
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+        assert (one.mask != other.mask).mean() < 0.001  # ties
 
 
 def test_broken_pictures_are_told_and_the_others_done(weights, pictures, tmp_path, capsys) -> None:
