@@ -5,8 +5,6 @@
 # make test-long  those marked slow: the workflow on a Slurm of its own (as root, where Slurm is
 #                 installed), what reruns after each kind of change, docs/your-data.md
 # make check  style, types, lint and a dry run, in under a minute
-# make why CONFIG=configs/mine.yaml  what would be made again and why, in words; TARGET=results/...
-#                                    for that alone
 # make prune  drops the finished trainings in results/store that no experiment has any more
 # make bench  how fast each kernel and stage is, into results/bench.csv; NAMES="crf storage": some
 # make schema  config.schema.json, after a change of the config's keys
@@ -17,7 +15,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-long check why prune bench schema lock
+.PHONY: demo test test-slow test-long check prune bench schema lock
 .DELETE_ON_ERROR:
 
 # Two jobs side by side on half of the cores each do more than one job on all of them, and sb, which
@@ -46,9 +44,6 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --dry-run --quiet
-
-why: $(READY)
-	@$(BIN)/python -m wsss_core.workflow.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
 
 prune: $(READY)
 	$(BIN)/python -m wsss_core.training.prune results
