@@ -9,6 +9,7 @@ from wsss_core.runtime.version import package_version
 
 COMMANDS = {
     "check": "tell all that is wrong with a folder of pictures and labels",
+    "verify": "compare a results folder with the digests that are noted of its files",
     "predict": "segment pictures",
     "export": "write a network for use without this package: ONNX, TorchScript, torch.export",
 }
@@ -28,6 +29,8 @@ def main() -> None:
     # Imported now: torch takes seconds, which `wsss --help` need not.
     if args.command == "check":
         from wsss_core.cli.check import main as run
+    elif args.command == "verify":
+        from wsss_core.cli.verify import main as run
     elif args.command == "predict":
         if not {"-h", "--help"} & set(sys.argv):
             sys.stderr.write("loading\n")

@@ -20,7 +20,7 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.images import read_image
-from wsss_core.data.pictures import BadPictureError
+from wsss_core.data.pictures import BadPictureError, read_picture
 from wsss_core.models.deeplab import DeepLab
 from wsss_core.models.precision import Precision, start_inference
 from wsss_core.predict.device import choose_device
@@ -224,10 +224,7 @@ def usual_scale(trained: SegmenterConfig) -> float:
 
 def _to_array(picture: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
     if isinstance(picture, str | Path):
-        try:
-            return read_image(Path(picture))
-        except BadPictureError as error:
-            raise UserError(f"{picture}: {error}") from None
+        return read_image(Path(picture))
     if isinstance(picture, Image.Image):
         return np.array(picture.convert("RGB"))
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
@@ -265,7 +262,7 @@ class _Pictures(TorchDataset[_Loaded | Failure]):
     def __getitem__(self, index: int) -> _Loaded | Failure:
         name, path = self.pictures[index]
         try:
-            image = read_image(path)
+            image = np.array(read_picture(path).rgb())
         except BadPictureError as error:
             return Failure(str(error))
         return _load(name, image, config=self.config, longest_side=self.longest_side)

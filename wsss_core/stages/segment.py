@@ -16,10 +16,11 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, first_argmax, image_pyramids
-from wsss_core.data.weights import load_network_weights
+from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.grid import even, pixels, resample
+from wsss_core.pretrained.tensor_names import load_checked
 
 # Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
 # network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and
@@ -67,9 +68,10 @@ def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> Trai
     """
     weights = load_network_weights(path, network="deeplab", class_names=class_names)
     trained_on = tuple(weights.metadata["class_names"])
-    config = SegmenterConfig.model_validate(weights.metadata["config"])
-    network = build_deeplab(config, num_classes=1 + len(trained_on))
-    network.load_state_dict(weights.state_dict)
+    with rebuilding(path):
+        config = SegmenterConfig.model_validate(weights.metadata["config"])
+        network = build_deeplab(config, num_classes=1 + len(trained_on))
+    load_checked(network, weights.state_dict, what=f"{path}: does not fit its own network")
     return TrainedSegmenter(network.eval(), trained_on, config)
 
 
