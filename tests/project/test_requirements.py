@@ -1,6 +1,7 @@
 """The lists of packages agree with each other."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -13,10 +14,21 @@ from tests.workflow.running import PARTS
 PROJECT = Path(__file__).parents[2]
 
 
-def requirements(name: str) -> dict[str, Requirement]:
-    lines = [line.split(" #")[0].strip() for line in (PROJECT / name).read_text().splitlines()]
-    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(requirement.name): requirement for requirement in found}
+def asked_for() -> dict[str, Requirement]:
+    """What pyproject.toml and its extras require."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    return by_name(line for lines in lists for line in lines)
+
+
+def locked() -> dict[str, Requirement]:
+    """What requirements.txt pins."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    return by_name(line for line in lines if not line.startswith("#"))
+
+
+def by_name(lines: Iterable[str]) -> dict[str, Requirement]:
+    return {canonicalize_name(found.name): found for found in map(Requirement, lines)}
 
 
 def pinned(requirement: Requirement) -> str:
@@ -26,18 +38,18 @@ def pinned(requirement: Requirement) -> str:
 
 
 def test_lock_pins_what_is_asked_for():
-    lock = requirements("requirements.txt")
-    for name, requirement in requirements("requirements.in").items():
+    lock = locked()
+    for name, requirement in asked_for().items():
         assert requirement.specifier.contains(pinned(lock[name])), name
 
 
 def test_lock_leaves_the_cuda_build_to_torch():
-    names = requirements("requirements.txt")
+    names = locked()
     assert not [name for name in names if name.startswith(("nvidia-", "cuda-", "triton"))]
 
 
 def test_conda_environment_has_the_versions_of_the_lock():
-    lock = requirements("requirements.txt")
+    lock = locked()
     environment = yaml.safe_load((PROJECT / "envs/wsss.yaml").read_text())
     packages = environment["dependencies"][-1]["pip"]
     assert len(packages) > 10
