@@ -20,18 +20,17 @@ READY := .venv/requirements-installed
 .PHONY: demo test test-slow test-long check docs prune bench schema lock
 .DELETE_ON_ERROR:
 
-# Two jobs side by side, each on half of the cores, finish sooner than one after the other on all
-# cores. sb has priority because it can only start when seam is finished.
+# Each stage of sb waits for another one, so jobs take all cores, and sb has priority.
 demo: $(READY)
-	$(BIN)/snakemake --cores all --max-threads $$((($$(nproc) + 1) / 2)) \
-		--configfile configs/demo.yaml --prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
+	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
+		--prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
 	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/provenance.html
 	@cat results/demo/logs/summarise.log
 	@echo "which job made each file: results/demo/provenance.html"
 	@echo "report: results/demo/report.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q --hypothesis-profile=search
