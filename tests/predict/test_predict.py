@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -459,6 +461,21 @@ def test_masks_are_those_of_the_network_s_onnx_file(weights, pictures, tmp_path)
         found = read_mask(out / "masks" / f"{path.stem}.png")
         assert len(np.unique(found)) > 1
         assert (mask[0].numpy() == found).mean() > 0.999
+
+
+def test_the_documented_lines_give_the_same_masks(weights, pictures, tmp_path, monkeypatch) -> None:
+    """Those of docs/predict.md, which use nothing of this package."""
+    page = (PROJECT / "docs/predict.md").read_text()
+    (lines,) = re.findall(r"^    import json, numpy.*?\n(?=\S)", page, re.M | re.S)
+    export(["--weights", str(weights), "--format", "onnx", str(tmp_path / "exported")])
+    Image.open(pictures / "b.png").convert("RGB").save(tmp_path / "picture.jpg", quality=95)
+    _run("--weights", weights, "--scales", "1", tmp_path / "picture.jpg", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(textwrap.dedent(lines), names)
+    np.testing.assert_array_equal(names["mask"][0], read_mask(tmp_path / "out/masks/picture.png"))
+    told = names["session"].get_modelmeta().custom_metadata_map
+    assert json.loads(told["scale"]) == 0.75 and len(json.loads(told["mean"])) == 3
 
 
 def test_the_precision_is_told_and_another_wants_another_folder(
