@@ -57,9 +57,8 @@ def run(device: torch.device) -> list[Row]:
         config.write_text(yaml.safe_dump(experiment(place / "pictures")))
         options = ("--configfile", str(config))
 
-        def planned(label: str, *arguments: str, module: str = "snakemake") -> list[Row]:
-            measured = measure(place, *arguments, *options, module=module)
-            return _rows(f"plan_100000{label}", measured, name)
+        def planned(label: str, *arguments: str) -> list[Row]:
+            return _rows(f"plan_100000{label}", measure(place, *arguments, *options), name)
 
         measure(place, "-n", *options)
         rows += planned("", "-n")
@@ -70,7 +69,7 @@ def run(device: torch.device) -> list[Row]:
         rows += planned("_again", "--cores", "2")
         rows += planned("_report", "--report", str(place / "report.html"))
         changed = ("--config", "affinity={epochs: 9}")
-        rows += planned("_why", *changed, module="wsss_core.workflow.why")
+        rows += planned("_why", "-n", *changed)
     return rows
 
 
@@ -127,11 +126,11 @@ def write_pictures(root: Path) -> None:
         (root / f"splits/{split}.txt").write_text("\n".join(members) + "\n")
 
 
-def measure(directory: Path, *options: str, module: str = "snakemake") -> Measured:
+def measure(directory: Path, *options: str) -> Measured:
     """Runs the workflow in a directory."""
     place = ("--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory))
     run = subprocess.run(
-        [sys.executable, "-c", WATCH, sys.executable, "-m", module, *options, *place],
+        [sys.executable, "-c", WATCH, sys.executable, "-m", "snakemake", *options, *place],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

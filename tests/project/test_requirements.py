@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -24,10 +25,21 @@ INSTALLED = packages_distributions()
 ASKED_FOR = {"torch.utils.tensorboard": "tensorboard"}
 
 
-def requirements(name: str) -> dict[str, Requirement]:
-    lines = [line.split(" #")[0].strip() for line in (PROJECT / name).read_text().splitlines()]
-    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(requirement.name): requirement for requirement in found}
+def asked_for() -> dict[str, Requirement]:
+    """What pyproject.toml and its extras require."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    return by_name(line for lines in lists for line in lines)
+
+
+def locked() -> dict[str, Requirement]:
+    """What requirements.txt pins."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    return by_name(line for line in lines if not line.startswith("#"))
+
+
+def by_name(lines: Iterable[str]) -> dict[str, Requirement]:
+    return {canonicalize_name(found.name): found for found in map(Requirement, lines)}
 
 
 def pinned(requirement: Requirement) -> str:
@@ -37,13 +49,13 @@ def pinned(requirement: Requirement) -> str:
 
 
 def test_lock_pins_what_is_asked_for():
-    lock = requirements("requirements.txt")
-    for name, requirement in requirements("requirements.in").items():
+    lock = locked()
+    for name, requirement in asked_for().items():
         assert requirement.specifier.contains(pinned(lock[name])), name
 
 
 def test_lock_leaves_the_cuda_build_to_torch():
-    names = requirements("requirements.txt")
+    names = locked()
     assert not [name for name in names if name.startswith(("nvidia-", "cuda-", "triton"))]
 
 
@@ -94,7 +106,7 @@ def packages_imported(program: str, monkeypatch) -> set[str]:
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_conda_environments_have_the_versions_of_the_lock(name):
-    lock = requirements("requirements.txt")
+    lock = locked()
     for package, requirement in environment_packages(name).items():
         assert pinned(requirement) == pinned(lock[package])
 
