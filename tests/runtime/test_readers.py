@@ -1,14 +1,15 @@
-"""Loaders of images where TMPDIR is long, or shared memory small."""
+"""Loaders of images where TMPDIR is long, shared memory small, or the disk slow."""
 
 import os
 import shutil
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from wsss_core.runtime.readers import ENOUGH, reader_options
 
@@ -43,3 +44,28 @@ def test_with_little_shared_memory_nothing_goes_through_it(monkeypatch, free, pr
     assert options["num_workers"] == processes
     loader = DataLoader([torch.ones(2), torch.zeros(2)], batch_size=None, **options)
     assert [item.tolist() for item in loader] == [[1, 1], [0, 0]]
+
+
+class FilesOfASlowDisk(Dataset[int]):
+    """Files of which each is there only after a while."""
+
+    SECONDS = 0.1
+
+    def __len__(self):
+        return 200
+
+    def __getitem__(self, index):
+        time.sleep(self.SECONDS)
+        return index
+
+
+def test_seven_readers_hide_most_of_what_a_slow_disk_costs():
+    """They wait at the same time: so no dataset has to be copied to a node's own disk."""
+    loader = DataLoader(FilesOfASlowDisk(), batch_size=None, **reader_options(7, ahead=4))
+    files = iter(loader)
+    for _ in range(7):  # until all readers are there
+        next(files)
+    start = time.monotonic()
+    for _ in range(70):
+        next(files)
+    assert time.monotonic() - start < 70 * FilesOfASlowDisk.SECONDS / 3
