@@ -6,8 +6,6 @@
 # make test-slow   all tests, with random examples that were not tried before
 # make check  style, spelling, types, workflow lint and a dry run
 # make docs   builds the documentation site into site/; open site/index.html
-# make why CONFIG=configs/mine.yaml   tells in words what would run again, and why;
-#                                     TARGET=results/... limits it to one file
 # make prune  removes finished trainings from results/store that no experiment uses
 # make bench  measures kernels and stages, into results/bench.csv; NAMES="crf storage" selects some
 # make schema   writes config.schema.json again, after a change of the config models
@@ -19,21 +17,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/requirements-installed
 
-.PHONY: demo test test-slow test-long check docs why prune bench schema lock
+.PHONY: demo test test-slow test-long check docs prune bench schema lock
 .DELETE_ON_ERROR:
 
-# Two jobs side by side, each on half of the cores, finish sooner than one after the other on all
-# cores. sb has priority because it can only start when seam is finished.
+# Each stage of sb waits for another one, so jobs take all cores, and sb has priority.
 demo: $(READY)
-	$(BIN)/snakemake --cores all --max-threads $$((($$(nproc) + 1) / 2)) \
-		--configfile configs/demo.yaml --prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
+	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
+		--prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
 	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/provenance.html
 	@cat results/demo/logs/summarise.log
 	@echo "which job made each file: results/demo/provenance.html"
 	@echo "report: results/demo/report.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q --hypothesis-profile=search
@@ -53,9 +50,6 @@ check: $(READY)
 docs: $(READY)
 	$(BIN)/python -m docs_tools.reference
 	$(BIN)/zensical build --clean --strict
-
-why: $(READY)
-	@$(BIN)/python -m wsss_core.workflow.why $(TARGET) $(if $(CONFIG),--configfile $(CONFIG))
 
 prune: $(READY)
 	$(BIN)/python -m wsss_core.training.prune results

@@ -85,7 +85,7 @@ def run(device: torch.device) -> list[Row]:
             "plan_100000_report", measure(project, place, "--report", report, *options), name
         )
         changed = ("--config", "affinity={epochs: 9}")
-        why = measure(project, place, *options, *changed, module="wsss_core.workflow.why")
+        why = measure(project, place, "-n", *options, *changed)
         rows += _rows("plan_100000_why", why, name)
     return rows
 
@@ -143,11 +143,11 @@ def write_pictures(root: Path) -> None:
         (root / f"splits/{split}.txt").write_text("\n".join(members) + "\n")
 
 
-def measure(project: Path, directory: Path, *options: str, module: str = "snakemake") -> Measured:
+def measure(project: Path, directory: Path, *options: str) -> Measured:
     """Runs the workflow of a project in a directory."""
     place = ("--snakefile", str(project / "Snakefile"), "--directory", str(directory))
     run = subprocess.run(
-        [sys.executable, "-c", WATCH, sys.executable, "-m", module, *options, *place],
+        [sys.executable, "-c", WATCH, sys.executable, "-m", "snakemake", *options, *place],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(project)},
         stdout=subprocess.PIPE,

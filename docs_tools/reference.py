@@ -21,7 +21,6 @@ from wsss_core.cli import check, export, predict
 from wsss_core.config.methods import MethodEntry
 from wsss_core.methods.schema import KINDS, config_schema
 from wsss_core.training import program
-from wsss_core.workflow import why
 
 PROJECT = Path(__file__).parents[1]
 REFERENCE = PROJECT / "docs/reference"
@@ -221,7 +220,6 @@ def commands_page() -> str:
     trainings = program.training_parser("Options of the programs workflow_scripts/train_*.py.")
     trainings.prog = "python -m workflow_scripts.train_<what>"
     parts += ["", "## Training programs", "", "```text", trainings.format_help().rstrip(), "```"]
-    parts += ["", "## What would run again", "", "```text", (why.__doc__ or "").strip(), "```"]
     return "\n".join(parts) + "\n"
 
 

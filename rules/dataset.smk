@@ -27,7 +27,7 @@ checkpoint prepare_dataset:
         mem_mb=times_attempt(4000),
         runtime=times_attempt(60),
     params:
-        source=source_options(),
+        source=source_options,
         pictures=source_pictures,
         output=data_dir,
         splits=SPLITS,

@@ -22,8 +22,8 @@ rule report_page:
         mem_mb=times_attempt(3000),
         runtime=times_attempt(30),
     params:
-        results=report_page_results(),
-        config=report_page_config(),
+        results=report_page_results,
+        config=report_page_config,
         shipped=file_digest(workflow.basedir, "config.yaml"),
         code=stage_code("report_page"),
         templates=figure_folder_digest("report/templates"),

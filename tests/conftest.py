@@ -1,6 +1,7 @@
 """What many tests need."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,16 @@ from PIL import Image
 from tests.pretrained.released_weights import NARROW
 from wsss_core.data.images import write_mask
 from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.runtime.file_digest import file_digest
 
 # `make test` draws the same examples each time, so that a change and not chance makes it fail;
 # `make test-slow` looks for others.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("same")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the other cores have tests of their own
 
 TRAIN_IDS = [f"train_{i}" for i in range(6)]
 VAL_IDS = ["val_0", "val_1"]
@@ -52,6 +57,13 @@ def write_tiny_dataset(root: Path) -> Path:
     for split, ids in (("train_aug", TRAIN_IDS), ("train", TRAIN_IDS[:4]), ("val", VAL_IDS)):
         (root / "splits" / f"{split}.txt").write_text("".join(f"{i}\n" for i in ids))
     return root
+
+
+def write_image_digests(root: Path) -> None:
+    """Writes image_digests.csv of the images of a dataset, as prepare_dataset does."""
+    paths = sorted((root / "images").iterdir())
+    rows = [f"{path.stem},{file_digest(path)}\n" for path in paths]
+    (root / "image_digests.csv").write_text("".join(["image,sha256\n", *rows]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ from wsss_core.config.canny import CannyConfig
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset, open_dataset
 from wsss_core.ops.canny import canny_edges
 from wsss_core.runtime.atomic import atomic_dir
-from wsss_core.runtime.errors import run_command
+from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 
@@ -38,7 +38,11 @@ def main() -> None:
 def write_edges(image_id: str, *, dataset: Dataset, config: CannyConfig, directory: Path) -> None:
     """Writes `<image_id>.png`."""
     edges = canny_edges(dataset.read_image(image_id), low=config.low, high=config.high)
-    cv2.imwrite(str(directory / f"{image_id}.png"), edges, [cv2.IMWRITE_PNG_BILEVEL, 1])
+    path = directory / f"{image_id}.png"
+    is_encoded, png = cv2.imencode(".png", edges, [cv2.IMWRITE_PNG_BILEVEL, 1])
+    if not is_encoded:
+        raise UserError(f"{path}: OpenCV cannot write it; expected edges of an image")
+    path.write_bytes(png.tobytes())  # cv2.imwrite does not raise where the disk is full
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--test", type=Path, help="unpacked VOC 2012 with the test images")
     parser.add_argument("--sbd", type=Path, help="unpacked SBD, to take its masks too")
     parser.add_argument("--id-lists", type=Path, help="<split>.txt in place of VOC's own")
-    parser.add_argument("--classes", nargs="+", help="those to keep, without images of others")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
     parser.add_argument("--all-eval", action="store_true", help="no other images are trained on")
@@ -43,8 +42,8 @@ def prepare(
 ) -> None:
     """Prepares what a source lists, as the command line asks for."""
     section = dataset_section(args)
-    if args.classes:
-        source = choose_classes(source, args.classes)
+    if section.classes:
+        source = choose_classes(source, section.classes)
     if args.all_eval:
         check_all_eval(source, scored_splits=args.scored_splits)
     prepare_dataset(

@@ -7,11 +7,16 @@ from wsss_core.workflow.code_digest import code_digest
 
 
 def section_json(key, exclude=None):
-    """A section of the config by its key, with all defaults filled in, for a command line."""
+    """A section of the config by its key, with all defaults filled in, for a command line.
+
+    It is a function of the wildcards since Snakemake fills in wildcards in a plain text, such as
+    the {method} that a text of the config may have.
+    """
     section = EXPERIMENT
     for name in key.split("."):
         section = getattr(section, name)
-    return to_json(section.model_dump(mode="json", exclude=exclude))
+    text = to_json(section.model_dump(mode="json", exclude=exclude))
+    return lambda wildcards: text
 
 
 def to_json(value):
@@ -49,9 +54,11 @@ def cli_options(files, *names):
     words = []
     for name in names:
         paths = files.get(name, [])
-        if paths:
-            words += [f"--{name.replace('_', '-')}"]
-            words += [paths] if isinstance(paths, str) else paths
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(paths, str) and paths.startswith("-"):  # a value, and no option
+            words += [f"{option}={paths}"]
+        elif paths:
+            words += [option, *([paths] if isinstance(paths, str) else paths)]
     return words
 
 

@@ -44,9 +44,16 @@ def read_experiment():
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
+
+def is_of_the_user(method):
+    """Whether the kind of a method, which nothing has checked yet, is a dotted path."""
+    return isinstance(method, dict) and "." in str(method.get("kind"))
+
+
 # A kind of the user's is a module beside a config file, for the jobs too.
+METHOD_ENTRIES = config.get("methods")
 KIND_FOLDERS = [Path(path).resolve().parent for path in workflow.config_settings.configfiles]
-if any("." in str(method.get("kind")) for method in config.get("methods", {}).values()):
+if any(map(is_of_the_user, METHOD_ENTRIES.values() if isinstance(METHOD_ENTRIES, dict) else ())):
     sys.path += map(str, KIND_FOLDERS)
     append_path("PYTHONPATH", *KIND_FOLDERS)
     append_path("WSSS_PYTHONPATH", *KIND_FOLDERS)

@@ -134,13 +134,12 @@ def source_pictures(wildcards):
     return digest.hexdigest()[:16] if source_roots() else None
 
 
-def source_options():
+def source_options(wildcards):
     """Where the source is, or will be once its archives are unpacked, and what is wanted of it."""
     dataset = EXPERIMENT.dataset
     files = {"folder": dataset.folder} if dataset.source == "folder" else {}
     if dataset.source == "voc":
         files = dataset.voc.model_dump()
         files |= {key: unpacked(archive) for key, archive in voc_archives().items()}
-    files["classes"] = dataset.classes
     rest = [] if shards_in("train_only") else ["--all-eval"]
     return ["--source", dataset.source, *cli_options(files, *files), *rest]

@@ -38,7 +38,7 @@ def report_page_inputs(wildcards):
     }
 
 
-def report_page_results():
+def report_page_results(wildcards):
     """What was run, as the program reads it."""
     return to_json(
         {
@@ -56,5 +56,5 @@ def report_page_results():
     )
 
 
-def report_page_config():
+def report_page_config(wildcards):
     return to_json({key: value for key, value in config.items() if key not in WITHOUT_RESULT})

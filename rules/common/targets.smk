@@ -6,7 +6,7 @@ from wsss_core.config.experiment import extra_supervision
 def supervision_options(wildcards):
     """The mark of scores that have learnt from more than image-level labels."""
     extra = extra_supervision(EXPERIMENT, METHODS, wildcards.method, wildcards.get("stage", "cam"))
-    return ["--extra-supervision", extra] if extra else []
+    return cli_options({"extra_supervision": extra}, "extra_supervision")
 
 
 def runs():

@@ -6,6 +6,7 @@ import torch
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.image_pyramid import image_pyramids, num_readers
 from wsss_core.data.transforms import image_tensor, resize
+from wsss_core.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -36,7 +37,7 @@ def test_without_flip_there_is_one_view(tiny_dataset):
 
 
 def test_a_missing_image_is_named(tiny_dataset):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(UserError, match=r"nowhere.png: No such file"):
         list(image_pyramids(open_dataset(tiny_dataset), ["nowhere"], device=CPU))
 
 

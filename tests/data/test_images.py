@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from wsss_core.data.images import read_image, read_mask, voc_palette, write_mask
+from wsss_core.runtime.errors import UserError
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -69,7 +70,7 @@ def test_masks_of_other_writers(tmp_path, mode):
 
 def test_coloured_mask_is_refused(tmp_path):
     stored_photo().save(tmp_path / "m.png")
-    with pytest.raises(ValueError, match=r"m.png has Pillow mode RGB; expected a palette"):
+    with pytest.raises(UserError, match=r"m.png has Pillow mode RGB; expected a palette"):
         read_mask(tmp_path / "m.png")
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from wsss_core.data.images import read_image
 from wsss_core.data.pictures import BadPictureError, read_picture, scale_by_range
+from wsss_core.runtime.errors import UserError
 
 PHOTO = np.zeros((16, 32, 3), dtype=np.uint8)
 PHOTO[:, :16], PHOTO[:, 16:] = (200, 30, 30), (30, 30, 200)
@@ -106,7 +107,7 @@ def test_dark_sixteen_bit_colours_are_refused(tmp_path):
     write(colours * 16)
     assert read_image(tmp_path / "x.png").max() > 200
     write(colours)
-    with pytest.raises(BadPictureError, match="16-bit colours that only use their dark end"):
+    with pytest.raises(UserError, match="16-bit colours that only use their dark end"):
         read_image(tmp_path / "x.png")
 
 
@@ -150,7 +151,7 @@ def test_broken_metadata_costs_nothing(tmp_path, data):
 )
 def test_what_is_no_whole_picture_is_told(tmp_path, content, message):
     (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(BadPictureError, match=message):
+    with pytest.raises(UserError, match=message):
         read_image(tmp_path / "x.png")
 
 
@@ -164,7 +165,7 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path, picture_format):
         (tmp_path / "x").write_bytes(damaged[: draw.choice([None, draw.randrange(len(damaged))])])
         try:
             image = read_image(tmp_path / "x")
-        except BadPictureError as error:
+        except UserError as error:
             assert str(error)
             assert "\n" not in str(error)
         else:

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from tests.conftest import write_tiny_dataset
+from tests.conftest import write_image_digests, write_tiny_dataset
 from tests.pretrained import released_weights as released
 from tests.pretrained.released_weights import NARROW
 from workflow_scripts import train_classifier
@@ -213,7 +213,7 @@ def run_script(monkeypatch, tmp_path, *options, **init):
 
 def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
     dataset = write_tiny_dataset(tmp_path / "tiny")
-    (dataset / "image_digests.csv").write_text("")
+    write_image_digests(dataset)
     path = tmp_path / "released.pth"
     theirs = save(path, FILES["seam"])
     run_script(monkeypatch, tmp_path, "--init", path, weights=str(path))
@@ -230,6 +230,6 @@ def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
 
 
 def test_the_script_asks_for_the_file_that_the_config_names(tmp_path, monkeypatch):
-    (write_tiny_dataset(tmp_path / "tiny") / "image_digests.csv").write_text("")
+    write_image_digests(write_tiny_dataset(tmp_path / "tiny"))
     with pytest.raises(UserError, match=r"--init: the method starts from seam\.pth"):
         run_script(monkeypatch, tmp_path, weights="seam.pth")

@@ -26,7 +26,6 @@ MAKE_RUN_BY = {
     "demo": "tests/workflow/test_run.py",
     "prune": "tests/training/test_prune.py",
     "schema": "tests/methods/test_schema.py",
-    "why": "tests/workflow/test_why.py",
 }
 PARSERS = {"check": check.parse, "export": export.parse, "predict": predict.parse}
 

@@ -17,6 +17,7 @@ from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from tests.conftest import write_image_digests
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.crf import CrfConfig
 from wsss_core.config.segment import SegmentConfig
@@ -90,7 +91,7 @@ def dataset(tmp_path: Path) -> Dataset:
     (tmp_path / "classes.txt").write_text("red\ngreen\n")
     rows = [f"{name},{label[0]},{label[1]}" for name, label in labels.items()]
     (tmp_path / "labels.csv").write_text("\n".join(["image,red,green", *rows]) + "\n")
-    (tmp_path / "image_digests.csv").write_text("image,sha256\ni3,3\ni4,4\n")
+    write_image_digests(tmp_path)
     return Dataset(root=tmp_path, class_names=CLASSES, labels=labels)
 
 

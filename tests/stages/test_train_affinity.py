@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from tests.conftest import write_image_digests
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.score_maps import ScoreReader, ScoreWriter
@@ -53,7 +54,6 @@ def dataset_and_seeds(tmp_path):
     (root / "classes.txt").write_text("\n".join(CLASSES))
     (root / "labels.csv").write_text("image,cat,dog\na,0,1\nb,0,1\nempty,0,0\n")
     (root / "splits/train_aug.txt").write_text("a\nb\nempty\n")
-    (root / "image_digests.csv").write_text("image,sha256\na,1\nb,2\nempty,3\n")
     with ScoreWriter(tmp_path / "seeds.npz", kind="seed", class_names=CLASSES) as writer:
         for image_id, size in (("a", (96, 128)), ("b", (64, 64))):
             image = np.full((*size, 3), 200, dtype=np.uint8)
@@ -64,6 +64,7 @@ def dataset_and_seeds(tmp_path):
             writer.write(image_id, (0, 2), seed)
         Image.fromarray(np.zeros((96, 96, 3), dtype=np.uint8)).save(root / "images/empty.png")
         writer.write("empty", (0,), np.ones((2, 1, 96, 96), dtype=np.float32))
+    write_image_digests(root)
     return open_dataset(root), tmp_path / "seeds.npz"
 
 

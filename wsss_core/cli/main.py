@@ -10,6 +10,7 @@ from wsss_core.runtime.version import package_version
 
 COMMANDS = {
     "check": "tell all that is wrong with a folder of pictures and labels",
+    "verify": "compare a results folder with the digests that are noted of its files",
     "predict": "segment pictures",
     "export": "write a network for use without this package: ONNX, TorchScript, torch.export",
 }

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from wsss_core.config.numbers import LARGEST_SCALE, SMALLEST_SCALE
 from wsss_core.config.precision import AskedPrecision
 from wsss_core.layouts.coco import CocoWriter
 from wsss_core.predict.folder import PredictionFolder
@@ -35,7 +36,6 @@ from wsss_core.runtime.lock import exclusive
 from wsss_core.runtime.progress import progress
 from wsss_core.stages.class_shares import ClassShares
 
-LARGEST_SCALE = 16  # of a picture of 1024 pixels, more than any memory holds
 MASKS, COCO, CUTOUT = FORMATS = ("masks", "coco", "cutout")
 
 
@@ -195,8 +195,8 @@ def to_numbers(text: str) -> tuple[float, ...]:
     except ValueError:
         message = f"expected numbers with commas between, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
-    if not all(0 < number <= LARGEST_SCALE for number in numbers):
-        message = f"expected numbers above 0, {LARGEST_SCALE} at most, got {text!r}"
+    if not all(SMALLEST_SCALE <= number <= LARGEST_SCALE for number in numbers):
+        message = f"expected numbers from {SMALLEST_SCALE} to {LARGEST_SCALE}, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     return numbers
 

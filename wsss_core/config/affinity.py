@@ -2,10 +2,11 @@
 
 from typing import Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.init_file import InitFile
+from wsss_core.config.numbers import Channels, Side, Stage
 from wsss_core.config.training import ColorJitter, TrainingConfig, check_range
 
 
@@ -16,15 +17,15 @@ class AffinityConfig(TrainingConfig):
     init: InitFile | None = Field(
         None, description="a trained AffinityNet to start from, psa's or ours; null: none"
     )
-    features: tuple[PositiveInt, ...] = Field(
+    features: tuple[Stage, ...] = Field(
         (4, 5, 7), min_length=1, description="backbone stages it reads, F_1 first"
     )
-    channels: tuple[PositiveInt, ...] = Field(
+    channels: tuple[Channels, ...] = Field(
         (64, 128, 256), min_length=1, description="channels each of them is reduced to"
     )
-    radius: int = Field(5, ge=2, description="cells; pairs lie nearer than this")
-    crop_size: int = Field(448, ge=32)
-    resize_long: tuple[PositiveInt, PositiveInt] | None = Field(
+    radius: int = Field(5, ge=2, le=64, description="cells; pairs lie nearer than this")
+    crop_size: Side = 448
+    resize_long: tuple[Side, Side] | None = Field(
         None,
         description="range of the longer side after a random resize; null crops at full size (psa)",
     )

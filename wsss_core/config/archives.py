@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.paths import PathText, plain_path
 
 
 def _as_list(value: Any) -> Any:
@@ -17,7 +18,7 @@ def _as_list(value: Any) -> Any:
         raise ValueError(
             f"got {value!r}; expected 'download', a file, an address, or a list of these"
         )
-    return tuple(sources)
+    return tuple(plain_path(source) for source in sources)
 
 
 Sources = Annotated[
@@ -38,7 +39,7 @@ class ArchivesConfig(ConfigModel):
         sbd: Semantic Boundaries Dataset.
     """
 
-    directory: Annotated[str, Field(min_length=1)] = "data/archives"
+    directory: PathText = "data/archives"
     voc_trainval: Sources = ("download",)
     voc_test: Sources = ("download",)
     sbd: Sources = ("download",)

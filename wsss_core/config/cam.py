@@ -1,16 +1,15 @@
 """Config of CAM inference."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.numbers import Scale
 
 
 class CamConfig(ConfigModel):
     """Test-time scales and flip; the maps of all variants are summed."""
 
-    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 1.0, 1.5, 2.0), min_length=1)
+    scales: tuple[Scale, ...] = Field((0.5, 1.0, 1.5, 2.0), min_length=1)
     flip: bool = True
     refined: bool = Field(
         default=True, description="SEAM's CAM after the pixel correlation module, not before"

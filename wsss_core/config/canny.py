@@ -1,8 +1,8 @@
 """Config of the Canny edges that the boundary head sees."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wsss_core.config.base import ConfigModel
 
@@ -19,4 +19,12 @@ class CannyConfig(ConfigModel):
             "whose values of about -2 to 3 are cut and wrapped to bytes"
         ),
     )
-    edge_value: float = Field(1.0, gt=0, description="of an edge pixel, in the boundary head")
+    edge_value: float = Field(
+        1.0, gt=0, le=1000, description="of an edge pixel, in the boundary head"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; expected low <= high")
+        return self

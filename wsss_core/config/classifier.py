@@ -8,6 +8,7 @@ from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.methods import MethodConfig
+from wsss_core.config.numbers import BatchSize, Epochs, Side
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, check_range
 
 
@@ -15,11 +16,11 @@ class ClassifierConfig(ConfigModel):
     """Network and training of the classifier; how long is up to the method."""
 
     backbone: BackboneConfig
-    crop_size: int = Field(448, ge=32)
-    resize_long: tuple[int, int] = Field(
+    crop_size: Side = 448
+    resize_long: tuple[Side, Side] = Field(
         (448, 768), description="the longer side is resized to a random size in this range"
     )
-    batch_size: int = Field(8, ge=1)
+    batch_size: BatchSize = 8
     dropout: float = Field(0.5, ge=0, lt=1, description="channel dropout before the CAM layer")
     color_jitter: ColorJitter = ColorJitter()
     optim: OptimConfig = OptimConfig()
@@ -33,7 +34,7 @@ class ClassifierConfig(ConfigModel):
 class MethodSchedule(TrainingConfig):
     """A training whose learning rate may be that of a longer one."""
 
-    schedule_epochs: int | None
+    schedule_epochs: Epochs | None
 
     @property
     def lr_epochs(self) -> int:

@@ -2,10 +2,11 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.crf import CrfConfig
+from wsss_core.config.numbers import Exponent
 
 
 class CrfSeedsConfig(ConfigModel):
@@ -16,8 +17,8 @@ class CrfSeedsConfig(ConfigModel):
     threshold t*: t = (1 - t) ** alpha is 0.28 for 4 and 0.09 for 24.
     """
 
-    low_alpha: float = Field(4.0, gt=0)
-    high_alpha: float = Field(24.0, gt=0)
+    low_alpha: Exponent = 4.0
+    high_alpha: Exponent = 24.0
     crf: CrfConfig = CrfConfig()
 
     @model_validator(mode="after")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.numbers import Side
+from wsss_core.config.paths import PathText
 
 ARCHIVE = "archive"
 
 
-FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
 class DemoConfig(ConfigModel):
@@ -26,18 +28,9 @@ class DemoConfig(ConfigModel):
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
-    num_train: Annotated[int, Field(ge=6)] = 300
-    num_val: Annotated[int, Field(ge=1)] = 80
+    num_train: Annotated[int, Field(ge=6, le=1_000_000)] = 300
+    num_val: Annotated[int, Field(ge=1, le=1_000_000)] = 80
     size: Annotated[int, Field(ge=64, le=1024)] = 160
-
-
-def _without_braces(path: str) -> str:
-    if "{" in path or "}" in path:
-        raise ValueError(f"got {path!r}; expected a path without braces, which Snakemake reads")
-    return path
-
-
-SourcePath = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
 
 
 class VocConfig(ConfigModel):
@@ -50,10 +43,10 @@ class VocConfig(ConfigModel):
         id_lists: Directory of <split>.txt in place of the official lists.
     """
 
-    devkit: SourcePath = ARCHIVE
-    test: SourcePath | None = None
-    sbd: SourcePath | None = None
-    id_lists: SourcePath | None = None
+    devkit: PathText = ARCHIVE
+    test: PathText | None = None
+    sbd: PathText | None = None
+    id_lists: PathText | None = None
 
 
 class DatasetConfig(ConfigModel):
@@ -74,9 +67,9 @@ class DatasetConfig(ConfigModel):
     name: FolderName
     source: Literal["voc", "folder", "demo"]
     classes: tuple[str, ...] | None = Field(None, min_length=1)
-    longest_side: Annotated[int, Field(ge=32)] | None = 1024
+    longest_side: Side | None = 1024
     voc: VocConfig = VocConfig()
-    folder: SourcePath | None = None
+    folder: PathText | None = None
     demo: DemoConfig = DemoConfig()
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.archives import ArchivesConfig
@@ -36,14 +36,22 @@ RESERVED_NAMES = (
 SHARED_NAMES = ("store", "weights", "cluster-logs")  # folders that all experiments share
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=100)]
+MethodName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=100)]
+NumShards = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class EvaluationConfig(ConfigModel):
     """Splits that are scored by their masks; none where there are no masks."""
 
     splits: tuple[SplitName, ...] = ("train", "val")
+
+    @field_validator("splits")
+    @classmethod
+    def _are_distinct(cls, splits: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(splits)) < len(splits):
+            raise ValueError(f"got {list(splits)}; expected each split once")
+        return splits
 
 
 class ShardsConfig(ConfigModel):
@@ -57,9 +65,9 @@ class ShardsConfig(ConfigModel):
         test: The images of the split test, where there is one.
     """
 
-    eval: int | None = Field(None, ge=1)
-    train_only: int | None = Field(None, ge=0)
-    test: int | None = Field(None, ge=1)
+    eval: NumShards | None = None
+    train_only: int | None = Field(None, ge=0, le=10_000)
+    test: NumShards | None = None
 
 
 class RunConfig(ConfigModel):
@@ -90,8 +98,8 @@ class Experiment(ConfigModel):
     archives: ArchivesConfig = ArchivesConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardsConfig = ShardsConfig()
-    checkpoint_minutes: int = Field(10, ge=1)
-    log_every: int = Field(10, ge=1)
+    checkpoint_minutes: int = Field(10, ge=1, le=100_000)
+    log_every: int = Field(10, ge=1, le=1_000_000)
     precision: PrecisionConfig = PrecisionConfig()
     runs: tuple[RunConfig, ...] = Field(min_length=1)
     methods: dict[MethodName, MethodEntry]
@@ -159,11 +167,13 @@ def with_extended(config: Mapping[str, Any]) -> dict[str, Any]:
         if base is None or name in done:
             return done.setdefault(name, entry)
         key: Key = ("methods", name, "extends")
+        if not isinstance(base, str):
+            raise ExtendsError(key, f"got {base!r}; expected the name of a method")
         if base in path:
             cycle = " -> ".join((*path[path.index(base) :], base))
             raise ExtendsError(key, f"cycle {cycle}; expected a method that does not need {name}")
         if base not in methods:
-            raise ExtendsError(key, unknown("method", str(base), tuple(methods)))
+            raise ExtendsError(key, unknown("method", base, tuple(map(str, methods))))
         inherited = extended(base, (*path, base))
         return done.setdefault(name, _laid_over(inherited, entry))
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Discriminator, Field, Tag
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.paths import PathText
 
 SHA256 = r"^[0-9a-f]{64}$"
 TIMM = "timm"
@@ -24,7 +25,7 @@ Name = TypeVar("Name")
 class InitFile(ConfigModel):
     """A trained network in a file: released weights, or those of another experiment."""
 
-    weights: str = Field(min_length=1, description="path of the file")
+    weights: PathText = Field(description="path of the file")
     sha256: str | None = Field(
         None,
         pattern=SHA256,

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import InitFile, NameOrFile
+from wsss_core.config.numbers import Epochs
 
 # A kind of ours, or the dotted path of a module of the user's.
 KIND = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
@@ -40,10 +41,11 @@ class MethodConfig(ConfigModel):
     init: NameOrFile[str] = Field(
         "imagenet", description="'imagenet', the method it starts from, or a file"
     )
-    epochs: int = Field(ge=0, description="0, to take the weights as they are, only after a file")
+    epochs: Epochs = Field(description="0, to take the weights as they are, only after a file")
     schedule_epochs: int | None = Field(
         None,
         ge=1,
+        le=100_000,
         description="epochs after which the learning rate would be zero; null: after the last",
     )
     output_stride: Literal[8, 16, 32] | None = Field(

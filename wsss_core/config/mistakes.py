@@ -57,8 +57,9 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
     if details["type"] == "string_pattern_mismatch" and key[-1] == "[key]":
         key = key[:-1]
     text = details["msg"].removeprefix("Value error, ")
-    if text.startswith("Input should "):
+    if text.startswith(("Input should ", "String should ")):
         expected = text.removeprefix("Input should ").removeprefix("be ")
+        expected = expected.replace("String should have", "a text of")
         text = f"got {details['input']!r}; expected {expected}"
     return key, " ".join(text.split())
 

@@ -1,17 +1,16 @@
 """Config of segmentation: test-time scales and flip, and the CRF after them."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.crf import CrfConfig
+from wsss_core.config.numbers import Scale
 
 
 class SegmentConfig(ConfigModel):
     """How a trained segmentation network is applied to an image."""
 
-    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    scales: tuple[Scale, ...] = Field(
         (0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
         min_length=1,
         description="factors on the image's size; the logits of all are averaged",

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.init_file import InitFile, NameOrFile
+from wsss_core.config.numbers import SMALLEST_SCALE, BatchSize, Radius, Scale, Side
 from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, check_range
 
 
@@ -36,7 +37,7 @@ class SegmenterConfig(TrainingConfig):
             "'deeplabv3' (torchvision's)"
         ),
     )
-    rates: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    rates: tuple[Radius, ...] = Field(
         (6, 12, 18, 24),
         min_length=1,
         description=(
@@ -52,19 +53,19 @@ class SegmenterConfig(TrainingConfig):
             "share of a batch in the running statistics of the head's BatchNorms; 'aspp' has none"
         ),
     )
-    multi_scale: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+    multi_scale: tuple[Annotated[float, Field(ge=SMALLEST_SCALE, lt=1)], ...] = Field(
         (),
         description=(
             "factors on the image's size at which the network looks at it again, in training and "
             "in inference; the highest logit counts (DeepLab-v2's MSC)"
         ),
     )
-    crop_size: int = Field(320, ge=32)
-    scale: tuple[float, float] = Field(
+    crop_size: Side = 320
+    scale: tuple[Scale, Scale] = Field(
         (0.5, 1.5), description="range of the random factor on the image's size"
     )
     color_jitter: ColorJitter | None = None
-    batch_size: int = Field(10, ge=1, description="effective batch size, over all devices")
+    batch_size: BatchSize = Field(10, description="effective batch size, over all devices")
     optim: OptimConfig = OptimConfig(lr=2.5e-4, momentum=0.9)
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.numbers import Channels, Radius, Stage, Weight
 
 
 class BranchConfig(ConfigModel):
@@ -18,23 +19,22 @@ class BranchConfig(ConfigModel):
             "where segment.crf is set"
         ),
     )
-    features: tuple[int, ...] = Field(
+    features: tuple[Stage, ...] = Field(
         (1, 3, 5, 6), min_length=1, description="backbone stages F_m that the boundary head reads"
     )
     canny: bool = Field(default=True, description="fuse Canny edges into the boundary head")
     head: Literal["paper", "released"] = Field(
         "paper", description="layers of the boundary head: the paper's eq. 1, or its code's"
     )
-    channels: int = Field(32, ge=1, description="channels M of each F_m inside the head")
+    channels: Channels = Field(32, description="channels M of each F_m inside the head")
     lr_group: Literal["head", "backbone"] = Field(
         "head", description="the boundary head learns like other new layers, or like pretrained"
     )
     stride: Literal[1, 2, 4, 8] = Field(
         1, description="head and smoothness loss work at the crop's size divided by this"
     )
-    boundary_radius: int = Field(
+    boundary_radius: Radius = Field(
         1,
-        ge=1,
         description=(
             "half width of the boundary band, in pixels of the resolution that boundaries are "
             "taken at, see boundary_resize"
@@ -54,8 +54,8 @@ class BranchConfig(ConfigModel):
             "that is 0 or 1 in single precision"
         ),
     )
-    lambda_boundary: float = Field(0.05, ge=0, description="weight of the boundary loss")
-    lambda_smoothness: float = Field(1.0, ge=0, description="weight of the smoothness loss")
+    lambda_boundary: Weight = Field(0.05, description="weight of the boundary loss")
+    lambda_smoothness: Weight = Field(1.0, description="weight of the smoothness loss")
     score: Literal["sigmoid", "normalized"] = Field(
         "sigmoid",
         description=(
@@ -71,7 +71,7 @@ class BranchConfig(ConfigModel):
             "weighted 10 and 1, relaxed by the boundary itself, zeros around each crop"
         ),
     )
-    order_weights: tuple[float, float] | None = Field(
+    order_weights: tuple[Weight, Weight] | None = Field(
         None, description="weights of first and second derivatives, in place of the operators' own"
     )
     padding: Literal["replicate", "zeros"] | None = Field(
@@ -95,10 +95,11 @@ class BranchConfig(ConfigModel):
             "nothing relaxes the loss: smooth them, as the paper does; or leave them out"
         ),
     )
-    edge_alpha: float = Field(10.0, ge=0, description="how much a boundary relaxes the smoothness")
+    edge_alpha: Weight = Field(10.0, description="how much a boundary relaxes the smoothness")
     reference_size: int | None = Field(
         None,
         ge=1,
+        le=8192,
         description=(
             "derivatives are taken per 1/reference_size of the crop's side, so that a weight "
             "keeps its meaning at any resolution; null: per pixel, as in the paper"

@@ -5,18 +5,19 @@ from typing import Literal
 from pydantic import Field
 
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.numbers import BatchSize, Epochs, Factor
 
 
 class OptimConfig(ConfigModel):
     """Optimiser and polynomial learning-rate schedule, stepped at every batch."""
 
     name: Literal["sgd", "adamw"] = "sgd"
-    lr: float = Field(0.01, gt=0, description="learning rate of pretrained weights")
-    head_lr_factor: float = Field(10.0, gt=0, description="new layers learn this much faster")
-    bias_lr_factor: float = Field(
-        1.0, gt=0, description="biases, pretrained and new, learn this much faster than weights"
+    lr: float = Field(0.01, gt=0, le=100, description="learning rate of pretrained weights")
+    head_lr_factor: Factor = Field(10.0, description="new layers learn this much faster")
+    bias_lr_factor: Factor = Field(
+        1.0, description="biases, pretrained and new, learn this much faster than weights"
     )
-    weight_decay: float = Field(5e-4, ge=0)
+    weight_decay: float = Field(5e-4, ge=0, le=1)
     momentum: float = Field(
         5e-4,
         ge=0,
@@ -26,7 +27,9 @@ class OptimConfig(ConfigModel):
             "SGD takes the momentum, and its published numbers come from that"
         ),
     )
-    poly_power: float = Field(0.9, ge=0, description="lr * (1 - step / steps) ** poly_power")
+    poly_power: float = Field(
+        0.9, ge=0, le=100, description="lr * (1 - step / steps) ** poly_power"
+    )
 
     def lr_factor(self, group: str) -> float:
         """How much faster than pretrained weights a group of layers learns, by the group's name."""
@@ -36,8 +39,8 @@ class OptimConfig(ConfigModel):
 class TrainingConfig(ConfigModel):
     """How long and on what batches a network is trained."""
 
-    epochs: int = Field(ge=0)
-    batch_size: int = Field(8, ge=1, description="effective batch size, over all devices")
+    epochs: Epochs
+    batch_size: BatchSize = Field(8, description="effective batch size, over all devices")
     optim: OptimConfig = OptimConfig()
 
     @property

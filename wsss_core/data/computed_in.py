@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
+from wsss_core.data.images import read_mask_notes
 from wsss_core.runtime.errors import UserError
 
 KEYWORD = "computed_in"  # in score files, and in the PNG files of masks
@@ -56,8 +55,7 @@ def deviations(precisions: Sequence[ComputedIn]) -> str | None:
 
 
 def _read(path: Path) -> ComputedIn | None:
-    with Image.open(path) as image:
-        note = image.info.get(KEYWORD)
+    note = read_mask_notes(path).get(KEYWORD)
     try:
         return None if note is None else ComputedIn(**json.loads(note))
     except (ValueError, TypeError) as error:

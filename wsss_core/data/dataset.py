@@ -1,25 +1,32 @@
 """A prepared dataset: labels, splits, photographs and masks, as every stage reads them.
 
-Nothing is checked here: prepare_dataset has done so, once. The layout:
+prepare_dataset has checked it, once; here it is seen to be what was prepared. The layout:
 
     images/<id>.jpg|png   upright RGB photographs
     masks/<id>.png        0 background, k = k-th class, 255 ignored; where there is a mask
     labels.csv            image, then one 0/1 column per class
     classes.txt           one foreground class per line
     splits/<split>.txt    one image id per line
+    image_digests.csv, test_digests.csv, mask_digests.csv   image, sha256 of its file
+
+Tables have their own digests beside them (runtime/checked_text.py). A dataset that prepare_dataset
+has not made may lack all digests.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.images import read_image, read_mask
+from wsss_core.runtime.checked_text import read_checked
+from wsss_core.runtime.errors import UserError, name_some
 
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
 TEST_SPLIT = "test"  # images that are only segmented, where they are not scored
@@ -34,19 +41,27 @@ class Dataset:
         class_names: The K foreground classes; class index k is class_names[k - 1].
         labels: uint8 [K] multi-hot image-level label by image id; images that are only segmented
             have none.
+        image_digests: sha256 of the photographs by id; None: they are not known.
+        mask_digests: The same of the masks.
     """
 
     root: Path
     class_names: tuple[str, ...]
     labels: dict[str, NDArray[np.uint8]]
+    image_digests: Mapping[str, str] | None = field(default=None, repr=False)
+    mask_digests: Mapping[str, str] | None = field(default=None, repr=False)
 
     def has_split(self, name: str) -> bool:
         """Says whether there is a list of images of this name."""
         return self._split_path(name).is_file()
 
     def split(self, name: str) -> list[str]:
-        """Reads the image ids of a split, in the order of its file."""
-        text = self._split_path(name).read_text(encoding="utf-8")
+        """Reads the image ids of a split, in the order of its file.
+
+        Raises:
+            UserError: The list is missing, or is not the one that was prepared.
+        """
+        text = read_checked(self._split_path(name))
         return [line for line in text.split("\n") if line]  # ids may have spaces
 
     def image_path(self, image_id: str) -> Path:
@@ -59,12 +74,22 @@ class Dataset:
         return self.root / "masks" / f"{image_id}.png"
 
     def read_image(self, image_id: str) -> NDArray[np.uint8]:
-        """Reads the photograph: uint8 [H, W, 3], RGB."""
-        return read_image(self.image_path(image_id))
+        """Reads the photograph: uint8 [H, W, 3], RGB.
+
+        Raises:
+            UserError: It is missing, damaged, or not the one that was prepared.
+        """
+        path = self.image_path(image_id)
+        return read_image(path, sha256=_digest_of(image_id, self.image_digests, path))
 
     def read_mask(self, image_id: str) -> NDArray[np.uint8]:
-        """Reads the mask: uint8 [H, W] class indices, 255 ignored."""
-        return read_mask(self.mask_path(image_id))
+        """Reads the mask: uint8 [H, W] class indices, 255 ignored.
+
+        Raises:
+            UserError: As of `read_image`.
+        """
+        path = self.mask_path(image_id)
+        return read_mask(path, sha256=_digest_of(image_id, self.mask_digests, path))
 
     def _split_path(self, name: str) -> Path:
         return self.root / "splits" / f"{name}.txt"
@@ -75,13 +100,61 @@ def open_dataset(root: Path) -> Dataset:
 
     Args:
         root: The directory with classes.txt and labels.csv.
+
+    Raises:
+        UserError: A table is missing, damaged or not the one that was prepared.
     """
-    class_names = (root / "classes.txt").read_text(encoding="utf-8").splitlines()
-    with (root / "labels.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["image", *class_names], f"{root}/labels.csv does not match classes.txt"
-    labels = {row[0]: np.array(row[1:], dtype=np.uint8) for row in rows[1:]}
-    return Dataset(root=root, class_names=tuple(class_names), labels=labels)
+    class_names = read_checked(root / "classes.txt").splitlines()
+    rows = read_rows(root / "labels.csv", ["image", *class_names])
+    for number, row in enumerate(rows, start=2):
+        if not set(row[1:]) <= {"0", "1"}:
+            raise UserError(f"{root}/labels.csv line {number}: expected 0 or 1 for each class")
+    labels = {row[0]: np.array(row[1:], dtype=np.uint8) for row in rows}
+    names = ("image_digests.csv", "test_digests.csv", "mask_digests.csv")
+    images, test, masks = (_read_digests(root / name) for name in names)
+    return Dataset(
+        root,
+        tuple(class_names),
+        labels,
+        image_digests=None if images is None else {**images, **(test or {})},
+        mask_digests=masks,
+    )
+
+
+def read_rows(path: Path, header: Sequence[str]) -> list[list[str]]:
+    """Reads the rows of a table of ours below its header.
+
+    Args:
+        path: CSV file.
+        header: That it must have.
+
+    Raises:
+        UserError: It is missing, damaged, or has another header.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(read_checked(path), newline=""), strict=True))
+    except csv.Error as error:
+        raise UserError(f"{path}: damaged ({error}); expected a table") from None
+    if not rows or rows[0] != list(header):
+        raise UserError(f"{path}: another header; expected {name_some(header, limit=10)}")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise UserError(f"{path} line {number}: {len(row)} cells; expected {len(header)}")
+    return rows[1:]
+
+
+def _read_digests(path: Path) -> dict[str, str] | None:
+    if not path.is_file():
+        return None
+    return {image_id: digest for image_id, digest in read_rows(path, ["image", "sha256"])}
+
+
+def _digest_of(image_id: str, digests: Mapping[str, str] | None, path: Path) -> str | None:
+    if digests is None:
+        return None
+    if image_id not in digests:
+        raise UserError(f"{path}: not in the digests of the dataset; expected a prepared file")
+    return digests[image_id]
 
 
 def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[str]:

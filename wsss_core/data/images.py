@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,47 +14,112 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from wsss_core.data.pictures import read_picture
+from wsss_core.data.pictures import PNG_SIGNATURE, BadPictureError, decode_picture
+from wsss_core.runtime.errors import UserError
 
 IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
+LOW_GREYS = (b"\x02\x00", b"\x04\x00")  # bits and kind of colour in the header of a PNG
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, *, sha256: str | None = None) -> NDArray[np.uint8]:
     """Reads a photograph as its viewer sees it.
 
     Args:
         path: A file of any of `pictures.FORMATS`; grey, palette and CMYK are converted, EXIF
             rotation is applied.
+        sha256: What the file must have, in hex; None: anything.
 
     Returns:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        BadPictureError: It is no picture, or not a whole one.
+        UserError: It is missing or another file than was meant, no picture, or not a whole one.
     """
-    return np.array(read_picture(path).rgb())
+    data = _read_bytes(path, sha256, what="a picture")
+    try:
+        return np.array(decode_picture(data).rgb())
+    except BadPictureError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
+def read_mask(path: Path, *, sha256: str | None = None) -> NDArray[np.uint8]:
     """Reads a mask: the class index of each pixel.
 
     Args:
         path: A palette, 8-bit grey or 1-bit PNG file.
+        sha256: What the file must have, in hex; None: anything that is as PNG's own checksums say.
 
     Returns:
         uint8 [H, W]: 0 background, k the k-th class, 255 ignored.
 
     Raises:
-        ValueError: The file holds colours instead of indices.
+        UserError: It is missing or damaged, or holds colours instead of indices.
     """
-    with Image.open(path) as mask:
+    with _open_png(path, sha256) as mask:
         if mask.mode not in MASK_MODES:
-            raise ValueError(
+            raise UserError(
                 f"{path} has Pillow mode {mask.mode}; expected a palette or 8-bit grey PNG "
                 "with one class index per pixel"
             )
         return np.array(mask).astype(np.uint8)
+
+
+def read_mask_notes(path: Path) -> dict[str, str]:
+    """Reads the texts that `write_mask` keeps in a mask, by keyword.
+
+    Raises:
+        UserError: The mask is missing or damaged.
+    """
+    with _open_png(path, None) as mask:
+        return {str(keyword): str(text) for keyword, text in mask.info.items()}
+
+
+def _read_bytes(path: Path, sha256: str | None, *, what: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; expected {what}") from None
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise UserError(
+            f"{path}: was changed after the dataset was prepared; expected a file of sha256 "
+            f"{sha256}"
+        )
+    return data
+
+
+def _open_png(path: Path, sha256: str | None) -> Image.Image:
+    """Opens a PNG file once all of it is seen to be as it was written."""
+    data = _read_bytes(path, sha256, what="a PNG file")
+    if sha256 is None and (fault := _png_fault(data)) is not None:
+        raise UserError(f"{path}: {fault}; expected a whole PNG file")
+    if data[24:26] in LOW_GREYS:
+        raise UserError(f"{path}: has greys of {data[24]} bits, which Pillow stretches; expected 8")
+    try:
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
+        image.load()
+    except Exception as error:  # Pillow reports damage by whatever it runs into
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be decoded ({reason}); expected a PNG file") from None
+    return image
+
+
+def _png_fault(data: bytes) -> str | None:
+    """Compares the checksums that a PNG file has of each of its parts, which Pillow passes over."""
+    if not data.startswith(PNG_SIGNATURE):
+        return "is no PNG" if data else "is empty (0 bytes)"
+    start, kind = len(PNG_SIGNATURE), b""
+    try:
+        while kind != b"IEND":
+            (length,) = struct.unpack_from(">I", data, start)
+            kind = data[start + 4 : start + 8]
+            (noted,) = struct.unpack_from(">I", data, start + 8 + length)
+            if zlib.crc32(data[start + 4 : start + 8 + length]) != noted:
+                return "is damaged: its checksums differ"
+            start += length + 12
+    except struct.error:
+        return "ends early"
+    return None
 
 
 def write_mask(

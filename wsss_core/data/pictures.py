@@ -34,6 +34,7 @@ TURN_UPRIGHT = {  # by orientation; 1 is upright
     8: Image.Transpose.ROTATE_90,
 }
 DEEP_GREYS = ("I", "F")  # first letters of Pillow's modes with more than 8 bits
+LOW_GREYS = {"L;2": 85, "L;4": 17}  # by stored mode, what Pillow makes of one step
 TAILS = (0.1, 99.9)  # percentiles that become black and white: a broken sensor cell is no range
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # that pixels are made of
@@ -53,12 +54,15 @@ class Picture:
         format: Pillow's name of its format.
         orientation: By which the stored pixels were turned, as EXIF counts; 1: not at all.
         is_intact: Whether nothing had to be left out of the file, so that every reader opens it.
+        grey_step: What one step of the stored greys is in the image: Pillow stretches those of 2
+            and 4 bits to 0..255.
     """
 
     image: Image.Image
     format: str
     orientation: int
     is_intact: bool
+    grey_step: int = 1
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -93,7 +97,15 @@ def read_picture(path: Path) -> Picture:
     Raises:
         BadPictureError: It is no picture of a known format, or not a whole one.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadPictureError(f"cannot be read ({error.strerror})") from None
+    return decode_picture(data)
+
+
+def decode_picture(data: bytes) -> Picture:
+    """The same of the bytes of a file."""
     if not data:
         raise BadPictureError("is empty (0 bytes)")
     try:
@@ -111,6 +123,7 @@ def _decode(data: bytes, *, is_intact: bool) -> Picture:
             warnings.simplefilter("ignore")  # of metadata; which file it is of they do not say
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             picture_format, is_deep_colour = image.format or "", _is_deep_colour(image)
+            grey_step = _grey_step(image)
             # Pillow turns TIFFs by itself as it loads them, and forgets that it did.
             of_tiff = _orientation(image) if picture_format == "TIFF" else None
             image.load()  # all of it: a truncated file shows only at its end
@@ -126,7 +139,8 @@ def _decode(data: bytes, *, is_intact: bool) -> Picture:
     except Exception as error:  # Pillow reports damage by whatever its format plugins run into
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadPictureError(f"cannot be decoded ({reason})") from None
-    return Picture(upright, picture_format, orientation, is_intact=is_intact and has_exif)
+    is_intact = is_intact and has_exif
+    return Picture(upright, picture_format, orientation, is_intact=is_intact, grey_step=grey_step)
 
 
 def _orientation(image: Image.Image) -> tuple[int, bool]:
@@ -140,8 +154,20 @@ def _orientation(image: Image.Image) -> tuple[int, bool]:
 
 def _is_deep_colour(image: Image.Image) -> bool:
     """Whether Pillow drops the lower bits of the colours."""
-    tiles = getattr(image, "tile", [])
-    return not image.mode.startswith(DEEP_GREYS) and any(";16" in str(tile[3]) for tile in tiles)
+    return not image.mode.startswith(DEEP_GREYS) and ";16" in _stored_modes(image)
+
+
+def _grey_step(image: Image.Image) -> int:
+    """What one step of the stored greys becomes; they have 2 or 4 bits, or else it is 1."""
+    modes = _stored_modes(image)
+    return next(
+        (step for mode, step in LOW_GREYS.items() if image.mode == "L" and mode in modes), 1
+    )
+
+
+def _stored_modes(image: Image.Image) -> str:
+    """Pillow's names of how the pixels are stored, before they are decoded."""
+    return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
 
 
 def _highest(image: Image.Image) -> int:

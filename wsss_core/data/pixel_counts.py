@@ -6,6 +6,7 @@ images, intervals, precision and recall, and the score near true boundaries.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wsss_core.data.images import IGNORE_INDEX
-from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.checked_text import checked_file, read_checked
 from wsss_core.runtime.errors import UserError
 
 COLUMNS = ("split", "image", "true", "predicted", "pixels", "near_boundary")
@@ -46,7 +47,7 @@ def write_pixel_counts(path: Path, splits: Iterable[tuple[str, Mapping[str, Cell
         for image_id, cells in images.items()
         for cell in cells
     )
-    with atomic_file(path) as partial_path:
+    with checked_file(path) as partial_path:
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(
             partial_path, index=False, lineterminator="\n"
         )
@@ -56,7 +57,10 @@ def read_pixel_counts(path: Path) -> pd.DataFrame:
     """Reads what write_pixel_counts writes: one row per image and pair of classes."""
     try:
         counts = pd.read_csv(
-            path, dtype={"split": str, "image": str}, keep_default_na=False, na_values=[]
+            io.StringIO(read_checked(path)),
+            dtype={"split": str, "image": str},
+            keep_default_na=False,
+            na_values=[],
         )
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a table of pixel counts ({error})") from error

@@ -2,17 +2,20 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.runtime.errors import UserError
+from wsss_core.runtime.errors import UserError, validation_message
 
 FORMAT = "wsss-weights-1"
+MOST_CLASSES = 254  # that a mask can show beside background and 255
 
 
 class Weights(NamedTuple):
@@ -47,14 +50,27 @@ def load_plain(path: Path) -> Any:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: weights file not found")
+    is_zip = zipfile.is_zipfile(path)
     try:
-        return torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:  # a damaged pickle can raise anything
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         reason = f": it wants {wanted[1]}; expected only tensors and plain values" if wanted else ""
         raise UserError(f"{path}: not a readable weights file{reason}") from error
+    if is_zip and isinstance(content, dict) and content.get("format") == FORMAT:
+        _check_checksums(path)
+    return content
+
+
+def _check_checksums(path: Path) -> None:
+    """Compares the CRC-32 of all parts of a file of ours, which torch writes but never looks at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, RuntimeError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise UserError(f"{path}: damaged ({damaged} has another checksum); expected it as written")
 
 
 def load_weights(path: Path) -> Weights:
@@ -72,7 +88,26 @@ def load_weights(path: Path) -> Weights:
     content = load_plain(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: not a weights file of this project (expected '{FORMAT}')")
-    return Weights(content["state_dict"], content["metadata"])
+    tensors, metadata = content.get("state_dict"), content.get("metadata")
+    if not isinstance(metadata, dict):
+        raise UserError(f"{path}: its metadata is {type(metadata).__name__}; expected a dict")
+    return Weights(named_tensors(tensors, path), metadata)
+
+
+def named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """What a file holds, once it is seen to be tensors by name.
+
+    Raises:
+        UserError: It is something else.
+    """
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{path}: holds a {type(content).__name__}; expected tensors by name")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise UserError(
+                f"{path}: {name!r} is a {type(value).__name__}; expected tensors by name"
+            )
+    return dict(content)
 
 
 def load_network_weights(path: Path, *, network: str, class_names: Sequence[str] | None) -> Weights:
@@ -87,12 +122,34 @@ def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]
         UserError: The file holds another network, or one of other classes.
     """
     weights = load_weights(path)
-    found, trained_on = weights.metadata.get("network"), weights.metadata.get("class_names", ())
+    found, trained_on = weights.metadata.get("network"), weights.metadata.get("class_names")
     if found != network:
         raise UserError(f"{path}: weights of '{found}', expected '{network}'")
+    if not isinstance(trained_on, list) or not all(isinstance(n, str) for n in trained_on):
+        raise UserError(f"{path}: class_names is {trained_on!r}; expected a list of names")
+    if len(set(trained_on)) != len(trained_on) or not 0 < len(trained_on) <= MOST_CLASSES:
+        raise UserError(f"{path}: has {len(trained_on)} class_names; expected 1 to {MOST_CLASSES}")
+    if not isinstance(weights.metadata.get("config"), dict):
+        raise UserError(f"{path}: has no config; expected that of its network")
     if class_names is not None and list(trained_on) != list(class_names):
         raise UserError(
             f"{path}: trained on the classes {', '.join(trained_on)}; the dataset has "
             f"{', '.join(class_names)}"
         )
     return weights
+
+
+@contextmanager
+def rebuilding(path: Path) -> Iterator[None]:
+    """Tells of a file what is wrong with what it says about its own network.
+
+    Raises:
+        UserError: Anything is; one line that names the file.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise UserError(f"{path}: {validation_message(error)}") from None
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from None

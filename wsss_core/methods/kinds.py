@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from wsss_core.config.canny import CannyConfig
 from wsss_core.config.classifier import ClassifierConfig, ClassifierTraining
 from wsss_core.config.methods import MethodConfig
-from wsss_core.data.weights import load_network_weights
+from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.backbone import Backbone, Loader
+from wsss_core.pretrained.tensor_names import load_checked
 from wsss_core.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def training_config(sections: Mapping[str, Any]) -> ClassifierTraining:
     """Validates these sections, the method's by the config of its kind."""
     kind = find_kind(sections["method"]["kind"])
     return ClassifierTraining(
-        classifier=ClassifierConfig.model_validate(sections["classifier"]),
+        classifier=ClassifierConfig.model_validate(sections.get("classifier", {})),
         method=kind.Config.model_validate(sections["method"]),
         canny=CannyConfig.model_validate(sections.get("canny", {})),
     )
@@ -128,9 +129,11 @@ def load_classifier(path: Path, class_names: Sequence[str], *, kind: str) -> Cla
     """
     weights = load_network_weights(path, network="classifier", class_names=class_names)
     config = weights.metadata["config"]
-    found = config.get("method", {}).get("kind")
+    method = config.get("method")
+    found = method.get("kind") if isinstance(method, dict) else None
     if found != kind:
         raise UserError(f"{path}: a classifier of kind {found!r}, expected {kind!r}")
-    net = find_kind(kind).build_network(training_config(config), len(class_names), load=None)
-    net.load_state_dict(weights.state_dict)
+    with rebuilding(path):
+        net = find_kind(kind).build_network(training_config(config), len(class_names), load=None)
+    load_checked(net, weights.state_dict, what=f"{path}: does not fit its own network")
     return cast(ClassifierNet, net.eval())

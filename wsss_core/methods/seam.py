@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.classifier import ClassifierTraining
 from wsss_core.config.methods import MethodConfig
+from wsss_core.config.numbers import Channels, Stage, Weight
 from wsss_core.losses.classification import classification_loss
 from wsss_core.losses.seam import adaptive_min_loss, cross_refinement_loss, equivariance_loss
 from wsss_core.models.backbone import Loader, build_backbone
@@ -39,20 +40,20 @@ class LossWeights(ConfigModel):
         ecr: Of the equivariant cross regularisation: refined CAMs must agree with the other scale.
     """
 
-    classification: float = Field(1.0, ge=0)
-    adaptive_min: float = Field(1.0, ge=0)
-    er: float = Field(1.0, ge=0)
-    ecr: float = Field(1.0, ge=0)
+    classification: Weight = 1.0
+    adaptive_min: Weight = 1.0
+    er: Weight = 1.0
+    ecr: Weight = 1.0
 
 
 class Config(MethodConfig):
     """SEAM: second scale, pixel correlation module (PCM) and losses."""
 
     scale: float = Field(0.3, gt=0, le=1, description="size of the second scale's image")
-    pcm_features: tuple[PositiveInt, PositiveInt] = Field(
+    pcm_features: tuple[Stage, Stage] = Field(
         (4, 5), description="backbone stages that the PCM reads"
     )
-    pcm_channels: tuple[PositiveInt, PositiveInt] = Field(
+    pcm_channels: tuple[Channels, Channels] = Field(
         (64, 128), description="channels each of them is reduced to"
     )
     ecr_top_fraction: float = Field(

@@ -188,6 +188,10 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
 
 def _create_timm(config: BackboneConfig, *, pretrained: bool = False) -> Any:
     """A timm network with its feature maps, `pretrained` from the file that was obtained of it."""
+    name = "resnet101" if config.name == CAFFE_RESNET101 else config.name
+    # Of a name such as hf-hub:..., which may come from a weights file, timm would fetch the config.
+    if not timm.is_model(name.split(".")[0]):
+        raise UserError(f"backbone '{config.name}': timm has no network of this name")
     file = config.weights_file if pretrained else None
     if file is not None and not file.is_file():
         raise UserError(
@@ -195,7 +199,7 @@ def _create_timm(config: BackboneConfig, *, pretrained: bool = False) -> Any:
         )
     try:
         return timm.create_model(
-            "resnet101" if config.name == CAFFE_RESNET101 else config.name,
+            name,
             pretrained=pretrained,
             pretrained_cfg_overlay={"file": str(file)} if file else None,
             features_only=True,

@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsss_core.data.images import IGNORE_INDEX, read_mask, voc_palette, write_mask
+from wsss_core.data.images import (
+    IGNORE_INDEX,
+    read_mask,
+    read_mask_notes,
+    voc_palette,
+    write_mask,
+)
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.figures.overlay import paint_mask
 from wsss_core.runtime.atomic import atomic_file
@@ -97,8 +103,10 @@ class PredictionFolder:
         path = self._path("masks", name)
         if not path.is_file():
             return False
-        with Image.open(path) as mask:
-            is_own = mask.info.get(DIGEST_KEY) == file_digest(picture)
+        try:
+            is_own = read_mask_notes(path).get(DIGEST_KEY) == file_digest(picture)
+        except UserError:  # it is damaged
+            is_own = False
         if not is_own:
             path.unlink()
         return is_own and all(self._path(kind, name).is_file() for kind in self.extras)
@@ -115,8 +123,7 @@ class PredictionFolder:
 
     def picture_name(self, name: str) -> str:
         """The name of a picture that is done, with its extension."""
-        with Image.open(self._path("masks", name)) as mask:
-            own = json.loads(mask.info.get(NAME_KEY, "null"))
+        own = json.loads(read_mask_notes(self._path("masks", name)).get(NAME_KEY, "null"))
         return str(PurePosixPath(name).with_name(own)) if isinstance(own, str) else name
 
     def write(

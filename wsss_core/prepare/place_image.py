@@ -124,8 +124,6 @@ def _read_image(path: Path) -> tuple[Picture, Image.Image]:
         return picture, picture.rgb()
     except BadPictureError as error:
         raise BadFileError("image file", f"{path} {error}") from None
-    except OSError as error:
-        raise BadFileError("image file", f"{path} cannot be read ({error.strerror})") from None
 
 
 def shrunk_size(size: tuple[int, int], longest_side: int | None) -> tuple[int, int]:

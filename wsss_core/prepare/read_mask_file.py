@@ -58,6 +58,7 @@ def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> StoredMask:
         raise BadFileError("mask file", f"{mask} {error}") from None
     is_upright = picture.is_intact and picture.orientation == 1
     is_plain = picture.format == "PNG" and is_upright and picture.image.mode in MASK_MODES
+    is_plain = is_plain and picture.grey_step == 1
     return StoredMask(_indices(mask, picture), is_plain)
 
 
@@ -72,7 +73,7 @@ def _indices(path: Path, picture: Picture) -> NDArray[np.uint8]:
     elif picture.image.mode not in MASK_MODES:
         mode = f"{picture.format} of mode {picture.image.mode}"
         raise BadFileError("mask file", f"{path} is {mode}, not of one class index per pixel")
-    return values.astype(np.uint8)
+    return values.astype(np.uint8) // picture.grey_step
 
 
 def has_objects_at_255(mask: Path | MaskDrawing, *, image_id: str) -> bool | None:

@@ -5,9 +5,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
 
-from wsss_core.data.weights import load_plain
+from wsss_core.data.weights import load_plain, named_tensors
 from wsss_core.pretrained.tensor_names import Tensors
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
@@ -27,14 +26,7 @@ def read_checkpoint(path: Path) -> Tensors:
     content = _load_safetensors(path) if path.suffix == SAFETENSORS else load_plain(path)
     if isinstance(content, dict) and "state_dict" in content:
         content = content["state_dict"]
-    if not isinstance(content, dict) or not content:
-        raise UserError(f"{path}: holds a {type(content).__name__}; expected tensors by name")
-    for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise UserError(
-                f"{path}: {name!r} is a {type(value).__name__}; expected tensors by name"
-            )
-    return dict(content)
+    return named_tensors(content, path)
 
 
 def _load_safetensors(path: Path) -> Tensors:

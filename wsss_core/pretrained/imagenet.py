@@ -18,6 +18,7 @@ from wsss_core.pretrained.tensor_names import (
     COUNTER,
     Shapes,
     Tensors,
+    check_values,
     tensor_shapes,
     tensors_by_name,
 )
@@ -134,4 +135,5 @@ def _in_order(shapes: Shapes, tensors: Tensors, source: str, name: str) -> Tenso
         loaded[key] = tensor
     if len(loaded) < len(shapes):
         raise UserError(f"{source}: {len(theirs)} tensors, backbone '{name}' has {len(shapes)}")
+    check_values(loaded, what=source)
     return loaded

@@ -1,9 +1,10 @@
-"""Names and shapes of the tensors in a file, and how they differ from those of a network."""
+"""Whether the tensors in a file are those of a network: their names, shapes and values."""
 
 from collections.abc import Mapping
 from typing import TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from wsss_core.runtime.errors import UserError, name_some
 
@@ -12,6 +13,7 @@ Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
 # How names begin where a network was saved as part of another one, such as DistributedDataParallel.
 PREFIXES = ("", "module.", "model.", "backbone.", "module.model.", "module.backbone.")
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 COUNTER = "num_batches_tracked"  # of BatchNorms: newer versions of torch save it, nothing reads it
 
 
@@ -58,10 +60,51 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Shapes, *, what: str)
         what: For the message, the file and what it was expected to hold.
 
     Raises:
-        UserError: They differ; the message lists how.
+        UserError: They differ, or hold what is no weight; the message lists how.
     """
     if different := differences(tensor_shapes(tensors), expected):
         raise UserError(f"{what}: {different}")
+    check_values({name: tensors[name] for name in expected}, what=what)
+
+
+def check_values(tensors: Mapping[str, Tensor], *, what: str) -> None:
+    """Refuses tensors that torch would load, and that are no weights.
+
+    Raises:
+        UserError: One is not of plain floating-point numbers, or holds NaN or infinity.
+    """
+    bad = [
+        f"{name} {fault}"
+        for name, tensor in tensors.items()
+        if not name.endswith(COUNTER) and (fault := _fault(tensor))
+    ]
+    if bad:
+        raise UserError(f"{what}: {name_some(bad)}; expected finite floating-point numbers")
+
+
+def _fault(tensor: Tensor) -> str | None:
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        return f"is {'quantized' if tensor.is_quantized else str(tensor.layout)}"
+    if tensor.dtype not in FLOATS:
+        return f"is {tensor.dtype}"
+    # In float32, which the network has: a larger number of float64 becomes infinity.
+    return None if tensor.float().isfinite().all() else "has NaN or infinity"
+
+
+def load_checked(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
+    """Loads a whole state dict.
+
+    Args:
+        module: Changed in place.
+        tensors: By the module's names.
+        what: For the message, the file and what it was expected to hold.
+
+    Raises:
+        UserError: As of `check_tensors`.
+    """
+    own = module.state_dict()
+    check_tensors(tensors, tensor_shapes(own), what=what)
+    module.load_state_dict({name: tensors.get(name, own[name]) for name in own})
 
 
 def tensors_by_name(tensors: Mapping[str, Tensor], shapes: Shapes, *, what: str) -> Tensors | None:

@@ -83,7 +83,7 @@ def run_command(main: Callable[[], None]) -> None:
     except MistakesError as error:
         _fail(*error.lines)
     except UserError as error:
-        _fail(str(error))
+        _fail(_without_reader(str(error)))
     except ValidationError as error:
         _fail(validation_message(error))
     except RuntimeError as error:
@@ -98,6 +98,12 @@ def run_command(main: Callable[[], None]) -> None:
 def _is_killed_process(error: RuntimeError) -> bool:
     """Whether a pool, or torch's DataLoader, has lost one of its processes."""
     return isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker")
+
+
+def _without_reader(text: str) -> str:
+    """A mistake without the traceback that torch lays around it when a reader has met it."""
+    words = f"{UserError.__module__}.{UserError.__qualname__}: "
+    return text.rpartition(words)[2] if text.startswith("Caught ") else text
 
 
 def _fail(*messages: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.images import IGNORE_INDEX
-from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.checked_text import checked_file
 
 TOO_MANY = 2  # times as many pictures as have the tag are remarked on
 
@@ -35,7 +35,7 @@ class ClassShares:
             path: The file; it appears whole or not at all.
         """
         with (
-            atomic_file(path) as temporary,
+            checked_file(path) as temporary,
             # The name of a file may be no UTF-8.
             temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):

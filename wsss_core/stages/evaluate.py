@@ -25,7 +25,7 @@ from wsss_core.ops.metrics import (
     mean_iou,
 )
 from wsss_core.ops.trimap import near_boundary
-from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.checked_text import checked_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
@@ -127,7 +127,7 @@ def write_scores(
         remarks: by the columns REMARKS, last ones; None: nothing to say, and no column.
     """
     extra = {name: text for name, text in (remarks or {}).items() if text is not None}
-    with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
+    with checked_file(path) as partial_path, partial_path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*KEY_COLUMNS, BACKGROUND, *class_names, *extra])
         for score in scores:
@@ -145,7 +145,7 @@ def write_sweep(path: Path, scores: Sequence[SplitScore]) -> None:
         path: CSV file to write.
         scores: one for each split, each with its sweep.
     """
-    with atomic_file(path) as partial_path, partial_path.open("w", newline="") as file:
+    with checked_file(path) as partial_path, partial_path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["split", "threshold", "miou"])
         for score in scores:

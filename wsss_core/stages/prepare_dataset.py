@@ -13,6 +13,7 @@ from wsss_core.prepare.place_image import Placing, Prepared
 from wsss_core.prepare.source import Source, check_classes_trained
 from wsss_core.prepare.summary import summary
 from wsss_core.runtime.atomic import move_into_place, staging_dir, writing_errors
+from wsss_core.runtime.checked_text import checked_file
 from wsss_core.runtime.errors import UserError
 
 
@@ -100,11 +101,15 @@ def write_tables(source: Source, prepared: Sequence[Prepared], output: Path) -> 
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with checked_file(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        checked_file(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

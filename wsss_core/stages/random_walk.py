@@ -16,7 +16,7 @@ from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import first_argmax, image_pyramids
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
-from wsss_core.data.weights import load_network_weights
+from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
 from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.affinity import (
@@ -27,6 +27,7 @@ from wsss_core.ops.affinity import (
 )
 from wsss_core.ops.grid import pixels, pool, resample
 from wsss_core.ops.random_walk import random_walk
+from wsss_core.pretrained.tensor_names import load_checked
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -40,8 +41,9 @@ def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
         UserError: The file holds another network, or one of other classes.
     """
     weights = load_network_weights(path, network="affinity", class_names=class_names)
-    net = build_affinity_net(AffinityConfig.model_validate(weights.metadata["config"]))
-    net.load_state_dict(weights.state_dict)
+    with rebuilding(path):
+        net = build_affinity_net(AffinityConfig.model_validate(weights.metadata["config"]))
+    load_checked(net, weights.state_dict, what=f"{path}: does not fit its own network")
     return net.eval()
 
 

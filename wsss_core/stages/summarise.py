@@ -7,13 +7,14 @@ was not computed in float32. They are the last ones: all others are where they a
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.checked_text import checked_file, read_checked
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.evaluate import (
     EXTRA_COLUMN,
@@ -54,11 +55,15 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         # "NA" or "null" may well be the name of a method.
         text = dict.fromkeys(("method", "stage", "split", *REMARKS), str)
-        scores = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+        scores = pd.read_csv(
+            io.StringIO(read_checked(path)), dtype=text, keep_default_na=False, na_values=[""]
+        )
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a table of scores ({error})") from error
     if tuple(scores.columns[: len(KEY_COLUMNS)]) != KEY_COLUMNS:
         raise UserError(f"{path}: first columns are not {','.join(KEY_COLUMNS)}")
+    if scores[[name for name in KEY_COLUMNS if name != "threshold"]].isna().any(axis=None):
+        raise UserError(f"{path}: a row ends early; expected a cell in each column of its key")
     unknown = sorted(set(scores["stage"]) - set(STAGES))
     if unknown:
         raise UserError(f"{path}: stage is {unknown[0]!r}, expected one of {', '.join(STAGES)}")
@@ -108,7 +113,7 @@ def write_summary(path: Path, summary: pd.DataFrame) -> None:
     """Writes summary.csv: percentages with four decimals, thresholds with two."""
     texts = summary.copy()
     texts["threshold"] = summary["threshold"].map("{:.2f}".format, na_action="ignore")
-    with atomic_file(path) as partial_path:
+    with checked_file(path) as partial_path:
         texts.to_csv(partial_path, index=False, float_format="%.4f", lineterminator="\n")
 
 

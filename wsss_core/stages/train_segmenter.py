@@ -25,7 +25,7 @@ from wsss_core.pretrained.deeplabv3 import (
 )
 from wsss_core.pretrained.files import check_sha256, read_checkpoint, read_metadata
 from wsss_core.pretrained.imagenet import load_pretrained, load_tensors
-from wsss_core.pretrained.tensor_names import Tensors, below, check_tensors, tensor_shapes
+from wsss_core.pretrained.tensor_names import Tensors, below, load_checked, tensor_shapes
 from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf
@@ -148,9 +148,11 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
     network = build_deeplab(config, num_classes=num_classes)
     if config.init == "classifier":
         backbone = below("backbone.", tensors)
-        _load(network.backbone, backbone, what=f"{init}: its backbone is not the segmenter's")
+        load_checked(
+            network.backbone, backbone, what=f"{init}: its backbone is not the segmenter's"
+        )
     else:
-        _load(network, tensors, what=f"{init}: does not fit the segmenter")
+        load_checked(network, tensors, what=f"{init}: does not fit the segmenter")
     return network
 
 
@@ -172,11 +174,6 @@ def _start_deeplabv3(
     head = head_tensors(tensors, shapes, source=source)
     network.head.load_state_dict(head, strict=False)
     return network
-
-
-def _load(module: nn.Module, tensors: Tensors, *, what: str) -> None:
-    check_tensors(tensors, tensor_shapes(module.state_dict()), what=what)
-    module.load_state_dict(tensors)
 
 
 class SegmenterTraining(nn.Module):

@@ -5,7 +5,6 @@ Quick to import: a training that is found in the store needs no torch.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from wsss_core.config.init_file import PACKAGE, TIMM
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.mask_files import find_masks
 from wsss_core.data.score_maps import ScoreReader
+from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
 
 
@@ -24,10 +24,9 @@ def picture_digests(dataset: Dataset) -> dict[str, str]:
 
     Those of the pictures themselves are in a table that prepare_dataset has written.
     """
-    with (dataset.root / "image_digests.csv").open(newline="", encoding="utf-8") as file:
-        table = dict(csv.reader(file))
-    ids = dataset.split(TRAIN_SPLIT)
-    pictures = _of_images(ids, table)
+    if dataset.image_digests is None:
+        raise UserError(f"{dataset.root}: has no image_digests.csv; expected a prepared dataset")
+    pictures = _of_images(dataset.split(TRAIN_SPLIT), dataset.image_digests)
     return {"classes": _digest(list(dataset.class_names)), "pictures": pictures}
 
 

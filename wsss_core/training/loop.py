@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from wsss_core.config.training import TrainingConfig
 from wsss_core.models.precision import Precision, use_exact_products
-from wsss_core.runtime.atomic import atomic_file
+from wsss_core.runtime.atomic import atomic_file, writing_errors
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.profiling import profiled
@@ -188,7 +188,8 @@ def train(  # noqa: PLR0913
                     _leave(fabric, Interrupted(128 + stops))
     if events is None:
         raise SystemExit(0)
-    events.close()
+    with writing_errors(Path(events.log_dir)):
+        events.close()
     return state.history
 
 
@@ -243,7 +244,8 @@ def _event_writer(directory: Path, step: int) -> SummaryWriter:
     if step == 0 and directory.is_dir():
         for file in directory.glob("events.out.tfevents.*"):
             file.unlink()
-    return SummaryWriter(str(directory), purge_step=step or None)
+    with writing_errors(directory):
+        return SummaryWriter(str(directory), purge_step=step or None)
 
 
 def _tell(
@@ -253,8 +255,9 @@ def _tell(
     if events is None:
         return
     row = history[-1]
-    for name, value in row.items():
-        if name not in ("step", "epoch"):
-            events.add_scalar(name, value, int(row["step"]))
+    with writing_errors(Path(events.log_dir)):
+        for name, value in row.items():
+            if name not in ("step", "epoch"):
+                events.add_scalar(name, value, int(row["step"]))
     for message in filter(None, (alarm.message(history) for alarm in alarms)):
         bar.write(f"warning: {bar.desc}: step {row['step']}: {message}", file=sys.stderr)

@@ -25,6 +25,7 @@ from wsss_core.figures.loss_curves import (
     loss_colors,
 )
 from wsss_core.figures.report.results import Results
+from wsss_core.runtime.checked_text import read_checked
 
 SIZE = (4.9, 2.9)  # inches
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # one after another when the colours are used up
@@ -79,7 +80,9 @@ def _sweeps(results: Results) -> Mapping[str, pd.DataFrame]:
     tables: dict[str, list[pd.DataFrame]] = {}
     for run in results.runs:
         path = results.directory(run) / "scores/cam_sweep.csv"
-        tables.setdefault(run.method, []).append(pd.read_csv(path, dtype={"split": str}))
+        tables.setdefault(run.method, []).append(
+            pd.read_csv(io.StringIO(read_checked(path)), dtype={"split": str})
+        )
     return {method: pd.concat(several) for method, several in tables.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wsss_core.figures.report.results import Results
+from wsss_core.runtime.checked_text import read_checked
 
 FOUND = 1.0  # percent of a picture, from where a class counts as found in it
 
@@ -54,7 +56,9 @@ def read_shares(results: Results) -> dict[str, pd.DataFrame]:
         if results.first_run(method).stages[-1] != "cam"
     }
     return {
-        method: pd.read_csv(path, dtype={"image": str}, keep_default_na=False).set_index("image")
+        method: pd.read_csv(
+            io.StringIO(read_checked(path)), dtype={"image": str}, keep_default_na=False
+        ).set_index("image")
         for method, path in paths.items()
     }
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
+
+HEADER = 128  # bytes of a MAT file before its first element
+COMPRESSED = 15  # kind of an element that is zlib's
+LARGEST = 2**27  # bytes; of SBD's own files the largest have one megabyte
 
 
 def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
@@ -21,6 +27,8 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
     Raises:
         ValueError: It is another or a damaged file; without its name.
     """
+    if _unpacked_size(path) > LARGEST:
+        raise ValueError(f"has more than {LARGEST >> 20} MiB unpacked")
     try:
         content = loadmat(path, variable_names=["GTcls"])
     except Exception as error:  # scipy reports damage by whatever it runs into
@@ -33,3 +41,29 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
         shape = "x".join(map(str, mask.shape))
         raise ValueError(f"has GTcls.Segmentation of {mask.dtype}, {shape}")
     return np.ascontiguousarray(mask)
+
+
+def _unpacked_size(path: Path) -> int:
+    """Bytes of a MAT file's elements, unpacked, or a number above `LARGEST`.
+
+    A few kilobytes of zlib's can become gigabytes of memory before scipy has looked at them.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    total, start = 0, HEADER
+    while start + 8 <= len(data) and total <= LARGEST:
+        order = "<" if data[126:128] == b"IM" else ">"
+        kind, length = struct.unpack_from(f"{order}II", data, start)
+        part = data[start + 8 : start + 8 + length]
+        try:
+            total += (
+                len(zlib.decompressobj().decompress(part, LARGEST + 1))
+                if kind == COMPRESSED
+                else len(part)
+            )
+        except zlib.error as error:
+            raise ValueError(f"cannot be read ({error})") from None
+        start += 8 + length
+    return total
