@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from pydantic import ConfigDict
 
 from wsss_core.config.base import ConfigModel
 
@@ -23,6 +24,8 @@ class PublishedRow(ConfigModel):
         added: Whether the paper has no such row.
         published: Percent, by the table's columns; empty for an added row.
     """
+
+    model_config = ConfigDict(str_min_length=0)  # of labels
 
     labels: tuple[str, ...]
     method: str | None = None
