@@ -1,6 +1,7 @@
 """What many tests need."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from wsss_core.runtime.file_digest import file_digest
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("same")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the other cores have tests of their own
 
 TRAIN_IDS = [f"train_{i}" for i in range(6)]
 VAL_IDS = ["val_0", "val_1"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -39,7 +41,12 @@ from wsss_core.predict.segmenter import CRF, Failure, Prediction, Segmenter, usu
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.forms.coco import read_coco
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segment import average_logits, load_segmenter, segment
+from wsss_core.stages.segment import (
+    average_logits,
+    average_logits_of_batch,
+    load_segmenter,
+    segment,
+)
 from wsss_core.stages.segment_crf import refine_prob
 from wsss_core.stages.train_segmenter import segmenter_metadata
 
@@ -231,16 +238,52 @@ def test_shrink(size, longest_side, expected) -> None:
 
 
 def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> None:
-    def run_out(_: object, pyramid, **options) -> None:
-        if pyramid.image_id == "b":
+    def run_out(network, pyramids, **options) -> torch.Tensor:
+        if any(pyramid.image_id == "b" for pyramid in pyramids):
             raise torch.OutOfMemoryError
-        return average_logits(_, pyramid, **options)
+        return average_logits_of_batch(network, pyramids, **options)
 
-    monkeypatch.setitem(usual_scale.__globals__, "average_logits", run_out)
+    monkeypatch.setitem(usual_scale.__globals__, "average_logits_of_batch", run_out)
+    monkeypatch.setattr(Segmenter, "_batch_size", lambda *_: 8)
+    shutil.copy(pictures / "b.png", pictures / "c.png")
     network = load_segmenter(weights).network
-    results = _predict(network, pictures / "b.png", pictures / "Größe 1.jpg")
+    names = ("b.png", "c.png", "Größe 1.jpg")
+    results = _predict(network, *(pictures / name for name in names))
     assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")
-    assert isinstance(results["Größe 1"], Prediction)
+    assert isinstance(results["c"], Prediction) and isinstance(results["Größe 1"], Prediction)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_pictures_of_one_size_go_through_a_gpu_together(
+    weights, tmp_path, monkeypatch, flip
+) -> None:
+    """Batches change nothing, whatever lies between the pictures; on the CPU there are none."""
+    sizes = {"a": 40, "b": 40, "c": 40, "d": 52, "e": 40, "g": 40}
+    for seed, (name, height) in enumerate(sizes.items()):
+        _noise(height, 50, seed=seed).save(tmp_path / f"{name}.png")
+    (tmp_path / "f.png").write_text("no picture")
+    pictures = [Picture(name, tmp_path / f"{name}.png") for name in sorted([*sizes, "f"])]
+    network = load_segmenter(weights).network
+    segmenter = Segmenter(network, CLASSES, config=SegmentConfig(scales=(0.5, 1.0), flip=flip))
+    alone = list(segmenter.each(pictures))
+    seen = []
+
+    def noted(network, pyramids, **options) -> torch.Tensor:
+        seen.append("".join(pyramid.image_id for pyramid in pyramids))
+        return average_logits_of_batch(network, pyramids, **options)
+
+    monkeypatch.setitem(usual_scale.__globals__, "average_logits_of_batch", noted)
+    list(segmenter.each(pictures))
+    monkeypatch.setattr(Segmenter, "_batch_size", lambda *_: 2)
+    together = list(segmenter.each(pictures))
+    assert seen == [*"abcdeg", "ab", "c", "d", "e", "g"]
+    assert [picture.name for picture, _ in together] == list("abcdefg")
+    for (_, one), (_, other) in zip(alone, together, strict=True):
+        if isinstance(one, Failure):
+            assert one == other
+            continue
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+        assert (one.mask != other.mask).mean() < 0.001  # ties
 
 
 def test_broken_pictures_are_told_and_the_others_done(weights, pictures, tmp_path, capsys) -> None:
@@ -418,6 +461,21 @@ def test_masks_are_those_of_the_network_s_onnx_file(weights, pictures, tmp_path)
         found = read_mask(out / "masks" / f"{path.stem}.png")
         assert len(np.unique(found)) > 1
         assert (mask[0].numpy() == found).mean() > 0.999
+
+
+def test_the_documented_lines_give_the_same_masks(weights, pictures, tmp_path, monkeypatch) -> None:
+    """Those of docs/predict.md, which use nothing of this package."""
+    page = (PROJECT / "docs/predict.md").read_text()
+    (lines,) = re.findall(r"^    import json, numpy.*?\n(?=\S)", page, re.M | re.S)
+    export(["--weights", str(weights), "--format", "onnx", str(tmp_path / "exported")])
+    Image.open(pictures / "b.png").convert("RGB").save(tmp_path / "picture.jpg", quality=95)
+    _run("--weights", weights, "--scales", "1", tmp_path / "picture.jpg", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(textwrap.dedent(lines), names)
+    np.testing.assert_array_equal(names["mask"][0], read_mask(tmp_path / "out/masks/picture.png"))
+    told = names["session"].get_modelmeta().custom_metadata_map
+    assert json.loads(told["scale"]) == 0.75 and len(json.loads(told["mean"])) == 3
 
 
 def test_the_precision_is_told_and_another_wants_another_folder(

@@ -19,7 +19,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from wsss_core.runtime.errors import UserError
 
-SLOW_STEP_SECONDS = 7.0
+# Slurm ends a job between 60 and 90 seconds after a limit of a minute: that is 8 steps at most, so
+# that two such jobs never finish the 18 steps of a training.
+SLOW_STEP_SECONDS = 13.0
 STEPS_BEFORE_REQUEUE = 3
 
 

@@ -23,6 +23,7 @@ from wsss_core.export.check import check_outputs
 from wsss_core.export.formats import FORMATS, load_format, smallest_side, write_format
 from wsss_core.export.network import PortableSegmenter
 from wsss_core.models.deeplab import DeepLab
+from wsss_core.predict.segmenter import usual_scale
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.stages.segment import load_segmenter
@@ -31,10 +32,11 @@ from wsss_core.stages.segment import load_segmenter
 def main(argv: Sequence[str]) -> None:
     """Reads a weights file and writes one of a format."""
     args = parse(argv)
-    network, class_names, _ = load_segmenter(args.weights)
+    network, class_names, trained = load_segmenter(args.weights)
     segmenter = PortableSegmenter(network)
     side = smallest_side(segmenter)
     metadata = describe(network, class_names, smallest_side=side)
+    metadata["scale"] = usual_scale(trained)  # of pictures, for the best masks
     metadata["training"] = read_metadata(args.weights)
 
     path = args.output / f"{args.name}{FORMATS[args.format].suffix}"

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.runtime.version import package_version
@@ -26,18 +27,20 @@ def main() -> None:
     parser.add_argument("--version", action="version", version=f"wsss {package_version()}")
     parser.add_argument("command", choices=COMMANDS, help="see below")
     args = parser.parse_args(sys.argv[1:2])
-    # Imported now: torch takes seconds, which `wsss --help` need not.
-    if args.command == "check":
-        from wsss_core.cli.check import main as run
-    elif args.command == "verify":
-        from wsss_core.cli.verify import main as run
-    elif args.command == "predict":
-        if not {"-h", "--help"} & set(sys.argv):
-            sys.stderr.write("loading\n")
-        from wsss_core.cli.predict import main as run
-    else:
-        from wsss_core.cli.export import main as run
-    run_command(lambda: _tell_system_errors(run, sys.argv[2:]))
+    if args.command == "predict" and not {"-h", "--help"} & set(sys.argv):
+        sys.stderr.write("loading\n")
+    run_command(lambda: _tell_system_errors(_import(args.command), sys.argv[2:]))
+
+
+def _import(command: str) -> Callable[[Sequence[str]], None]:
+    """Imports a command now: torch takes seconds, which `wsss --help` need not."""
+    try:
+        run: Callable[[Sequence[str]], None] = import_module(f"wsss_core.cli.{command}").main
+    except ModuleNotFoundError as error:
+        if command != "export":  # the others need no extra
+            raise
+        raise UserError(f"{error.name} is not installed; install wsss-core[export]") from error
+    return run
 
 
 def _tell_system_errors(command: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from wsss_core.data.dataset import open_dataset
@@ -84,7 +85,7 @@ def files_of_dataset(root: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
     ):
         for image_id, digest in (digests or {}).items():
             place = find(image_id)
-            yield place, lambda place=place, digest=digest: check_digest(place, digest)
+            yield place, partial(check_digest, place, digest)
 
 
 def files_of_note(note: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
@@ -96,7 +97,7 @@ def files_of_note(note: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
     yield note, lambda: None
     for name, digest in digests.items():
         place = note.parent / name
-        yield place, lambda place=place, digest=digest: check_digest(place, digest)
+        yield place, partial(check_digest, place, digest)
 
 
 def check_digest(path: Path, digest: str) -> None:

@@ -30,7 +30,7 @@ class ConfigModel(BaseModel):
     @classmethod
     def _could_be_meant(cls, value: Any, info: ValidationInfo) -> Any:
         types: set[type] = set(_types(cls.model_fields[info.field_name or ""].annotation))
-        is_for_numbers = types & {int, float} and not types & {bool, BaseModel}
+        is_for_numbers = not types.isdisjoint((int, float)) and types.isdisjoint((bool, BaseModel))
         for part in _parts(value):
             if isinstance(part, bool) and is_for_numbers:
                 raise ValueError(f"got {part}; expected a number")

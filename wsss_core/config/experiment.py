@@ -71,7 +71,13 @@ class ShardsConfig(ConfigModel):
 
 
 class RunConfig(ConfigModel):
-    """A method that is run, with which seeds, and how far."""
+    """A method that is run, with which seeds, and how far.
+
+    Attributes:
+        method: A name under `methods`.
+        seeds: Each gives a run of its own.
+        until: The last stage of the run.
+    """
 
     method: str
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)

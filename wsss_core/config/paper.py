@@ -8,7 +8,14 @@ from wsss_core.config.base import ConfigModel
 
 
 class FigureImages(ConfigModel):
-    """Ids of the images that figures show, of the last scored split; none: chosen by a rule."""
+    """Ids of the images that figures show, of the last scored split; none: chosen by a rule.
+
+    Attributes:
+        figure_1: CAMs of cam, seam and sb.
+        figure_3: CAMs of seam and sb.
+        figure_4: Where sb loses against seam.
+        figure_6: Masks of all stages.
+    """
 
     figure_1: tuple[str, ...] = ()
     figure_3: tuple[str, ...] = ()

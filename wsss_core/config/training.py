@@ -56,7 +56,14 @@ def check_range(key: str, ends: tuple[float, float] | None) -> None:
 
 
 class ColorJitter(ConfigModel):
-    """Ranges of torchvision's ColorJitter; 0 leaves a property as it is."""
+    """Ranges of torchvision's ColorJitter; 0 leaves a property as it is.
+
+    Attributes:
+        brightness: A factor between 1 - this and 1 + this.
+        contrast: A factor between 1 - this and 1 + this.
+        saturation: A factor between 1 - this and 1 + this.
+        hue: A shift between -this and this, in turns of the colour circle.
+    """
 
     brightness: float = Field(0.3, ge=0, le=1)
     contrast: float = Field(0.3, ge=0, le=1)

@@ -31,7 +31,14 @@ MIN_SIDE = 8  # pixels of the second scale's image, of which there is one featur
 
 
 class LossWeights(ConfigModel):
-    """Factor of each loss (SEAM: all 1). A loss with weight 0 is computed and shown only."""
+    """Factor of each loss (SEAM: all 1). A loss with weight 0 is computed and logged only.
+
+    Attributes:
+        classification: Of the multi-label classification loss.
+        adaptive_min: Of the mean over the quarter of pixels with the lowest response.
+        er: Of the equivariant regularisation: CAMs of both scales must agree.
+        ecr: Of the equivariant cross regularisation: refined CAMs must agree with the other scale.
+    """
 
     classification: Weight = 1.0
     adaptive_min: Weight = 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -25,7 +27,7 @@ from wsss_core.predict.device import choose_device
 from wsss_core.predict.enlarge import enlarged_argmax, shrink
 from wsss_core.predict.pictures import Picture
 from wsss_core.runtime.errors import UserError
-from wsss_core.stages.segment import average_logits, load_segmenter
+from wsss_core.stages.segment import average_logits_of_batch, load_segmenter
 from wsss_core.stages.segment_crf import refine_prob
 
 CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
@@ -36,6 +38,9 @@ CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
     bilateral_compat=4.0,
 )
 LONGEST_SIDE = 1024
+# Pictures of one size go through a GPU together: no more than this, of this many pixels in all.
+BATCH_SIZE = 8
+BATCH_PIXELS = BATCH_SIZE * LONGEST_SIDE**2
 
 
 class Prediction(NamedTuple):
@@ -59,6 +64,9 @@ class Failure(NamedTuple):
     """Why there is no prediction, in a few words."""
 
     reason: str
+
+
+TOO_LARGE = Failure("too large for the GPU's memory; expected a --longest-side")
 
 
 class _Loaded(NamedTuple):
@@ -155,27 +163,45 @@ class Segmenter:
         """
         image = _to_array(picture)
         loaded = _load("", image, config=self.config, longest_side=self.longest_side)
-        return self._segment(loaded)
+        return self._segment([loaded])[0]
 
     def each(self, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Prediction | Failure]]:
-        """Segments pictures one after the other, while others are read ahead."""
-        items = _Pictures(pictures, config=self.config, longest_side=self.longest_side)
-        device = self.network.backbone.mean.device
-        for picture, loaded in zip(pictures, read_ahead(items, device), strict=True):
-            if isinstance(loaded, Failure):
-                yield picture, loaded
-                continue
-            try:
-                yield picture, self._segment(loaded)
-            except torch.OutOfMemoryError:
-                yield picture, Failure("too large for the GPU's memory; expected a --longest-side")
+        """Segments pictures one after the other, while others are read ahead.
 
-    def _segment(self, loaded: _Loaded) -> Prediction:
-        image = loaded.image.numpy()
+        A GPU gets neighbours of one size as a batch.
+        """
+        items = _Pictures(pictures, config=self.config, longest_side=self.longest_side)
+        loaded = read_ahead(items, self.network.backbone.mean.device)
+        for size, alike in groupby(zip(pictures, loaded, strict=True), key=_size_for_network):
+            if size is None:
+                yield from ((picture, item) for picture, item in alike if isinstance(item, Failure))
+            while batch := list(islice(alike, self._batch_size(size))):
+                names = [picture for picture, _ in batch]
+                readable = [item for _, item in batch if isinstance(item, _Loaded)]
+                yield from zip(names, self._segment_or_fail(readable), strict=True)
+
+    def _batch_size(self, size: tuple[int, int] | None) -> int:
+        if size is None or self.network.backbone.mean.device.type == "cpu":
+            return 1  # the cores are busy with one picture
+        return min(BATCH_SIZE, max(1, BATCH_PIXELS // math.prod(size)))
+
+    def _segment_or_fail(self, batch: Sequence[_Loaded]) -> Sequence[Prediction | Failure]:
+        try:
+            return self._segment(batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                return [TOO_LARGE]
+        # Outside of `except`, whose traceback holds the memory.
+        return [result for one in batch for result in self._segment_or_fail([one])]
+
+    def _segment(self, batch: Sequence[_Loaded]) -> list[Prediction]:
+        pyramids = [loaded.pyramid for loaded in batch]
+        logits = average_logits_of_batch(self.network, pyramids, precision=self.precision)
+        images = [loaded.image.numpy() for loaded in batch]
+        return [self._predict(*each) for each in zip(images, logits, strict=True)]
+
+    def _predict(self, image: NDArray[np.uint8], logits: torch.Tensor) -> Prediction:
         size = image.shape[:2]
-        height, width = loaded.pyramid.size  # a list: the loader makes lists of tuples
-        pyramid = loaded.pyramid._replace(size=(height, width))
-        logits = average_logits(self.network, pyramid, precision=self.precision)
         prob = logits.softmax(dim=0).cpu().numpy()
         if self.config.crf is None:
             mask = enlarged_argmax(logits, size, confidence=self.confidence)
@@ -206,6 +232,12 @@ def _to_array(picture: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[
             f"an array of {picture.dtype} {list(picture.shape)}; expected uint8 [height, width, 3]"
         )
     return picture
+
+
+def _size_for_network(pair: tuple[Picture, _Loaded | Failure]) -> tuple[int, int] | None:
+    """Height and width of what the network gets of a picture; None: nothing."""
+    item = pair[1]
+    return None if isinstance(item, Failure) else (item.pyramid.size[0], item.pyramid.size[1])
 
 
 def _load(

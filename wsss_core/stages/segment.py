@@ -111,33 +111,41 @@ def segment_pyramid(
     )
 
 
-@torch.inference_mode()
 def average_logits(
     network: DeepLab, pyramid: ImagePyramid, *, precision: Precision = "float32"
 ) -> Tensor:
-    """Averages an image's logits over its scales and their mirror images (SEAM's codebase).
+    """Averages one image's logits: float32 [C, h, w], see `average_logits_of_batch`."""
+    return average_logits_of_batch(network, [pyramid], precision=precision)[0]
+
+
+@torch.inference_mode()
+def average_logits_of_batch(
+    network: DeepLab, pyramids: Sequence[ImagePyramid], *, precision: Precision = "float32"
+) -> Tensor:
+    """Averages images' logits over their scales and mirror images (SEAM's codebase).
 
     Args:
         network: In evaluation mode, on the device to compute on.
-        pyramid: The image at each scale, alone or with its mirror image.
+        pyramids: B images of one size at each scale, alone or with their mirror images.
         precision: That the network computes in.
 
     Returns:
-        float32 [C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up.
+        float32 [B, C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up.
     """
     device = network.backbone.mean.device
-    height, width = pyramid.size
+    height, width = pyramids[0].size
     grid = (math.ceil(height / PROB_STRIDE), math.ceil(width / PROB_STRIDE))
     terms = []
-    for views in pyramid.scaled:
+    for views_of_each in zip(*(pyramid.scaled for pyramid in pyramids), strict=True):
+        views = torch.cat(views_of_each)
         with autocast(precision, device):
             logits = network(views.to(device, non_blocking=True))
         seen = views.shape[-2], views.shape[-1]
         logits = network.backbone.geometry.spread(logits, seen, grid)
+        image, *mirrored = logits.view(len(pyramids), -1, *logits.shape[1:]).unbind(1)
         # The mirror image is mirrored back only on the grid: cells that stick out of the image
         # do so on its right-hand side too.
-        terms.append(logits[0])
-        terms.extend(mirrored.flip(2) for mirrored in logits[1:])
+        terms += [image, *(view.flip(-1) for view in mirrored)]
     return torch.stack(terms).mean(dim=0)
 
 

@@ -1,6 +1,4 @@
-"""Says in words why stages would run, with what changed since they last ran.
-
-    python -m wsss_core.workflow.why --configfile configs/demo.yaml
+"""Says in words why jobs would run, with what changed since they last ran.
 
 Snakemake knows that a parameter changed, be it the digest of the code or a section of the config. A
 run leaves beside its results which files each digest was of, so that here they can be named.
@@ -8,34 +6,29 @@ run leaves beside its results which files each digest was of, so that here they 
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
 
 DIGESTS = "code"  # below results/<name>: <digest>.json, the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
-JOB = (
-    r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)"  # of a dry run: its rule, and fields
-)
 RULE = re.compile(r"^ *(?:rule|checkpoint) (?=\w+:$)", re.M)
 SECTION = re.compile(r'config=section_json\("([\w.]+)"')
 DIGEST = re.compile(r"[0-9a-f]{16}")
 FOLLOWS = "Input files updated by another job: "
+MISSING = "Missing output files: "
 PARAMS = "Params have changed since last execution"
+NAMED = 3  # new jobs; more of them are only counted
 PHRASES = {
     FOLLOWS: "reads what is made anew: ",
-    "Missing output files: ": "not there yet: ",
+    MISSING: "not there yet: ",
     "Updated input files: ": "changed: ",
     "Set of input files has changed since last execution": "reads other files than before",
     "Code has changed since last execution": "its command in rules/ changed",
@@ -58,7 +51,15 @@ class Job:
 
         Snakemake tells no other reason then, though there may be one.
         """
-        return all(part.startswith(FOLLOWS) for part in self.reason.split("; "))
+        return self._has_only(FOLLOWS)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has made nothing yet, and there is no other reason."""
+        return not self.only_follows and self._has_only(FOLLOWS, MISSING)
+
+    def _has_only(self, *reasons: str) -> bool:
+        return all(part.startswith(reasons) for part in self.reason.split("; "))
 
 
 def current_code() -> dict[str, Files]:
@@ -83,16 +84,16 @@ def record_code_digests(directory: Path) -> None:
                 temporary.write_text(json.dumps(files, indent=1))
 
 
-def read_jobs(dry_run: str) -> list[Job]:
-    """Reads the jobs that a dry run of Snakemake tells of."""
-    jobs = []
-    for rule, text in re.findall(JOB, dry_run, re.M):
-        fields = dict(re.findall(r"^ {4}(\w+): (.*)$", text, re.M))
-        if "output" in fields:  # the rules that only name targets have none
-            wildcards = fields.get("wildcards")
-            title = f"{rule}: {wildcards}" if wildcards else rule
-            jobs.append(Job(title, fields.get("reason", "").strip()))
-    return jobs
+def recorded_code(results: Path) -> dict[str, Files]:
+    """The files of each digest that is on record in any experiment, and of those of now.
+
+    Args:
+        results: The folder of all experiments.
+    """
+    found = {
+        path.stem: json.loads(path.read_text()) for path in results.glob(f"*/{DIGESTS}/*.json")
+    }
+    return found | current_code()
 
 
 def sections_of_rules() -> dict[str, str]:
@@ -111,27 +112,30 @@ def _whole_key(key: str, job: Job) -> str:
     return key
 
 
-def explain(jobs: Sequence[Job], known: Mapping[str, Files]) -> Iterator[str]:
-    """Says for each job that would run by itself why, and how many follow.
+def explain(jobs: Sequence[Job], known: Callable[[], Mapping[str, Files]]) -> Iterator[str]:
+    """Says why jobs would run.
 
     Args:
         jobs: Those of a dry run.
-        known: Files of each digest of code, of past and present.
+        known: Gives the files of each digest of code, of past and present, where one changed.
 
     Yields:
-        Lines.
+        Lines: each job that runs for what changed, and why; how many are new; how many follow.
     """
     sections = sections_of_rules()
-    if not jobs:
-        yield "nothing would run: results are those of the code, config and data that are there"
+    new = [job for job in jobs if job.is_new]
     for job in jobs:
-        if not job.only_follows:
+        if not job.only_follows and (not job.is_new or len(new) <= NAMED):
             yield job.title
-            yield from (f"    {text}" for text in _causes(job, sections, known))
-    followers = [job.title for job in jobs if job.only_follows]
-    if followers:
-        yield f"{len(followers)} more, which read what these make:"
-        yield from (f"    {title}" for title in followers)
+            files = known() if PARAMS in job.reason else {}
+            yield from (f"    {text}" for text in _causes(job, sections, files))
+    if len(new) > NAMED:
+        yield f"{len(new)} jobs whose results are not there yet"
+    following = [job.title for job in jobs if job.only_follows]
+    if following:
+        num_trainings = sum(title.startswith("train_") for title in following)
+        trainings = f"; {num_trainings} of them are trainings" if num_trainings else ""
+        yield f"{len(following)} more, which read what these make{trainings}"
 
 
 def _causes(job: Job, sections: Mapping[str, str], known: Mapping[str, Files]) -> Iterator[str]:
@@ -201,33 +205,3 @@ def _changed_keys(before: Any, now: Any, key: str) -> Iterator[tuple[str, str]]:
             yield from _changed_keys(before.get(name), now.get(name), inner)
     elif before != now:
         yield key, f"{json.dumps(before)} -> {json.dumps(now)}"
-
-
-def _mistake(stdout: str, stderr: str) -> str:
-    """What a dry run that failed says: our own line, or the last of Snakemake's."""
-    ours = [line for line in stderr.splitlines() if line.startswith("error: ")]
-    last = (stdout.strip() or stderr.strip()).splitlines()[-1]
-    return ours[0].removeprefix("error: ") if ours else last
-
-
-def main() -> None:
-    """Runs a dry run with the arguments of this program, and explains it."""
-    parser = argparse.ArgumentParser(
-        description=(__doc__ or "").partition("\n")[0],
-        usage="%(prog)s [-h] [target ...] [any other option of snakemake, such as --configfile]",
-        epilog="Without a target: all that the config asks for.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("-d", "--directory", type=Path, help="where the run works; default: here")
-    place = parser.parse_known_args()[0].directory or Path()
-    command = [sys.executable, "-m", "snakemake", "--dry-run", *sys.argv[1:]]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise UserError(_mistake(run.stdout, run.stderr))
-    recorded = place.glob(f"results/*/{DIGESTS}/*.json")
-    known = {path.stem: json.loads(path.read_text()) for path in recorded} | current_code()
-    sys.stdout.write("\n".join(explain(read_jobs(run.stdout + run.stderr), known)) + "\n")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -14,9 +14,10 @@ from wsss_core.figures.report.choose import NUM_IMAGES, choose_shown, median_ima
 from wsss_core.figures.report.coverage import agreements, class_coverage
 from wsss_core.figures.report.image_scores import read_counts, score_images
 from wsss_core.figures.report.origin import changes
-from wsss_core.figures.report.resources import duration, read_costs
+from wsss_core.figures.report.resources import read_costs
 from wsss_core.figures.report.results import Results, Run
 from wsss_core.figures.report.score_tables import headline, mistakes, read_scores, score_cells
+from wsss_core.runtime.duration import duration
 from wsss_core.stages.summarise import merge_scores, over_seeds
 
 
