@@ -44,7 +44,7 @@ def write_cards(results: Results) -> None:
         if "segmentation" in run.stages:
             folder = results.directory(run) / NETWORK
             card = load_weights(folder / "weights.pt").metadata
-            scores = scores_of(results, run)
+            scores = scores_of(results, run, dataset.class_names)
             _write(folder / MODEL_CARD, {**facts, "run": run, "card": card, "scores": scores})
 
 
@@ -56,13 +56,13 @@ def tagged_images(dataset: Dataset) -> dict[str, int]:
     }
 
 
-def scores_of(results: Results, run: Run) -> list[Sequence[str]]:
+def scores_of(results: Results, run: Run, class_names: Sequence[str]) -> list[Sequence[str]]:
     """Stage, split, mIoU and the IoU of each class, as text with a decimal; none without masks."""
-    rows = []
+    names = ["miou", "background", *class_names]
+    rows: list[Sequence[str]] = []
     for stage in run.stages if results.splits else ():
         with results.scores(run, stage).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                names = ["miou", "background", *open_dataset(results.data).class_names]
                 values = [f"{float(row[name]):.1f}" if row[name] else "" for name in names]
                 rows.append((stage, row["split"], *values))
     return rows
