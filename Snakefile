@@ -2,10 +2,15 @@
 
 import atexit
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.27")
+if Path(str(workflow.current_basedir)).resolve() != Path(workflow.basedir).resolve():
+    sys.exit(
+        "error: this workflow cannot be part of another Snakefile; docs/experiments.md says why"
+    )
 
 
 configfile: f"{workflow.basedir}/config.yaml"

@@ -1,15 +1,14 @@
 """planning: what Snakemake itself needs for large datasets and many methods, without any training.
 
-Programs of the stages are replaced by ones that only make their outputs; the dataset is prepared as
-ever. What is measured is ours to decide all the same: how many jobs there are, what the rules ask
-of the dataset, and what is read at each start.
+The dataset is prepared as ever; of all stages after that, only the outputs are made, empty. What is
+measured is ours to decide all the same: how many jobs there are, what the rules ask of the dataset,
+and what is read at each start.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,24 +23,6 @@ from benchmarks.experiment import ROOT
 from benchmarks.rows import Row
 from benchmarks.timing import name_of
 
-PARTS = (
-    *("Snakefile", "config.yaml", "configs", "envs", "profiles", "pyproject.toml", "report"),
-    *("rules", "workflow_scripts", "wsss_core"),
-)
-REAL = ("__init__", "prepare_dataset")  # programs that stay what they are
-STUB = """\
-import sys
-from pathlib import Path
-
-words = sys.argv[1:]
-for option, value in zip(words, words[1:]):
-    if option in ("--output", "--history", "--images", "--sweep", "--probs"):
-        path = Path(value)
-        if path.suffix:
-            path.write_text("")
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-"""
 # A small process in between: what torch needs here would count as the command's. Time is that of
 # processors, in all processes, so that other work on the machine does not count.
 WATCH = """\
@@ -69,24 +50,27 @@ def run(device: torch.device) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         tables = str(ROOT / "configs/paper-tables.yaml")
-        measure(ROOT, place, "-n", "--configfile", tables)  # what a config's first call finds out
-        rows += _rows("plan_paper", measure(ROOT, place, "-n", "--configfile", tables), name)
-        project = stub_project(place / "project")
+        measure(place, "-n", "--configfile", tables)  # what a config's first call finds out
+        rows += _rows("plan_paper", measure(place, "-n", "--configfile", tables), name)
         write_pictures(place / "pictures")
         config = place / "many.yaml"
         config.write_text(yaml.safe_dump(experiment(place / "pictures")))
         options = ("--configfile", str(config))
-        measure(project, place, "-n", *options)
-        rows += _rows("plan_100000", measure(project, place, "-n", *options), name)
-        rows += _rows("plan_100000_run", measure(project, place, "--cores", "2", *options), name)
-        rows += _rows("plan_100000_again", measure(project, place, "-n", *options), name)
-        report = str(place / "report.html")
-        rows += _rows(
-            "plan_100000_report", measure(project, place, "--report", report, *options), name
-        )
+
+        def planned(label: str, *arguments: str) -> list[Row]:
+            measured = measure(place, *arguments, *options)
+            return _rows(f"plan_100000{label}", measured, name)
+
+        measure(place, "-n", *options)
+        rows += planned("", "-n")
+        labels = "results/many/data/labels.csv"
+        rows += planned("_prepare", labels, "--cores", "2")
+        make_outputs(place, *options)
+        measure(place, "--touch", *options)
+        rows += planned("_again", "--cores", "2")
+        rows += planned("_report", "--report", str(place / "report.html"))
         changed = ("--config", "affinity={epochs: 9}")
-        why = measure(project, place, "-n", *options, *changed)
-        rows += _rows("plan_100000_why", why, name)
+        rows += planned("_why", "-n", *changed)
     return rows
 
 
@@ -111,16 +95,16 @@ def experiment(pictures: Path) -> dict[str, object]:
     }
 
 
-def stub_project(root: Path) -> Path:
-    """A copy of the project that trains nothing."""
-    root.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, root / part)
-    for program in (root / "workflow_scripts").glob("*.py"):
-        if program.stem not in REAL:
-            program.write_text(STUB)
-    return root
+def make_outputs(directory: Path, *options: str) -> None:
+    """Makes all files and folders of a run that are not there, empty, as if it had been done."""
+    command = [sys.executable, "-m", "snakemake", "--summary", *options]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
+    table = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
+    _, *rows = table.stdout.splitlines()
+    paths = [directory / row.split("\t")[0] for row in rows]
+    for path in [path for path in paths if not path.exists()]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
 
 
 def write_pictures(root: Path) -> None:
@@ -143,13 +127,13 @@ def write_pictures(root: Path) -> None:
         (root / f"splits/{split}.txt").write_text("\n".join(members) + "\n")
 
 
-def measure(project: Path, directory: Path, *options: str) -> Measured:
-    """Runs the workflow of a project in a directory."""
-    place = ("--snakefile", str(project / "Snakefile"), "--directory", str(directory))
+def measure(directory: Path, *options: str) -> Measured:
+    """Runs the workflow in a directory."""
+    place = ("--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory))
     run = subprocess.run(
         [sys.executable, "-c", WATCH, sys.executable, "-m", "snakemake", *options, *place],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

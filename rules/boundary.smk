@@ -12,7 +12,7 @@ rule canny:
     benchmark:
         f"{RESULTS}/benchmarks/canny.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/masks.yaml"
     threads: 8
     resources:
         mem_mb=times_attempt(4000),
@@ -38,7 +38,7 @@ rule semantic_boundary:
     benchmark:
         f"{RUN}/benchmarks/semantic_boundary/{{stage}}/{{part}}-{{shard}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/masks.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),

@@ -16,7 +16,7 @@ rule train_classifier:
     benchmark:
         f"{RUN}/benchmarks/train_classifier.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -55,7 +55,7 @@ rule infer_cam:
     benchmark:
         f"{RUN}/benchmarks/infer_cam/{{part}}-{{shard}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,

@@ -21,7 +21,7 @@ checkpoint prepare_dataset:
     benchmark:
         f"{DATASET}/benchmarks/prepare_dataset.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/dataset.yaml"
     threads: 8
     resources:
         mem_mb=times_attempt(4000),

@@ -21,7 +21,7 @@ rule download_archive:
     # Compute nodes of a cluster often cannot reach the internet.
     localrule: True
     conda:
-        "../envs/wsss.yaml"
+        "../envs/dataset.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(500),
@@ -47,7 +47,7 @@ rule unpack_archive:
     benchmark:
         f"{DATASET}/benchmarks/unpack_archive/{{archive}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/dataset.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(1000),

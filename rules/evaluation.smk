@@ -16,7 +16,7 @@ rule evaluate_cam:
     benchmark:
         f"{RUN}/benchmarks/evaluate/cam.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 8
     resources:
         mem_mb=times_attempt(4000),
@@ -47,7 +47,7 @@ rule evaluate_masks:
     benchmark:
         f"{RUN}/benchmarks/evaluate/{{stage}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 8
     resources:
         mem_mb=times_attempt(4000),
@@ -74,7 +74,7 @@ rule summarise:
     benchmark:
         f"{RESULTS}/benchmarks/summarise.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(1000),
@@ -98,7 +98,7 @@ if not SPLITS:
         benchmark:
             f"{RUN}/benchmarks/class_shares.tsv"
         conda:
-            "../envs/wsss.yaml"
+            "../envs/figures.yaml"
         threads: 1
         resources:
             mem_mb=times_attempt(2000),

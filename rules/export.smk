@@ -16,7 +16,7 @@ rule export_voc:
     benchmark:
         f"{RUN}/benchmarks/export/voc.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/masks.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(1000),
@@ -42,7 +42,7 @@ rule export_cams:
     benchmark:
         f"{RUN}/benchmarks/export/{{layout}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),
@@ -66,7 +66,7 @@ rule export_seeds:
     benchmark:
         f"{RUN}/benchmarks/export/seam_crf.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/masks.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),

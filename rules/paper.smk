@@ -14,7 +14,7 @@ rule paper_table:
     benchmark:
         f"{RESULTS}/benchmarks/paper/table_{{table}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),
@@ -55,7 +55,7 @@ rule paper_figure:
     benchmark:
         f"{RESULTS}/benchmarks/paper/figure_{{figure}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),

@@ -14,7 +14,7 @@ rule crf_seeds:
     benchmark:
         f"{RUN}/benchmarks/crf_seeds/{{part}}-{{shard}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/masks.yaml"
     threads: 8
     resources:
         mem_mb=times_attempt(4000),
@@ -43,7 +43,7 @@ rule train_affinity:
     benchmark:
         f"{RUN}/benchmarks/train_affinity.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -80,7 +80,7 @@ rule random_walk:
     benchmark:
         f"{RUN}/benchmarks/random_walk/{{part}}-{{shard}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,

@@ -16,7 +16,7 @@ rule loss_curves:
     benchmark:
         f"{RESULTS}/benchmarks/loss_curves.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(1000),
@@ -49,7 +49,7 @@ rule qualitative_results:
     benchmark:
         f"{RESULTS}/benchmarks/qualitative_results/{{method}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(2000),

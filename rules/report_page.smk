@@ -18,7 +18,7 @@ rule report_page:
     benchmark:
         f"{RESULTS}/benchmarks/report_page.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(3000),

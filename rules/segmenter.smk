@@ -16,7 +16,7 @@ rule train_segmenter:
     benchmark:
         f"{RUN}/benchmarks/train_segmenter.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -54,7 +54,7 @@ rule segment:
     benchmark:
         f"{RUN}/benchmarks/segment/{{part}}-{{shard}}.tsv"
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -92,7 +92,7 @@ if EXPERIMENT.segment.crf:
         benchmark:
             f"{RUN}/benchmarks/segment_crf/{{part}}-{{shard}}.tsv"
         conda:
-            "../envs/wsss.yaml"
+            "../envs/masks.yaml"
         threads: 8
         resources:
             mem_mb=times_attempt(4000),

@@ -15,7 +15,7 @@ if HAS_TEST:
         benchmark:
             f"{RUN}/benchmarks/submission.tsv"
         conda:
-            "../envs/wsss.yaml"
+            "../envs/masks.yaml"
         threads: 8
         resources:
             mem_mb=times_attempt(4000),

@@ -16,7 +16,7 @@ checkpoint obtain_weights:
     # Compute nodes of a cluster often cannot reach the internet.
     localrule: True
     conda:
-        "../envs/wsss.yaml"
+        "../envs/networks.yaml"
     threads: 1
     resources:
         mem_mb=times_attempt(1000),

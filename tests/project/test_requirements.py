@@ -1,17 +1,28 @@
 """The lists of packages agree with each other."""
 
+import ast
+import re
+import sys
 import tomllib
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tests.workflow.running import PARTS
+from wsss_core.workflow import code_digest
 
 PROJECT = Path(__file__).parents[2]
+ENVIRONMENTS = sorted(path.stem for path in (PROJECT / "envs").iterdir())
+# What comes with another package of ours, and what another one imports only where it is asked to.
+COME_BY_THEMSELVES = {"pydantic-core"}
+INSTALLED = packages_distributions()
+ASKED_FOR = {"torch.utils.tensorboard": "tensorboard"}
 
 
 def asked_for() -> dict[str, Requirement]:
@@ -48,13 +59,65 @@ def test_lock_leaves_the_cuda_build_to_torch():
     assert not [name for name in names if name.startswith(("nvidia-", "cuda-", "triton"))]
 
 
-def test_conda_environment_has_the_versions_of_the_lock():
+def environment_packages(name: str) -> dict[str, Requirement]:
+    """What pip installs in an environment of conda."""
+    environment = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())
+    found = map(Requirement, environment["dependencies"][-1]["pip"])
+    return {canonicalize_name(package.name): package for package in found}
+
+
+def programs_of(environment: str) -> list[str]:
+    """Programs of the rules that name an environment."""
+    rules = "".join(path.read_text() for path in sorted((PROJECT / "rules").glob("*.smk")))
+    pairs = re.findall(r'"\.\./envs/(\w+)\.yaml"|python -m workflow_scripts\.(\w+)', rules)
+    named = zip(pairs[::2], pairs[1::2], strict=True)
+    return sorted({program for (name, _), (_, program) in named if name == environment})
+
+
+def imported_names(tree: ast.AST) -> set[str]:
+    """Modules that a file imports when it runs."""
+    names: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+        names |= imported_names(node)
+    return names
+
+
+def packages_imported(program: str, monkeypatch) -> set[str]:
+    """What has to be installed for a program, whatever kind of method it trains."""
+    monkeypatch.setattr(code_digest, "CANNOT_CHANGE_RESULTS", {})
+    kinds = [str(path) for path in PROJECT.glob("wsss_core/methods/*.py")]
+    files = code_digest.closure(
+        f"workflow_scripts/{program}.py",
+        modules=kinds if program in ("train_classifier", "infer_cam") else (),
+    )
+    names = set().union(*(imported_names(ast.parse((PROJECT / f).read_text())) for f in files))
+    ours = {"wsss_core", "workflow_scripts", *sys.stdlib_module_names}
+    roots = {name.partition(".")[0] for name in names} - ours
+    packages = {INSTALLED[root][0] for root in roots}
+    packages |= {ASKED_FOR[name] for name in names & set(ASKED_FOR)}
+    return set(map(canonicalize_name, packages)) - COME_BY_THEMSELVES
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_conda_environments_have_the_versions_of_the_lock(name):
     lock = locked()
-    environment = yaml.safe_load((PROJECT / "envs/wsss.yaml").read_text())
-    packages = environment["dependencies"][-1]["pip"]
-    assert len(packages) > 10
-    for package in map(Requirement, packages):
-        assert pinned(package) == pinned(lock[canonicalize_name(package.name)])
+    for package, requirement in environment_packages(name).items():
+        assert pinned(requirement) == pinned(lock[package])
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_conda_environments_have_what_their_programs_import_and_no_more(name, monkeypatch):
+    """So that a package of figures has no part in what a training's environment is."""
+    programs = programs_of(name)
+    assert programs
+    needed = set().union(*(packages_imported(program, monkeypatch) for program in programs))
+    assert set(environment_packages(name)) == needed
 
 
 def container_lines(instruction: str) -> list[list[str]]:
@@ -69,9 +132,10 @@ def test_the_container_is_made_from_the_lock_by_a_python_that_fits():
     ((base,),) = container_lines("FROM")
     version = base.removeprefix("python:").split("-")[0]
     assert SpecifierSet(project["requires-python"]).contains(version)
-    environment = yaml.safe_load((PROJECT / "envs/wsss.yaml").read_text())
-    (conda,) = [x for x in environment["dependencies"] if str(x).startswith("python ")]
-    assert conda.removeprefix("python ") == project["requires-python"]
+    for name in ENVIRONMENTS:
+        environment = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())
+        (conda,) = [x for x in environment["dependencies"] if str(x).startswith("python ")]
+        assert conda.removeprefix("python ") == project["requires-python"]
     installed = [words for words in container_lines("RUN") if words[:2] == ["pip", "install"]]
     assert installed[0][-2:] == ["--requirement", "requirements.txt"]
 

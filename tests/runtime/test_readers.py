@@ -43,3 +43,44 @@ def test_with_little_shared_memory_nothing_goes_through_it(monkeypatch, free, pr
     assert options["num_workers"] == processes
     loader = DataLoader([torch.ones(2), torch.zeros(2)], batch_size=None, **options)
     assert [item.tolist() for item in loader] == [[1, 1], [0, 0]]
+
+
+MISTAKE = """
+from torch.utils.data import DataLoader, Dataset
+from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.runtime.readers import reader_options
+
+class Items(Dataset):
+    def __len__(self):
+        return 3
+    def __getitem__(self, index):
+        {what}
+
+def main():
+    list(DataLoader(Items(), batch_size=None, **reader_options(1, ahead=2)))
+
+run_command(main)
+"""
+
+
+def ended(what):
+    """A program whose reader does something else than to read."""
+    return subprocess.run(
+        [sys.executable, "-c", MISTAKE.replace("{what}", what)],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_mistake_that_a_reader_meets_is_one_line():
+    done = ended("raise UserError('x.jpg: is empty; expected a picture')")
+    assert done.returncode == 1
+    assert done.stderr == "error: x.jpg: is empty; expected a picture\n"
+
+
+def test_what_a_reader_cannot_hand_over_ends_the_program():
+    done = ended("return lambda: index")  # which cannot be pickled
+    assert done.returncode == 1
+    assert "error: a reader cannot hand over an image: " in done.stderr
+    assert "error: a process of this job was killed" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -7,9 +7,10 @@ import timm
 import torch
 
 from tests.models.tiny_backbone import tiny_backbone
+from wsss_core.data.dataset_digest import dataset_digest
 from wsss_core.data.weights import load_weights, save_weights
 from wsss_core.runtime.version import code_version
-from wsss_core.training.model_card import dataset_digest, model_card
+from wsss_core.training.model_card import model_card
 
 PROJECT = Path(__file__).parents[2]
 

@@ -1,12 +1,24 @@
 """A finished run that tests look at."""
 
 import os
+from hashlib import sha256
 
 import pytest
 
 from tests.workflow.running import PROJECT, snakemake
 
 CONFIG = PROJECT / "tests/workflow/tiny.yaml"
+RESULTS = ("**/*.pt", "**/*.npz", "**/*.png", "summary.csv")
+
+# Stands for conda: its environments are empty folders, in which the test's own Python is found.
+CONDA = """#!/bin/sh
+case "$*" in
+*info*) echo '{"conda_prefix": "PREFIX", "platform": "linux-64"}' ;;
+*--version*) echo conda 99.1.0 ;;
+*channel_priority*) echo '{"get": {"channel_priority": "strict"}}' ;;
+*create*) while [ "$1" != --prefix ]; do shift; done; mkdir -p "$2/conda-meta" ;;
+esac
+"""
 
 
 def tiny(*arguments, directory, project=PROJECT, changes=(), environment=os.environ):
@@ -21,6 +33,13 @@ def tiny(*arguments, directory, project=PROJECT, changes=(), environment=os.envi
     )
 
 
+def result_digests(directory):
+    """Digests of the networks, maps, masks and scores of a run of it, by their names."""
+    root = directory / "results/tiny"
+    paths = {path for pattern in RESULTS for path in root.glob(pattern) if path.is_file()}
+    return {str(p.relative_to(root)): sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A directory in which the workflow has run to its end; tests leave it finished."""
@@ -28,3 +47,14 @@ def finished(tmp_path_factory):
     run = tiny(directory=directory)
     assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
     return directory
+
+
+@pytest.fixture
+def fake_conda(tmp_path):
+    """An environment of processes with that conda."""
+    folder = tmp_path / "conda/bin"
+    folder.mkdir(parents=True)
+    (folder / "activate").touch()
+    (folder / "conda").write_text(CONDA.replace("PREFIX", str(folder.parent)))
+    (folder / "conda").chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}

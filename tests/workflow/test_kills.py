@@ -6,26 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import CONFIG, tiny
+from tests.workflow.conftest import CONFIG, result_digests, tiny
 from tests.workflow.running import PROJECT, job_counts
 
 TRIALS = int(os.environ.get("WSSS_KILL_TRIALS", "1"))  # of a campaign: 30
 KILLS = 4  # in each
 SECONDS = (4.0, 45.0)  # from the start of a run to its end by force
-RESULTS = ("**/*.pt", "**/*.npz", "**/*.png", "summary.csv")
 
 pytestmark = pytest.mark.slow
-
-
-def digests(directory):
-    root = directory / "results/tiny"
-    paths = {path for pattern in RESULTS for path in root.glob(pattern) if path.is_file()}
-    return {str(p.relative_to(root)): sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
 def trainings_kept(directory):
@@ -90,5 +82,5 @@ def test_killed_runs_end_with_equal_results_and_train_nothing_twice(finished, tm
     run = tiny(directory=tmp_path)
     assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
     assert trainings_kept(tmp_path).items() >= kept.items()
-    assert digests(tmp_path) == digests(finished)
+    assert result_digests(tmp_path) == result_digests(finished)
     assert job_counts(tiny("--dry-run", directory=tmp_path)) == {}

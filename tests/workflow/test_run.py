@@ -124,3 +124,23 @@ def test_dataset_that_comes_out_the_same_reruns_nothing_dear(finished):
     done = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", run.stdout + run.stderr))
     collecting = {"summarise", "report_page", "loss_curves"}
     assert done <= {"prepare_dataset", *collecting, "all"}
+
+
+def test_the_workflow_refuses_to_be_a_module_of_another(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        f"""
+configfile: "{PROJECT / "config.yaml"}"
+
+module wsss:
+    snakefile: "{PROJECT / "Snakefile"}"
+    config: config
+    prefix: "masks"
+
+use rule * from wsss
+"""
+    )
+    run = snakemake("--dry-run", directory=tmp_path, project=tmp_path)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1] == (
+        "error: this workflow cannot be part of another Snakefile; docs/experiments.md says why"
+    )

@@ -1,7 +1,6 @@
 """Trainings that run again for reasons that change nothing of them: they end in seconds."""
 
 import csv
-import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -43,28 +42,6 @@ def copy(finished, tmp_path_factory):
     directory = tmp_path_factory.mktemp("store") / "copy"
     shutil.copytree(finished, directory, symlinks=True)
     return directory
-
-
-# Stands for conda: its environments are empty folders, in which the test's own Python is found.
-CONDA = """#!/bin/sh
-case "$*" in
-*info*) echo '{"conda_prefix": "PREFIX", "platform": "linux-64"}' ;;
-*--version*) echo conda 99.1.0 ;;
-*channel_priority*) echo '{"get": {"channel_priority": "strict"}}' ;;
-*create*) while [ "$1" != --prefix ]; do shift; done; mkdir -p "$2/conda-meta" ;;
-esac
-"""
-
-
-@pytest.fixture
-def fake_conda(tmp_path):
-    """An environment of processes with that conda."""
-    folder = tmp_path / "conda/bin"
-    folder.mkdir(parents=True)
-    (folder / "activate").touch()
-    (folder / "conda").write_text(CONDA.replace("PREFIX", str(folder.parent)))
-    (folder / "conda").chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 REASONS = {

@@ -1,17 +1,15 @@
 """What a weights file tells about its network beside classes and config: input, origin."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 
+from wsss_core.data.dataset_digest import dataset_digest
 from wsss_core.models.backbone import Backbone
 from wsss_core.models.precision import Precision
 from wsss_core.runtime.version import code_version, package_version
-
-DATASET_TABLES = ("classes.txt", "labels.csv", "image_digests.csv")
 
 
 def model_card(
@@ -58,13 +56,3 @@ def model_card(
         "device": torch.cuda.get_device_name(device) if is_gpu else device.type,
         "dataset": dataset_digest(dataset),
     }
-
-
-def dataset_digest(dataset: Path) -> str:
-    """SHA-256 of the tables of a prepared dataset, in hex: classes, labels, digests of images."""
-    digest = hashlib.sha256()
-    for path in (dataset / name for name in DATASET_TABLES):
-        if path.is_file():  # a dataset that was not prepared by the workflow has no digests
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

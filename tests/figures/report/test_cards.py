@@ -7,9 +7,10 @@ from tests.figures.report.small_experiment import write_experiment
 from tests.models.tiny_backbone import tiny_backbone
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.segmenter import SegmenterConfig
+from wsss_core.data.dataset_digest import dataset_digest
 from wsss_core.data.weights import save_weights
 from wsss_core.figures.report.cards import write_cards
-from wsss_core.training.model_card import dataset_digest, model_card
+from wsss_core.training.model_card import model_card
 
 
 @pytest.fixture(params=[True, False], ids=["with masks", "without"])

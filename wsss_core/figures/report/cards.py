@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from wsss_core.data.dataset import Dataset, open_dataset
-from wsss_core.data.weights import load_weights
+from wsss_core.data.dataset_digest import dataset_digest
+from wsss_core.data.weights_metadata import read_metadata
 from wsss_core.figures.report.results import NETWORK_OF, Results, Run
 from wsss_core.runtime.atomic import atomic_file
-from wsss_core.training.model_card import dataset_digest
 
 TEMPLATES = Path(__file__).parent / "templates"
 MODEL_CARD, DATASET_CARD = "MODEL_CARD.md", "DATASET_CARD.md"
@@ -43,7 +43,7 @@ def write_cards(results: Results) -> None:
     for run in results.runs:
         if "segmentation" in run.stages:
             folder = results.directory(run) / NETWORK
-            card = load_weights(folder / "weights.pt").metadata
+            card = read_metadata(folder / "weights.pt")
             scores = scores_of(results, run, dataset.class_names)
             _write(folder / MODEL_CARD, {**facts, "run": run, "card": card, "scores": scores})
 
