@@ -8,7 +8,7 @@ import pytest
 
 from tests.prepare.forms.pictures import write_picture
 from tests.workflow.running import PROJECT, copy_project, snakemake
-from wsss_core.cli import check, export, predict
+from wsss_core.cli import check, export, predict, verify
 
 PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md")),
@@ -27,7 +27,12 @@ MAKE_RUN_BY = {
     "prune": "tests/training/test_prune.py",
     "schema": "tests/methods/test_schema.py",
 }
-PARSERS = {"check": check.parse, "export": export.parse, "predict": predict.parse}
+PARSERS = {
+    "check": check.parse,
+    "export": export.parse,
+    "predict": predict.parse,
+    "verify": verify.parse,
+}
 
 
 def documented():
@@ -98,10 +103,15 @@ def project(tmp_path_factory):
     return root
 
 
+PLANS = dict.fromkeys(
+    tuple(word for word in words[1:] if word != "--dry-run") for words in of(".venv/bin/snakemake")
+)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("words", of(".venv/bin/snakemake"), ids=" ".join)
+@pytest.mark.parametrize("words", PLANS, ids=" ".join)
 def test_snakemake_plans_the_command(words, project):
     """What it would run is run by other tests, on smaller data."""
     plan = [] if "--unlock" in words else ["--dry-run"]
-    run = snakemake(*plan, *words[1:], directory=project, project=project)
+    run = snakemake(*plan, *words, directory=project, project=project)
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
