@@ -58,7 +58,8 @@ def run(device: torch.device) -> list[Row]:
         options = ("--configfile", str(config))
 
         def planned(label: str, *arguments: str) -> list[Row]:
-            return _rows(f"plan_100000{label}", measure(place, *arguments, *options), name)
+            measured = measure(place, *arguments, *options)
+            return _rows(f"plan_100000{label}", measured, name)
 
         measure(place, "-n", *options)
         rows += planned("", "-n")

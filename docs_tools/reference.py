@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from wsss_core.cli import check, export, predict
+from wsss_core.cli import check, export, predict, verify
 from wsss_core.config.methods import MethodEntry
 from wsss_core.methods.schema import KINDS, config_schema
 from wsss_core.training import program
@@ -213,6 +213,7 @@ def commands_page() -> str:
     ]
     for name, parse in {
         "wsss check": check.parse,
+        "wsss verify": verify.parse,
         "wsss predict": predict.parse,
         "wsss export": export.parse,
     }.items():

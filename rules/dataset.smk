@@ -1,9 +1,9 @@
 """From VOC or a folder (or the generator of the demo) to the dataset that all stages read."""
 
 
-# A checkpoint not because the DAG would depend on its result (it is known in full beforehand),
-# but because Snakemake looks at the DAG again after one: what reads files that came out as they
-# were is then not rerun. Stages read the small tables as inputs, never the pictures' directory.
+# This is a checkpoint because Snakemake evaluates the DAG again after one. If the job writes a file
+# with the same content as before, the stages that read it are then not rerun. The shape of the DAG
+# does not depend on the result. Stages have the small tables as inputs, never the folder of images.
 checkpoint prepare_dataset:
     input:
         source_inputs(),

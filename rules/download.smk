@@ -1,11 +1,12 @@
 """Published archives: obtained, verified and unpacked, once for all experiments."""
 
-# Archives and what is unpacked of them are no outputs: Snakemake removes outputs before a job and
-# after a failed one, but these may be in use by a run in another directory. What is declared are
-# notes beside the results that say where they are. A job that finds its work done only checks it.
+# Archives and unpacked files are not outputs of these rules. Snakemake removes the outputs of a rule
+# before a job and after a failed one, but a run in another folder may be using these files. The
+# outputs are notes beside the results, which say where the files are. A job whose files are there
+# only checks them.
 #
-# Code is no param: bytes with the right checksum are right whatever code brought them, and members
-# of which none is missing whatever code wrote them.
+# A digest of the code is not among the params, so a change of the code downloads nothing again. The
+# checksum shows that an archive is right, and the list of members that nothing is missing.
 
 
 rule download_archive:

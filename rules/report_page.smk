@@ -1,4 +1,4 @@
-"""The report: one page that shows what an experiment has run, scored and made."""
+"""The report: one page that shows what an experiment has run, and cards of dataset and networks."""
 
 
 rule report_page:
@@ -10,7 +10,9 @@ rule report_page:
         masks=f"{DATA}/mask_digests.csv",
         splits=split_files(SHOWN_SPLIT),
     output:
-        f"{RESULTS}/report.html",
+        page=f"{RESULTS}/report.html",
+        dataset_card=f"{RESULTS}/DATASET_CARD.md",
+        model_cards=model_cards(),
     log:
         f"{RESULTS}/logs/report_page.log",
     benchmark:
@@ -30,4 +32,4 @@ rule report_page:
         published=figure_file_digest("paper/published.yaml"),
     shell:
         "python -m workflow_scripts.report_page --results {params.results:q}"
-        " --config {params.config:q} --output {output} 2>&1 | tee -i {log}"
+        " --config {params.config:q} --output {output.page} 2>&1 | tee -i {log}"

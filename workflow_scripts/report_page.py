@@ -1,4 +1,4 @@
-"""Writes the report: one page with scores, pictures, curves, costs and config of an experiment."""
+"""Writes the report of an experiment, one page, and the cards of its dataset and networks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from wsss_core.config.files import read_config_file
+from wsss_core.figures.report.cards import write_cards
 from wsss_core.figures.report.page import Configs, write_report
 from wsss_core.figures.report.results import Results
 from wsss_core.runtime.errors import run_command
@@ -15,7 +16,7 @@ SHIPPED = Path(__file__).parent.parent / "config.yaml"
 
 
 def main() -> None:
-    """Writes the page of the experiment that the command line describes."""
+    """Writes the page and the cards of the experiment that the command line describes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Results.model_validate_json, required=True, help="JSON")
     parser.add_argument("--config", type=json.loads, required=True, help="JSON: as it was merged")
@@ -23,6 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     configs = Configs(used=args.config, shipped=read_config_file(SHIPPED))
     write_report(args.output, args.results, configs)
+    write_cards(args.results)
 
 
 if __name__ == "__main__":

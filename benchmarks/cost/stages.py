@@ -40,7 +40,7 @@ KEPT_BYTES = 2  # of a number kept for the backward pass, in bf16
 # What a smoothing branch costs does not depend on these: no form of the loss has products, and this
 # one torch has for its device "meta".
 SMOOTHING_OF_EQUAL_COST = {
-    "boundaries_from": "",
+    "boundaries_from": "any",
     "boundary_loss": "logits",
     "lambda_boundary": 1.0,
     "lambda_smoothness": 1.0,

@@ -44,7 +44,6 @@ def read_experiment():
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
-
 def is_of_the_user(method):
     """Whether the kind of a method, which nothing has checked yet, is a dotted path."""
     return isinstance(method, dict) and "." in str(method.get("kind"))

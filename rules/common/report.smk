@@ -35,7 +35,17 @@ def report_page_inputs(wildcards):
         "scores": [f"{RESULTS}/summary.csv", *scored] if SPLITS else covered,
         "shown": shown,
         "histories": history_files(wildcards),
+        "networks": [str(Path(card).with_name("weights.pt")) for card in model_cards()],
     }
+
+
+def model_cards():
+    """One beside the weights of each segmentation network."""
+    return [
+        f"{run_of(method, seed)}/segmenter/MODEL_CARD.md"
+        for method, seed, until in runs()
+        if until == "segmentation"
+    ]
 
 
 def report_page_results(wildcards):

@@ -1,14 +1,14 @@
 """Time and memory that jobs ask for, more at each attempt."""
 
-# Measured on two CPU cores with the pictures of configs/voc-animals.yaml, in GB: trainings 2 to 3.6,
-# infer_cam 2.2, segment 1.8, random_walk 1.7, a process of a CRF 0.4, others 0.2 at most. Networks
-# of the paper's size and more processes take more; what rules ask for is a limit for those.
+# Memory in GB, measured on two CPU cores with the images of configs/voc-animals.yaml: trainings 2 to
+# 3.6, infer_cam 2.2, segment 1.8, random_walk 1.7, each process of a CRF 0.4, others at most 0.2.
+# Networks of the paper's size and more processes need more. The rules ask for enough for those.
 
 
 def times_attempt(first):
-    """A resource that grows with each attempt.
+    """A resource of `first` at the first attempt, twice that at the second, and so on.
 
-    So a job that ran out of it succeeds when it is sent again.
+    A job that fails because it ran out of memory or time is submitted again with more of it.
     """
 
     def of_attempt(wildcards, attempt):

@@ -6,7 +6,9 @@ PROJECT = Path(__file__).parents[2]
 PAPER = PROJECT / "config.yaml"
 EXPERIMENTS = tuple(
     PROJECT / "configs" / f"{name}.yaml"
-    for name in ("demo", "paper-tables", "voc-animals", "voc12-largefov")
+    for name in (
+        *("compact", "demo", "paper-tables", "voc-animals", "voc-objects", "voc12-largefov"),
+    )
 )
 PRESETS = tuple(PROJECT / "configs/presets" / f"{name}.yaml" for name in ("released", "text"))
 SHIPPED = (PAPER, *EXPERIMENTS, *PRESETS)

@@ -284,7 +284,8 @@ def test_config_yaml_spells_out_every_key():
         ),
         (
             {"methods": {"seam": {"init": {"weights": "seam.pth", "sha256": "0"}}}},
-            "x.yaml: methods.seam.init.sha256: String should match pattern '^[0-9a-f]{64}$'",
+            "x.yaml: methods.seam.init.sha256: got '0'; expected a text of the pattern "
+            "'^[0-9a-f]{64}$'",
         ),
         (
             {"methods": {"seam": {"init": 3}}},

@@ -548,8 +548,8 @@ def test_options_may_stand_anywhere() -> None:
     ("option", "expected"),
     [
         (("--scales", "big"), "--scales: expected numbers with commas between, got 'big'"),
-        (("--scales", "1,nan"), "--scales: expected numbers above 0, 16 at most, got '1,nan'"),
-        (("--scales", "inf"), "--scales: expected numbers above 0, 16 at most, got 'inf'"),
+        (("--scales", "1,nan"), "--scales: expected numbers from 0.05 to 16, got '1,nan'"),
+        (("--scales", "inf"), "--scales: expected numbers from 0.05 to 16, got 'inf'"),
         (("--confidence", "60"), "--confidence: expected 0 to 1, got '60'"),
         (("--longest-side", "-5"), "--longest-side: expected 0 or more, got '-5'"),
     ],

@@ -74,6 +74,7 @@ def test_public_ci_runs_what_the_project_s_own_does():
         (["--version"], 0, f"wsss {METADATA['version']}"),
         (["predict", "--help"], 0, "usage: wsss predict"),
         (["check", "--help"], 0, "usage: wsss check"),
+        (["verify", "--help"], 0, "usage: wsss verify"),
         (["export", "--help"], 1, "error: onnxruntime is not installed; install wsss-core[export]"),
     ],
 )

@@ -69,3 +69,44 @@ def test_seven_readers_hide_most_of_what_a_slow_disk_costs():
     for _ in range(70):
         next(files)
     assert time.monotonic() - start < 70 * FilesOfASlowDisk.SECONDS / 3
+
+
+MISTAKE = """
+from torch.utils.data import DataLoader, Dataset
+from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.runtime.readers import reader_options
+
+class Items(Dataset):
+    def __len__(self):
+        return 3
+    def __getitem__(self, index):
+        {what}
+
+def main():
+    list(DataLoader(Items(), batch_size=None, **reader_options(1, ahead=2)))
+
+run_command(main)
+"""
+
+
+def ended(what):
+    """A program whose reader does something else than to read."""
+    return subprocess.run(
+        [sys.executable, "-c", MISTAKE.replace("{what}", what)],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_mistake_that_a_reader_meets_is_one_line():
+    done = ended("raise UserError('x.jpg: is empty; expected a picture')")
+    assert done.returncode == 1
+    assert done.stderr == "error: x.jpg: is empty; expected a picture\n"
+
+
+def test_what_a_reader_cannot_hand_over_ends_the_program():
+    done = ended("return lambda: index")  # which cannot be pickled
+    assert done.returncode == 1
+    assert "error: a reader cannot hand over an image: " in done.stderr
+    assert "error: a process of this job was killed" in done.stderr
+    assert "Traceback" not in done.stderr

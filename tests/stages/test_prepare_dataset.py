@@ -39,7 +39,8 @@ def prepare_folder(root, output, *, scored_splits, **options):
 
 
 def names(directory):
-    return sorted(path.name for path in directory.iterdir())
+    """Files and folders, without the digests that each table has beside it."""
+    return sorted(path.name for path in directory.iterdir() if path.suffix != ".sha256")
 
 
 def table(path):

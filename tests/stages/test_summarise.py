@@ -151,5 +151,5 @@ def test_what_does_not_fit_is_named(score_files: list[Path], tmp_path: Path) -> 
         read_scores(write_rows(tmp_path / "y.csv", [row.replace("cam", "cams")]))
     with pytest.raises(UserError, match="z.csv: first columns are not method,seed"):
         read_scores(write_rows(tmp_path / "z.csv", ["1,2"], header="split,threshold"))
-    with pytest.raises(UserError, match="nowhere.csv: not a table of scores"):
+    with pytest.raises(UserError, match="nowhere.csv: No such file or directory; expected a table"):
         read_scores(tmp_path / "nowhere.csv")

@@ -1,5 +1,6 @@
 """The training loop: what it computes, and that it can be interrupted anywhere."""
 
+import contextlib
 import csv
 import math
 import os
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.runtime.small_disk import small_disk
 from wsss_core.config.classifier import MethodSchedule
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.runtime.errors import UserError, run_command
@@ -487,3 +489,28 @@ def test_a_written_history_is_read_again(tmp_path: Path, uninterrupted):
     read = [{name: float(value) for name, value in row.items()} for row in rows]
     assert read == uninterrupted[1]
     assert [file.name for file in path.parent.iterdir()] == ["history.csv"]
+
+
+@pytest.mark.parametrize("fault", ["full", "ro"])
+def test_a_disk_that_takes_no_curves_is_told_and_the_last_state_stays(
+    tmp_path, uninterrupted, fault
+):
+    with small_disk(tmp_path / "run", "size=64k") as remount:
+
+        def spoil(step):
+            if step == 25 and fault == "full":
+                with contextlib.suppress(OSError), (tmp_path / "run/filler").open("wb") as file:
+                    while True:
+                        file.write(bytes(512))
+            elif step == 25:
+                remount("ro")
+
+        model = Net(spoil)
+        with pytest.raises(UserError, match="No space left|Read-only file system"):
+            train_tiny(model, tmp_path / "run/state", checkpoint_minutes=1e-9)
+        remount("rw")
+        (tmp_path / "run/filler").unlink(missing_ok=True)
+        again = Net()
+        train_tiny(again, tmp_path / "run/state")
+        assert again.num_calls < uninterrupted[0].num_calls
+        assert _same_weights(again, uninterrupted[0])

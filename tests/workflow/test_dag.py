@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from tests.conftest import write_tiny_dataset
 from tests.prepare.voc.devkit import annotation, write_tiny_voc
 from tests.workflow.running import PROJECT, commands, copy_project, job_counts, snakemake
 
@@ -52,9 +53,10 @@ def test_demo_runs_the_baseline_and_ours_to_the_end(tmp_path):
 
 
 def test_voc_animals_has_a_tail_for_three_methods(tmp_path):
-    counts = job_counts(
-        dry_run("--configfile", PROJECT / "configs/voc-animals.yaml", directory=tmp_path)
-    )
+    configs = [PROJECT / "configs" / f"{name}.yaml" for name in ("compact", "voc-animals")]
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/voc-animals").symlink_to(PROJECT / "configs/voc-animals")
+    counts = job_counts(dry_run("--configfile", *configs, directory=tmp_path))
     assert counts["train_classifier"] == 4
     assert counts["train_segmenter"] == 3
     assert counts["infer_cam"] == 3 * (1 + 1) + 1
@@ -488,3 +490,38 @@ def test_another_checkout_as_the_working_directory_runs_no_code(tmp_path):
     run = snakemake(target, "--cores", "1", "--config", demo, directory=other)
     assert run.returncode == 0, run.stdout + run.stderr
     assert (other / target).is_file()
+
+
+def test_texts_of_the_config_reach_programs_as_they_are(tmp_path):
+    """Snakemake fills in no wildcards in them, and no program takes one for an option."""
+    write_tiny_dataset(tmp_path / "-pets")
+    told = "-{method} of {x}"
+    (tmp_path / "x.yaml").write_text(
+        "dataset: {name: pets, source: folder, folder: -pets}\n"
+        f"segmenter: {{extra_supervision: '{told}'}}\n"
+    )
+    run = dry_run(
+        "--configfile", PROJECT / "configs/demo.yaml", "x.yaml", "--printshellcmds", "--forceall",
+        directory=tmp_path,
+    )  # fmt: skip
+    assert commands(run, "prepare_dataset")[0].option("folder") == "./-pets"
+    configs = [json.loads(c.option("config")) for c in commands(run, "train_segmenter")]
+    assert {config["extra_supervision"] for config in configs} == {told}
+    assert any(f"extra-supervision={told}" in c.options for c in commands(run, "evaluate"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("__use_yte__: true\nname: x\n", "x.yaml: __use_yte__: Snakemake would run code"),
+        ("name: a\nname: b\n", "x.yaml line 2: the key 'name' stands twice"),
+        ("methods: [a]\n", "x.yaml: methods: got ['a']; expected a valid dictionary"),
+        ("methods: {sb: null}\n", "x.yaml: methods.sb"),
+    ],
+)
+def test_odd_config_files_are_told_in_one_line(tmp_path, content, words):
+    (tmp_path / "x.yaml").write_text(content)
+    run = dry_run("--configfile", "x.yaml", directory=tmp_path)
+    assert run.returncode != 0
+    assert words in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
 from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.runtime.version import package_version
@@ -34,12 +33,17 @@ def main() -> None:
 
 def _import(command: str) -> Callable[[Sequence[str]], None]:
     """Imports a command now: torch takes seconds, which `wsss --help` need not."""
-    try:
-        run: Callable[[Sequence[str]], None] = import_module(f"wsss_core.cli.{command}").main
-    except ModuleNotFoundError as error:
-        if command != "export":  # the others need no extra
-            raise
-        raise UserError(f"{error.name} is not installed; install wsss-core[export]") from error
+    if command == "check":
+        from wsss_core.cli.check import main as run
+    elif command == "verify":
+        from wsss_core.cli.verify import main as run
+    elif command == "predict":
+        from wsss_core.cli.predict import main as run
+    else:
+        try:
+            from wsss_core.cli.export import main as run
+        except ModuleNotFoundError as error:
+            raise UserError(f"{error.name} is not installed; install wsss-core[export]") from error
     return run
 
 

@@ -24,7 +24,6 @@ class ConfigModel(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         str_min_length=1,
-        str_max_length=LONGEST,
     )
 
     @field_validator("*", mode="before")
@@ -37,6 +36,8 @@ class ConfigModel(BaseModel):
                 raise ValueError(f"got {part}; expected a number")
             if isinstance(part, (int, float)) and LARGEST < abs(part) < math.inf:
                 raise ValueError(f"too large; expected a number up to {LARGEST}")
+            if isinstance(part, str) and len(part) > LONGEST:
+                raise ValueError(f"has {len(part)} characters; expected {LONGEST} at most")
             if isinstance(part, str) and any(unicodedata.category(c) == "Cc" for c in part):
                 raise ValueError(f"got {part!r}; expected a text without control characters")
         return value

@@ -60,6 +60,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
     if text.startswith(("Input should ", "String should ")):
         expected = text.removeprefix("Input should ").removeprefix("be ")
         expected = expected.replace("String should have", "a text of")
+        expected = expected.replace("String should match", "a text of the")
         text = f"got {details['input']!r}; expected {expected}"
     return key, " ".join(text.split())
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsss_core.data.images import read_image, read_mask
-from wsss_core.runtime.checked_text import read_checked
+from wsss_core.runtime.checked_text import noted_digest, read_checked
 from wsss_core.runtime.errors import UserError, name_some
 
 TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
@@ -144,7 +144,7 @@ def read_rows(path: Path, header: Sequence[str]) -> list[list[str]]:
 
 
 def _read_digests(path: Path) -> dict[str, str] | None:
-    if not path.is_file():
+    if not path.is_file() and noted_digest(path) is None:
         return None
     return {image_id: digest for image_id, digest in read_rows(path, ["image", "sha256"])}
 

@@ -43,6 +43,11 @@ LEVELS_MEMBER = "levels.npy"
 DEFLATE_LEVEL = 1
 # Rounding may leave a normalised score this far outside [0, 1]; anything further is a mistake.
 RANGE_TOLERANCE = 1e-3
+# What damaged files make zipfile and NumPy raise.
+_DAMAGE = (
+    *(KeyError, ValueError, OSError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 # Two bins to each hundredth, see `encode`.
 CAM_BINS = 200
 
@@ -245,7 +250,7 @@ class ScoreReader:
         class_ids = self._class_ids[image_id]
         try:
             codes = _read_array(self._archive(path), _score_member(image_id))
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except _DAMAGE as error:
             raise UserError(f"{path}: image {image_id} cannot be read ({error})") from error
         problem = check_shape(codes.shape, kind=self.kind, num_maps=len(class_ids))
         if codes.dtype != np.uint8:
@@ -283,9 +288,13 @@ class ScoreReader:
                 raise UserError(f"{path}: {key} is {index.get(key)!r}, expected {value!r}")
         if not np.array_equal(levels, self._levels):
             raise UserError(f"{path}: {LEVELS_MEMBER} is not that of {self.kind} scores")
-        if KEYWORD in index:
-            self.computed_in.append(ComputedIn(**index[KEYWORD]))
-        for image_id, class_ids in index["class_ids"].items():
+        try:
+            if KEYWORD in index:
+                self.computed_in.append(ComputedIn(**index[KEYWORD]))
+            images = {str(key): [int(k) for k in ids] for key, ids in index["class_ids"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: {INDEX_MEMBER} is not as it was written ({error})") from None
+        for image_id, class_ids in images.items():
             problem = check_class_ids(
                 class_ids, kind=self.kind, num_foreground=len(self.class_names)
             )
@@ -311,5 +320,5 @@ def _read_index(path: Path) -> tuple[Mapping[str, Any], NDArray[Any]]:
             return json.loads(archive.read(INDEX_MEMBER)), _read_array(archive, LEVELS_MEMBER)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file, expected stored score maps") from error
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise UserError(f"{path}: not a file of stored score maps ({error})") from error

@@ -107,6 +107,8 @@ def named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
             raise UserError(
                 f"{path}: {name!r} is a {type(value).__name__}; expected tensors by name"
             )
+        if value.is_meta:
+            raise UserError(f"{path}: {name} has no values; expected a tensor with them")
     return dict(content)
 
 

@@ -99,7 +99,7 @@ def place_images(paths: Sequence[Path], directory: Path) -> None:
         if path.suffix == ".jpg":
             link_file(path, directory / path.name)
         else:
-            with Image.open(path) as image:
+            with Image.open(path, formats=("PNG",)) as image:
                 image.save(directory / f"{path.stem}.jpg", quality=JPEG_QUALITY)
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from wsss_core.data.dataset import TEST_SPLIT, Dataset
 from wsss_core.data.images import voc_palette
 from wsss_core.data.mask_files import find_masks
+from wsss_core.data.pictures import FORMATS
 from wsss_core.prepare.voc.lists import class_names
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, name_some
@@ -116,10 +117,10 @@ def check_member(paths: tuple[Path, Path], *, num_indices: int) -> Member:
 
 
 def _problem(path: Path, png: bytes, image_path: Path, num_indices: int) -> str | None:
-    with Image.open(image_path) as image:
+    with Image.open(image_path, formats=FORMATS) as image:
         size = image.size
     try:
-        mask = Image.open(io.BytesIO(png))
+        mask = Image.open(io.BytesIO(png), formats=("PNG",))
         mask.load()
     except (OSError, SyntaxError, ValueError) as error:
         return f"{path} cannot be decoded ({error})"

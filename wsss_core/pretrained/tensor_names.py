@@ -83,12 +83,13 @@ def check_values(tensors: Mapping[str, Tensor], *, what: str) -> None:
 
 
 def _fault(tensor: Tensor) -> str | None:
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+    if tensor.layout != torch.strided or tensor.is_quantized:
         return f"is {'quantized' if tensor.is_quantized else str(tensor.layout)}"
     if tensor.dtype not in FLOATS:
         return f"is {tensor.dtype}"
-    # In float32, which the network has: a larger number of float64 becomes infinity.
-    return None if tensor.float().isfinite().all() else "has NaN or infinity"
+    # In float32, which the network has: a larger number of float64 becomes infinity. A tensor
+    # without values comes from no file (`named_tensors`).
+    return None if tensor.is_meta or tensor.float().isfinite().all() else "has NaN or infinity"
 
 
 def load_checked(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:

@@ -1,5 +1,7 @@
-"""The version of this package."""
+"""The version of this package, and the commit of its code."""
 
+import shutil
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -22,3 +24,13 @@ def package_version() -> str:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+def code_version() -> str:
+    """The commit of the code, marked where files differ from it; else the package's version."""
+    command = ["git", "-C", str(PYPROJECT.parent), "describe", "--always", "--dirty", "--tags"]
+    if shutil.which("git") and (PYPROJECT.parent / ".git").exists():  # and not of what it lies in
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            return run.stdout.strip()
+    return package_version()

@@ -68,7 +68,14 @@ def run_training(
     net = model.net
     write_history(args.history, history)
     used = precision if config.epochs else None
-    card = model_card(net.backbone, seed=args.seed, code=args.code, precision=used)
+    card = model_card(
+        net.backbone,
+        seed=args.seed,
+        code=args.code,
+        precision=used,
+        device=place,
+        dataset=args.dataset,
+    )
     save_weights(args.output, net.state_dict(), {**metadata, **card})
 
 

@@ -26,6 +26,7 @@ DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as 
 CANNOT_CHANGE_RESULTS = {
     "wsss_core/download/disk.py": "refuses full disks; writes no content",
     "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
+    "wsss_core/runtime/checked_text.py": "refuses tables that were changed; changes none",
     "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
     "wsss_core/runtime/lock.py": "lets others wait; changes nothing of what is made",
     "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",

@@ -23,14 +23,17 @@ from wsss_core.data.dataset import open_dataset, part_ids
 from wsss_core.data.images import read_mask, write_mask
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.folder import read_folder
+from wsss_core.prepare.id_lists import read_ids, read_splits
 from wsss_core.prepare.source import choose_classes
+from wsss_core.prepare.voc import lists as lists_of_voc
 from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.prepare_dataset import prepare_dataset
 
 SCORED = ["train", "val"]
 TRAIN_AUG = sorted({*TRAIN, *SBD_TRAIN, *SBD_VAL} - {*VAL})
-ANIMALS = Path(__file__).parents[4] / "shared" / "voc-animals"
+PROJECT = Path(__file__).parents[3]
+ANIMALS = PROJECT.parent / "shared" / "voc-animals"
 ANIMAL_CLASSES = ["cat", "cow", "dog", "horse", "person", "sheep"]
 
 
@@ -155,6 +158,15 @@ def test_a_chosen_class_that_is_not_trained_is_refused(pets, tmp_path):
     source = choose_classes(read_voc(**pets), ["cat", "dog", "person"])
     with pytest.raises(UserError, match="no image in train_aug of .* has the label person; "):
         prepare_dataset(source, tmp_path / "data")
+
+
+def test_shipped_lists_of_voc_animals_are_of_voc_and_held_out():
+    lists = read_splits(PROJECT / "configs/voc-animals", required=["train_aug", *SCORED])
+    train_aug, train, val = (set(ids) for ids in lists.values())
+    assert (len(train_aug), len(train), len(val)) == (1800, 370, 200)
+    voc = set(read_ids(lists_of_voc.TRAIN_AUG))
+    assert train <= train_aug <= voc
+    assert not val & voc
 
 
 @pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs {ANIMALS}")

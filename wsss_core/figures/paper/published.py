@@ -25,7 +25,7 @@ class PublishedRow(ConfigModel):
         published: Percent, by the table's columns; empty for an added row.
     """
 
-    model_config = ConfigDict(str_min_length=0)  # cells may be empty
+    model_config = ConfigDict(str_min_length=0)  # of labels
 
     labels: tuple[str, ...]
     method: str | None = None

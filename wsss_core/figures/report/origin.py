@@ -12,10 +12,6 @@ from typing import Any
 
 import yaml
 
-from wsss_core.runtime.version import package_version
-
-PROJECT = Path(__file__).parents[3]
-
 
 def machine() -> str:
     """Names processor, cores, memory and GPUs of this machine, and no name of its owner's."""
@@ -40,16 +36,6 @@ def _gpus() -> list[str]:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     names = run.stdout.splitlines() if run.returncode == 0 else []
     return [f"{names.count(name)}x {name.strip()}" for name in dict.fromkeys(names)]
-
-
-def code_version() -> str:
-    """The commit of the code, marked where files differ from it; else the package's version."""
-    command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--tags"]
-    if shutil.which("git") and (PROJECT / ".git").exists():  # and not of what it lies in
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode == 0:
-            return run.stdout.strip()
-    return package_version()
 
 
 def changes(

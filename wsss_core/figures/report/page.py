@@ -18,13 +18,14 @@ from wsss_core.data.images import voc_palette
 from wsss_core.figures.loss_curves import read_curves
 from wsss_core.figures.report.charts import Chart, training_charts
 from wsss_core.figures.report.links import links
-from wsss_core.figures.report.origin import changes, code_version, machine
+from wsss_core.figures.report.origin import changes, machine
 from wsss_core.figures.report.resources import read_costs
 from wsss_core.figures.report.results import NETWORK_OF, Results
 from wsss_core.figures.report.scored import scored_parts
 from wsss_core.figures.report.unscored import unscored_parts
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.duration import duration
+from wsss_core.runtime.version import code_version
 from wsss_core.stages.summarise import STAGE_TITLES
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -1,0 +1,44 @@
+"""The facts in a weights file, read without torch: for pages about a network, not for its use."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from wsss_core.runtime.errors import UserError
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Reads the metadata of a file that `save_weights` wrote; no tensor is read, and no code runs.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another kind.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            (member,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+            with archive.open(member) as file:
+                metadata = _WithoutTensors(file).load()["metadata"]
+    except FileNotFoundError:
+        raise UserError(f"{path}: weights file not found") from None
+    except Exception as error:  # a damaged pickle can raise anything
+        raise UserError(f"{path}: not a readable weights file of ours") from error
+    if not isinstance(metadata, dict):
+        raise UserError(f"{path}: not a readable weights file of ours")
+    return metadata
+
+
+class _WithoutTensors(pickle.Unpickler):
+    """Puts None where a tensor is. Whatever a pickle names, only these two are ever called."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return dict if (module, name) == ("collections", "OrderedDict") else _nothing
+
+    def persistent_load(self, pid: Any) -> None:
+        return None
+
+
+def _nothing(*_: object) -> None:
+    """Stands for the function that would build a tensor."""
