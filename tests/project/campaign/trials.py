@@ -125,7 +125,7 @@ def archives(folder: Path, count: int) -> Iterator[Trial]:
         if number < 2 * len(escapes):
             stored = io.BytesIO()
             with tarfile.open(fileobj=stored, mode="w") as tar:
-                tar.addfile(*escapes[number // 2])
+                tar.addfile(escapes[number // 2])
             content = stored.getvalue()
         else:
             content = damage(voc_bytes(), draw)
