@@ -161,7 +161,7 @@ def weights(folder: Path, count: int) -> Iterator[Trial]:
 
 def _same(load: Callable[[Path], object], one: Path, other: Path) -> bool:
     """Whether two files give networks of the same numbers."""
-    states = [getattr(net, "network", net).state_dict() for net in (load(one), load(other))]
+    states = [getattr(net, "network", net).state_dict() for net in (load(other), load(one))]
     return all((states[0][name] == states[1][name]).all() for name in states[0])
 
 
