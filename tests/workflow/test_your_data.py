@@ -127,9 +127,7 @@ def test_every_picture_has_its_mask(finished, folder):
 
 def test_the_config_of_the_page_does_with_the_one_it_is_laid_over(finished):
     words = commands("snakemake")[0]
-    files = own_config(finished) | {
-        "configs/compact.yaml": [PROJECT / "configs/compact.yaml"]
-    }
+    files = own_config(finished) | {"configs/compact.yaml": [PROJECT / "configs/compact.yaml"]}
     config = yaml.safe_load((finished / "pets.yaml").read_text())
     assert config["evaluation"] == {"splits": []}
     jobs = job_counts(run(words, files, finished))
