@@ -1,6 +1,6 @@
 """Time and memory that jobs ask for, more at each attempt."""
 
-# Memory in GB, measured on two CPU cores with the images of configs/voc-animals.yaml: trainings 2 to
+# Memory in GB, measured on two CPU cores with configs/compact.yaml and the images of voc-animals: trainings 2 to
 # 3.6, infer_cam 2.2, segment 1.8, random_walk 1.7, each process of a CRF 0.4, others at most 0.2.
 # Networks of the paper's size and more processes need more. The rules ask for enough for those.
 

@@ -220,7 +220,10 @@ def cost_program(*arguments, directory):
             "preset: realeased",
             "wrong.yaml: preset: got 'realeased'; expected 'paper', 'text' or 'released'",
         ),
-        ("segmenter: {backbone: {name: resnet0}}", "backbone 'resnet0': timm cannot build it"),
+        (
+            "segmenter: {backbone: {name: resnet0}}",
+            "backbone 'resnet0': timm has no network of this name",
+        ),
     ],
     ids=["unknown key", "list", "no YAML", "no file", "no preset", "no network"],
 )

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -150,3 +152,19 @@ def test_the_container_has_all_that_the_workflow_is_made_of():
         if line.startswith("!")
     }
     assert allowed == copied
+
+
+@pytest.mark.slow
+def test_debian_has_the_packages_that_the_container_installs():
+    (words,) = (words for words in container_lines("RUN") if words[0] == "apt-get")
+    commands = " ".join(words).split(" && ")
+    (install,) = (command for command in commands if command.startswith("apt-get install"))
+    names = [word for word in install.split()[2:] if not word.startswith("-")]
+    assert names == ["g++", "procps"]
+    if shutil.which("apt-cache") is None:
+        pytest.skip("there is no apt-cache here")
+    told = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True).stdout
+    if "Candidate" not in told:
+        pytest.skip("apt-cache has no list of packages")
+    for name in names:
+        assert f"{name}:\n" in told and "Candidate: (none)" not in told

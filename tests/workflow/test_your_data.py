@@ -16,7 +16,7 @@ from wsss_core.prepare.demo.generate import draw_dataset
 from wsss_core.stages.class_shares import ClassShares
 
 PAGE = (PROJECT / "docs/your-data.md").read_text()
-SMALL = PROJECT / "tests/workflow/tiny.yaml"  # in place of configs/voc-animals.yaml
+SMALL = PROJECT / "tests/workflow/tiny.yaml"  # in place of configs/compact.yaml
 ODD_NAMES = ["my cat (2)", "Garten süd"]
 RESULTS = "results/pets"
 RUN = f"{RESULTS}/sb/seed0"
@@ -35,7 +35,7 @@ def own_config(directory):
     (directory / "pets.yaml").write_text(text)
     (directory / "jobs.yaml").write_text("shards: {train_only: 1}")
     return {
-        "configs/voc-animals.yaml": [SMALL],
+        "configs/compact.yaml": [SMALL],
         "configs/pets.yaml": ["pets.yaml", "jobs.yaml"],
     }
 
@@ -127,9 +127,7 @@ def test_every_picture_has_its_mask(finished, folder):
 
 def test_the_config_of_the_page_does_with_the_one_it_is_laid_over(finished):
     words = commands("snakemake")[0]
-    files = own_config(finished) | {
-        "configs/voc-animals.yaml": [PROJECT / "configs/voc-animals.yaml"]
-    }
+    files = own_config(finished) | {"configs/compact.yaml": [PROJECT / "configs/compact.yaml"]}
     config = yaml.safe_load((finished / "pets.yaml").read_text())
     assert config["evaluation"] == {"splits": []}
     jobs = job_counts(run(words, files, finished))

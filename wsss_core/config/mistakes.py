@@ -70,7 +70,7 @@ def unknown(kind: str, name: str, expected: Iterable[str]) -> str:
     names = tuple(expected)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
-    return f"unknown {kind} {name!r}; {hint}"
+    return f"unknown {kind} {name[:200]!r}; {hint}"
 
 
 def _known_keys(annotation: Any, key: Key) -> tuple[str, ...]:

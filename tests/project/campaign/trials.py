@@ -125,7 +125,7 @@ def archives(folder: Path, count: int) -> Iterator[Trial]:
         if number < 2 * len(escapes):
             stored = io.BytesIO()
             with tarfile.open(fileobj=stored, mode="w") as tar:
-                tar.addfile(*escapes[number // 2])
+                tar.addfile(escapes[number // 2])
             content = stored.getvalue()
         else:
             content = damage(voc_bytes(), draw)
@@ -161,7 +161,7 @@ def weights(folder: Path, count: int) -> Iterator[Trial]:
 
 def _same(load: Callable[[Path], object], one: Path, other: Path) -> bool:
     """Whether two files give networks of the same numbers."""
-    states = [getattr(net, "network", net).state_dict() for net in (load(one), load(other))]
+    states = [getattr(net, "network", net).state_dict() for net in (load(other), load(one))]
     return all((states[0][name] == states[1][name]).all() for name in states[0])
 
 
