@@ -103,7 +103,7 @@ def test_no_key_of_a_text_takes_what_is_none(value):
         (("segmenter", "extra_supervision"), "", "expected a text of at least 1 character"),
         (("segmenter", "optim", "weight_decay"), -1, "greater than or equal to 0"),
         (("segment", "crf", "bilateral_sxy"), 1e-9, "greater than or equal to 0.1"),
-        (("classifier", "backbone", "name"), "hf-hub:someone/net", "match pattern"),
+        (("classifier", "backbone", "name"), "hf-hub:someone/net", "of the pattern"),
         (("segmenter", "backbone", "weights"), "{x}.pt", "expected a path without braces"),
         (("archives", "sbd"), "{x}.tar", "expected a path without braces"),
     ],

@@ -144,7 +144,7 @@ def test_weights_with_names_of_another_network_are_read_in_order(tmp_path, small
 
 
 def test_backbones_that_cannot_be_built_are_named():
-    with pytest.raises(UserError, match="backbone 'no_such_net': timm cannot build it"):
+    with pytest.raises(UserError, match="backbone 'no_such_net': timm has no network of this name"):
         build_backbone(BackboneConfig(name="no_such_net"))
     with pytest.raises(UserError, match="'resnet38d': output_stride is 8, got 16"):
         build_backbone(BackboneConfig(name="resnet38d", output_stride=16))

@@ -163,7 +163,7 @@ def test_a_net_is_rebuilt_from_its_weights_file(weights):
 def test_weights_of_another_network_or_other_classes(weights, tmp_path):
     with pytest.raises(UserError, match="trained on the classes cat, dog, cow"):
         load_affinity_net(weights, ("cat",))
-    save_weights(tmp_path / "other.pt", {}, {"network": "deeplab"})
+    save_weights(tmp_path / "other.pt", {"weight": torch.zeros(1)}, {"network": "deeplab"})
     with pytest.raises(UserError, match=r"other\.pt: weights of 'deeplab', expected 'affinity'"):
         load_affinity_net(tmp_path / "other.pt", CLASSES)
 

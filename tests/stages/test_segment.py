@@ -277,7 +277,8 @@ def test_every_network_is_rebuilt_from_its_file(tmp_path: Path, changes) -> None
 def test_weights_of_something_else_are_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"w\.pt: trained on the classes red, green; .* cat"):
         load_segmenter(weights, ("cat",))
-    save_weights(tmp_path / "a.pt", {}, {"network": "affinity", "class_names": list(CLASSES)})
+    other = {"network": "affinity", "class_names": list(CLASSES)}
+    save_weights(tmp_path / "a.pt", {"weight": torch.zeros(1)}, other)
     with pytest.raises(UserError, match=r"a\.pt: weights of 'affinity', expected 'deeplab'"):
         load_segmenter(tmp_path / "a.pt", CLASSES)
 

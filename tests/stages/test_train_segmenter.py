@@ -169,7 +169,7 @@ def test_each_gpu_gets_two_images_where_a_batch_norm_needs_them() -> None:
     [
         ({"crop_size": 31}, "crop_size"),
         ({"scale": (1.5, 0.5)}, "expected 0 < lowest <= highest"),
-        ({"scale": (0, 1)}, "expected 0 < lowest <= highest"),
+        ({"scale": (0, 1)}, r"scale\.0\n  Input should be greater than or equal to 0\.05"),
         ({"epochs": 0}, "epochs is 0; expected at least 1 unless init is a weights file"),
         ({"rates": ()}, "rates"),
         ({"rate": (6,)}, "rate"),

@@ -18,6 +18,7 @@ from wsss_core.data.pictures import PNG_SIGNATURE, BadPictureError, decode_pictu
 from wsss_core.runtime.errors import UserError
 
 IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
+BAD_CHECKSUM = "is damaged: its checksums differ"
 LOW_GREYS = (b"\x02\x00", b"\x04\x00")  # bits and kind of colour in the header of a PNG
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
 
@@ -91,7 +92,7 @@ def _read_bytes(path: Path, sha256: str | None, *, what: str) -> bytes:
 def _open_png(path: Path, sha256: str | None) -> Image.Image:
     """Opens a PNG file once all of it is seen to be as it was written."""
     data = _read_bytes(path, sha256, what="a PNG file")
-    if sha256 is None and (fault := _png_fault(data)) is not None:
+    if sha256 is None and (fault := png_fault(data)) is not None:
         raise UserError(f"{path}: {fault}; expected a whole PNG file")
     if data[24:26] in LOW_GREYS:
         raise UserError(f"{path}: has greys of {data[24]} bits, which Pillow stretches; expected 8")
@@ -104,8 +105,15 @@ def _open_png(path: Path, sha256: str | None) -> Image.Image:
     return image
 
 
-def _png_fault(data: bytes) -> str | None:
-    """Compares the checksums that a PNG file has of each of its parts, which Pillow passes over."""
+def png_fault(data: bytes) -> str | None:
+    """Compares the checksums that a PNG file has of each of its parts, which Pillow passes over.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        What is wrong, in a few words; None: nothing.
+    """
     if not data.startswith(PNG_SIGNATURE):
         return "is no PNG" if data else "is empty (0 bytes)"
     start, kind = len(PNG_SIGNATURE), b""
@@ -115,7 +123,7 @@ def _png_fault(data: bytes) -> str | None:
             kind = data[start + 4 : start + 8]
             (noted,) = struct.unpack_from(">I", data, start + 8 + length)
             if zlib.crc32(data[start + 4 : start + 8 + length]) != noted:
-                return "is damaged: its checksums differ"
+                return BAD_CHECKSUM
             start += length + 12
     except struct.error:
         return "ends early"

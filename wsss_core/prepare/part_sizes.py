@@ -35,6 +35,8 @@ def jobs_by_part(dataset: DatasetConfig, *, scored_splits: Sequence[str]) -> dic
 def _part_sizes(dataset: DatasetConfig, scored: Sequence[str]) -> dict[str, int]:
     if dataset.source == "folder":
         return _folder_sizes(Path(dataset.folder or ""), scored)
+    if dataset.source == "voc" and dataset.voc.id_lists:
+        return _listed_sizes(Path(dataset.voc.id_lists), scored)
     sizes, demo = VOC_SIZES, dataset.demo
     if dataset.source == "demo":
         sizes = {TRAIN_SPLIT: demo.num_train, "train": demo.num_train, "val": demo.num_val}
@@ -48,18 +50,24 @@ def _part_sizes(dataset: DatasetConfig, scored: Sequence[str]) -> dict[str, int]
 
 def _folder_sizes(root: Path, scored: Sequence[str]) -> dict[str, int]:
     """By the lists of the folder, or else by its pictures."""
-    lists = {split: _ids(root / "splits" / f"{split}.txt") for split in (*scored, TEST_SPLIT)}
+    sizes = _listed_sizes(root / "splits", scored)
+    if _ids(root / "splits" / f"{TRAIN_SPLIT}.txt"):
+        return sizes
+    pictures = sum(1 for path in all_files(root) if is_picture(path))
+    rest = max(1, pictures - sizes["eval"])
+    # Where the labels have the splits, any picture may be in any of them.
+    return {**sizes, "eval": sizes["eval"] or pictures, "train_only": rest}
+
+
+def _listed_sizes(directory: Path, scored: Sequence[str]) -> dict[str, int]:
+    """By <split>.txt in a directory."""
+    names = (*scored, TRAIN_SPLIT, TEST_SPLIT)
+    lists = {split: _ids(directory / f"{split}.txt") for split in names}
     held_out = {name for split in scored for name in lists[split]}
-    trained = _ids(root / "splits" / f"{TRAIN_SPLIT}.txt")
-    if not trained:
-        pictures = sum(1 for path in all_files(root) if is_picture(path))
-        rest = max(1, pictures - len(held_out))
-        # Where the labels have the splits, any picture may be in any of them.
-        return {"eval": len(held_out) or pictures, "train_only": rest, "test": len(lists["test"])}
     return {
         "eval": len(held_out),
-        "train_only": len(trained - held_out),
-        "test": len(lists[TEST_SPLIT] - trained - held_out),
+        "train_only": len(lists[TRAIN_SPLIT] - held_out),
+        "test": len(lists[TEST_SPLIT] - lists[TRAIN_SPLIT] - held_out),
     }
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.images import IGNORE_INDEX, MASK_MODES
+from wsss_core.data.images import BAD_CHECKSUM, IGNORE_INDEX, MASK_MODES, png_fault
 from wsss_core.data.pictures import BadPictureError, Picture, read_picture
 from wsss_core.prepare.labelling import MaskDrawing
 from wsss_core.prepare.voc.sbd import read_sbd_mask
@@ -56,9 +56,12 @@ def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> StoredMask:
         picture = read_picture(mask)
     except BadPictureError as error:
         raise BadFileError("mask file", f"{mask} {error}") from None
+    fault = png_fault(mask.read_bytes()) if picture.format == "PNG" else None
+    if fault == BAD_CHECKSUM:  # Pillow reads it all the same, with other indices than were written
+        raise BadFileError("mask file", f"{mask} {fault}")
     is_upright = picture.is_intact and picture.orientation == 1
     is_plain = picture.format == "PNG" and is_upright and picture.image.mode in MASK_MODES
-    is_plain = is_plain and picture.grey_step == 1
+    is_plain = is_plain and picture.grey_step == 1 and fault is None
     return StoredMask(_indices(mask, picture), is_plain)
 
 

@@ -11,6 +11,7 @@ from tests.figures.report.small_experiment import write_experiment
 from wsss_core.data.dataset import open_dataset
 from wsss_core.figures.report.page import Configs, build_report, write_report
 from wsss_core.figures.report.pictures import draw_shots
+from wsss_core.runtime.checked_text import digest_path
 
 SECTIONS = ["run", "scores", "pictures", "quality", "training", "config"]
 CONFIGS = Configs(
@@ -117,6 +118,7 @@ def test_extra_supervision_is_marked(tmp_path):
     is_marked = (summary["method"] == "sb") & (summary["stage"] == "segmentation")
     summary.loc[is_marked, "extra_supervision"] = "masks & <boxes>"
     summary.to_csv(path, index=False)
+    digest_path(path).unlink()
     page = build_report(results, CONFIGS, beside=results.folder)
     assert page.count("†") == 1 + 2 * len(results.splits)  # the note, each score, each row of IoUs
     assert "image-level labels: masks &amp; &lt;boxes&gt;." in page
