@@ -106,3 +106,9 @@ def test_jobs_follow_from_the_number_of_images(folder):
 def test_jobs_of_known_datasets(source, scored, jobs):
     found = jobs_by_part(DatasetConfig(name="x", source=source), scored_splits=scored)
     assert tuple(found.values()) == jobs
+
+
+def test_a_class_name_is_no_text():
+    assert read_class_name("x" * 100) == "x" * 100
+    with pytest.raises(BadNameError, match=r"^'x+'\.\.\., too long; expected 100 letters at most$"):
+        read_class_name("x" * 200_000)

@@ -17,6 +17,7 @@ COLUMNS = (
     "sd",
 )
 LONGEST = 251  # bytes of an id: file systems take 255, and .png is added
+LONGEST_CLASS = 100  # characters: a longer tag is text that got into the wrong cell
 
 
 class BadNameError(Exception):
@@ -68,12 +69,14 @@ def read_class_name(text: str) -> str:
         The name, composed (Unicode's NFC), without spaces around it.
 
     Raises:
-        BadNameError: It has no letters or a line break, or a table of ours has a column of its
-            name.
+        BadNameError: It has no letters, too many, or a line break, or a table of ours has a
+            column of its name.
     """
     name = composed(text.strip())
     if not name or has_controls(name):
         raise BadNameError(shown(text), "; expected a class name of one line")
+    if len(name) > LONGEST_CLASS:
+        raise BadNameError(shown(name), f"..., too long; expected {LONGEST_CLASS} letters at most")
     if name.casefold() in COLUMNS:
         reason = ", which tables of results have a column of; expected another class name"
         raise BadNameError(shown(name), reason)
