@@ -10,7 +10,7 @@ import gc
 import sys
 from pathlib import Path
 
-from benchmarks.cost.config import read_experiment
+from wsss_core.config.merged import read_experiment
 from wsss_core.runtime.errors import run_command
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cost.config import read_experiment
 from benchmarks.cost.flops import counted
 from benchmarks.cost.stages import ALL, IMAGE, StageCost, stage_costs
 from benchmarks.cost.table import Machine, cost_table
@@ -19,6 +18,7 @@ from tests.config.shipped import SHIPPED
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.experiment import training_sections
+from wsss_core.config.merged import read_experiment
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.methods.kinds import training_config
 from wsss_core.models.affinity_net import build_affinity_net
@@ -212,9 +212,9 @@ def cost_program(*arguments, directory):
         ),
         (
             "- a list",
-            "wrong.yaml: Config file must be given as JSON or YAML with keys at top level.",
+            "wrong.yaml is no config; expected sections, such as 'dataset:'",
         ),
-        ("a: b: c", "wrong.yaml: Config file is not valid JSON or YAML."),
+        ("a: b: c", "wrong.yaml cannot be read as YAML (mapping values are not allowed here"),
         (None, "wrong.yaml: No such file or directory; expected a config file"),
         (
             "preset: realeased",

@@ -83,6 +83,8 @@ def test_a_config_names_the_folder_and_what_is_scored(tiny_dataset, tmp_path):
             "whose pictures are not there yet; expected a",
         ),
         ("dataset: {name: x, source: folder}\n", "folder must name the directory of the dataset"),
+        ("clasifier: {epochs: 1}\n", "unknown key 'clasifier'; did you mean classifier?"),
+        ("affinity: {epochs: true}\n", "affinity.epochs: got True; expected a number"),
     ],
 )
 def test_configs_that_cannot_be_checked(tmp_path, content, message):

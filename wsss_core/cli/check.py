@@ -1,21 +1,18 @@
 """Checks a dataset before anything is trained: tells all errors, all warnings, and what it has.
 
 A folder of pictures and labels, in any form of docs/your-data.md, or the config files of an
-experiment, in the order in which they are laid over each other. Nothing is written. The exit
-status is 1 where there are errors.
+experiment, later ones over earlier ones. Of config files all sections are checked. Nothing is
+written. The exit status is 1 where there are errors.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from wsss_core.config.dataset import ARCHIVE, DatasetConfig
-from wsss_core.config.files import read_config_file
+from wsss_core.config.merged import read_experiment
 from wsss_core.prepare.findings import Findings, first_lines
 from wsss_core.prepare.folder import read_folder
 from wsss_core.prepare.inspect import mask_indices, objects_are_at_255, prepare_items
@@ -23,7 +20,7 @@ from wsss_core.prepare.place_image import Placing
 from wsss_core.prepare.source import Source, check_classes_trained, choose_classes
 from wsss_core.prepare.summary import summary
 from wsss_core.prepare.voc.source import read_voc
-from wsss_core.runtime.errors import MistakesError, UserError, validation_message
+from wsss_core.runtime.errors import MistakesError, UserError
 
 USUAL_SPLITS = ("train", "val")  # that are scored, unless the config says otherwise
 
@@ -67,16 +64,9 @@ def read_source(paths: Sequence[Path], findings: Findings) -> Source:
     if len(paths) == 1 and not paths[0].is_file():
         splits = [name for name in USUAL_SPLITS if (paths[0] / "splits" / f"{name}.txt").is_file()]
         return read_folder(paths[0], scored_splits=splits, findings=findings)
-    sections: dict[str, Any] = {"evaluation": {"splits": USUAL_SPLITS}}
-    for path in paths:
-        for name, content in read_config_file(path).items():
-            if isinstance(content, Mapping):
-                sections[name] = {**sections.get(name, {}), **content}
-    try:
-        dataset = DatasetConfig.model_validate(sections.get("dataset", {}))
-    except ValidationError as error:
-        raise UserError(f"{paths[-1]}: {validation_message(error)}") from None
-    source = _of_config(dataset, sections["evaluation"]["splits"], findings)
+    experiment = read_experiment(paths)
+    dataset = experiment.dataset
+    source = _of_config(dataset, experiment.evaluation.splits, findings)
     return choose_classes(source, dataset.classes) if dataset.classes else source
 
 
