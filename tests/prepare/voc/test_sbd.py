@@ -45,3 +45,18 @@ def test_what_is_no_mat_file_is_told(tmp_path):
     (tmp_path / "x.mat").write_text("<html>not found</html>" * 40)
     with pytest.raises(ValueError, match=r"cannot be read \("):
         read_sbd_mask(tmp_path / "x.mat")
+
+
+def test_a_small_file_that_becomes_gigabytes_is_told(tmp_path):
+    zeros = {"GTcls": {"Segmentation": np.zeros((12_000, 12_000), dtype=np.uint8)}}
+    savemat(tmp_path / "x.mat", zeros, do_compression=True)
+    assert (tmp_path / "x.mat").stat().st_size < 2**20
+    with pytest.raises(ValueError, match="has more than 128 MiB unpacked"):
+        read_sbd_mask(tmp_path / "x.mat")
+
+
+@pytest.mark.parametrize("note", ["x", "12345678", "of another length"])
+def test_what_stands_before_the_mask_is_passed_over(tmp_path, note):
+    content = {"note": note, "GTcls": {"Segmentation": MASK}}
+    savemat(tmp_path / "x.mat", content, do_compression=False)
+    np.testing.assert_array_equal(read_sbd_mask(tmp_path / "x.mat"), MASK)

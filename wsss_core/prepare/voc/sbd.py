@@ -33,10 +33,10 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
         content = loadmat(path, variable_names=["GTcls"])
     except Exception as error:  # scipy reports damage by whatever it runs into
         raise ValueError(f"cannot be read ({error})") from None
-    struct = content.get("GTcls")
-    if struct is None or "Segmentation" not in (struct.dtype.names or ()) or struct.size != 1:
+    found = content.get("GTcls")
+    if found is None or "Segmentation" not in (found.dtype.names or ()) or found.size != 1:
         raise ValueError("has no struct GTcls with a field Segmentation")
-    mask = struct["Segmentation"].item()
+    mask = found["Segmentation"].item()
     if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
         shape = "x".join(map(str, mask.shape))
         raise ValueError(f"has GTcls.Segmentation of {mask.dtype}, {shape}")
@@ -57,12 +57,12 @@ def _unpacked_size(path: Path) -> int:
         order = "<" if data[126:128] == b"IM" else ">"
         kind, length = struct.unpack_from(f"{order}II", data, start)
         part = data[start + 8 : start + 8 + length]
+        if kind != COMPRESSED:
+            total += len(part)
+            start += 8 + length + -length % 8  # such elements begin at multiples of 8 bytes
+            continue
         try:
-            total += (
-                len(zlib.decompressobj().decompress(part, LARGEST + 1))
-                if kind == COMPRESSED
-                else len(part)
-            )
+            total += len(zlib.decompressobj().decompress(part, LARGEST + 1))
         except zlib.error as error:
             raise ValueError(f"cannot be read ({error})") from None
         start += 8 + length
