@@ -22,6 +22,7 @@ from wsss_core.runtime.errors import UserError
 # Slurm ends a job between 60 and 90 seconds after a limit of a minute: that is 8 steps at most, so
 # that two such jobs never finish the 18 steps of a training.
 SLOW_STEP_SECONDS = 13.0
+SECONDS_UNTIL_SIGNAL = 7.0  # after a job is queued again; soon after, Slurm kills it
 STEPS_BEFORE_REQUEUE = 3
 
 
@@ -56,7 +57,7 @@ def _note(script: str, gpus: int, *, pause: float, requeue: bool) -> None:
         time.sleep(pause)
         if requeue and note["steps"] == STEPS_BEFORE_REQUEUE:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
-            time.sleep(SLOW_STEP_SECONDS)  # until Slurm's signal is there
+            time.sleep(SECONDS_UNTIL_SIGNAL)
 
     register_optimizer_step_post_hook(count)
     atexit.register(lambda: path.write_text(json.dumps({**note, "ended": time.time()})))

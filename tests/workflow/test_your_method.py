@@ -34,7 +34,8 @@ def directory(finished, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(directory):
     """The dry run, and then the run, of the page."""
-    dry = snakemake("--configfile", CONFIG, "mine.yaml", "--dry-run", directory=directory)
+    options = ("--dry-run", "--printshellcmds")
+    dry = snakemake("--configfile", CONFIG, "mine.yaml", *options, directory=directory)
     full = tiny(directory=directory, changes=["mine.yaml"])
     assert full.returncode == 0, (full.stdout + full.stderr)[-5000:]
     return dry
