@@ -1,8 +1,8 @@
 """Config of the smoothing branch."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wsss_core.config.base import ConfigModel
 from wsss_core.config.numbers import Channels, Radius, Stage, Weight
@@ -63,6 +63,13 @@ class BranchConfig(ConfigModel):
             "maximum in the crop, which has no gradient"
         ),
     )
+    smoothed_cam: Literal["raw", "refined", "both"] = Field(
+        "raw",
+        description=(
+            "which CAM is to be smooth: the classifier's (paper); the one that SEAM's pixel "
+            "correlation refines, which is scored, and trains the PCM alone; or both"
+        ),
+    )
     operators: Literal["text", "released"] = Field(
         "released",
         description=(
@@ -105,3 +112,12 @@ class BranchConfig(ConfigModel):
             "keeps its meaning at any resolution; null: per pixel, as in the paper"
         ),
     )
+
+    @model_validator(mode="after")
+    def _refined_cams_are_no_logits(self) -> Self:
+        if self.smoothed_cam != "raw" and self.score == "sigmoid":
+            raise ValueError(
+                f"score is 'sigmoid'; expected 'normalized', as smoothed_cam is "
+                f"'{self.smoothed_cam}': refined CAMs are no logits"
+            )
+        return self

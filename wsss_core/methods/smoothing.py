@@ -141,24 +141,40 @@ class SmoothingBranch(nn.Module):
             (output.features[m - 1], self.geometry.grid(m, scale.size)) for m in config.features
         ]
         logits = self.head(features, edges, grid)
-        num_images, pairs = len(scale.image), batch["present"]
-        cam_logits, of_channels = output.cam_logits, boundary[:, 1:]
-        if self.background:
-            cam_logits = torch.cat([output.background_logits, cam_logits], dim=1)
-            of_channels, pairs = boundary, with_background(pairs, num_images)
-        cam = self.geometry.spread(take(cam_logits, pairs), scale.size, size)
-        smoothness = smoothness_loss(
-            cam.sigmoid() if config.score == "sigmoid" else share_of_maximum(cam),
-            take(of_channels, pairs),
-            present=torch.ones_like(cam[..., 0, 0]),
-            operators=smoothness_operators(config),
-            edge_alpha=config.edge_alpha,
-            without_boundary=config.without_boundary,
-            pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
-            num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
-            num_images=num_images,
-        )
+        smoothness = self._smoothness(scale, boundary, batch["present"])
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
+
+    def _smoothness(self, scale: seam.Scale, boundary: Tensor, present: Tensor) -> Tensor:
+        """Smoothness loss of one scale, at the size of its boundaries [B, C, h, w].
+
+        The raw CAM trains the classifier and the refined one the PCM alone. So their losses are
+        added: neither makes the other one weaker.
+        """
+        config, output, num_images = self.config, scale.output, len(scale.image)
+        maps = {"raw": output.cam_logits, "refined": output.refined_cam[:, 1:]}
+        pairs, of_channels = present, boundary[:, 1:]
+        if self.background:
+            raw = torch.cat([output.background_logits, output.cam_logits], dim=1)
+            maps = {"raw": raw, "refined": output.refined_cam}
+            pairs, of_channels = with_background(present, num_images), boundary
+        size = boundary.shape[-2], boundary.shape[-1]
+        chosen = [maps[name] for name in maps if config.smoothed_cam in (name, "both")]
+        cams = [self.geometry.spread(take(one, pairs), scale.size, size) for one in chosen]
+        losses = [
+            smoothness_loss(
+                cam.sigmoid() if config.score == "sigmoid" else share_of_maximum(cam),
+                take(of_channels, pairs),
+                present=torch.ones_like(cam[..., 0, 0]),
+                operators=smoothness_operators(config),
+                edge_alpha=config.edge_alpha,
+                without_boundary=config.without_boundary,
+                pixel_size=config.reference_size / size[0] if config.reference_size else 1.0,
+                num_classes=self.num_classes + 1 if config.mean_over == "all" else None,
+                num_images=num_images,
+            )
+            for cam in cams
+        ]
+        return torch.stack(losses).sum()
 
     def _boundary(self, batch: Batch, scale: seam.Scale, grid: Grid) -> Tensor:
         """Semantic boundaries [B, C, h, w] in [0, 1] on a grid over the image of a scale."""
