@@ -98,7 +98,7 @@ def _kinds(model: str, key: str) -> str:
     """Which kinds of methods have a key, where not all have."""
     if model != "Method" or key in MethodEntry.model_fields:
         return ""
-    names = [k.__name__.rpartition(".")[2] for k in KINDS if key in k.Config.model_fields]
+    names = [name for name, kind in KINDS.items() if key in kind.Config.model_fields]
     return f" (kind {' or '.join(f'`{name}`' for name in names)})"
 
 

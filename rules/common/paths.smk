@@ -1,5 +1,6 @@
 """Where results lie, and into which jobs the images are dealt."""
 
+from wsss_core.layouts.cams import CAM_LAYOUTS
 from wsss_core.prepare.part_sizes import jobs_by_part
 
 RESULTS = f"results/{EXPERIMENT.folder}"
@@ -42,4 +43,4 @@ wildcard_constraints:
     part="eval|train_only|test",
     shard=r"\d+",
     stage="random_walk|segmentation|segmentation_crf",
-    layout="seam|irn",
+    layout="|".join(CAM_LAYOUTS),

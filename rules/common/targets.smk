@@ -102,7 +102,7 @@ def all_exports():
     return [
         f"{run_of(method, seed)}/export/{name}"
         for method, seed, until in runs()
-        for name in ("seam", "irn", *(("seam_crf", "voc") if until != "cam" else ()))
+        for name in (*CAM_LAYOUTS, *(("seam_crf", "voc") if until != "cam" else ()))
     ]
 
 

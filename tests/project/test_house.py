@@ -33,7 +33,7 @@ SCRIPTS = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
 ELSEWHERE = {
     "canny": "ops/canny",
     "download_archive": "download/archive",
-    "export_cams": "layouts/seam",
+    "export_cams": "layouts/cams",
     "export_seeds": "layouts/seam",
     "export_voc": "layouts/voc",
     "loss_curves": "figures/loss_curves",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from wsss_core.data.score_maps import ScoreRecord
+if TYPE_CHECKING:
+    from wsss_core.data.score_maps import ScoreRecord
 
 STRIDE = 4  # pixels per cell of IRN's random walk
 EPS = 1e-5  # as there
@@ -28,6 +27,9 @@ def irn_dict(cam: ScoreRecord) -> dict[str, Any]:
         cam: A tensor, float32 [n, ceil(H / 4), ceil(W / 4)], each map's maximum is 1.
         high_res: float32 [n, H, W].
     """
+    import torch  # here, since Snakemake only needs to know the layout's name
+    import torch.nn.functional as F
+
     height, width = cam.scores.shape[-2:]
     cells = torch.zeros(0, -(-height // STRIDE), -(-width // STRIDE))
     if cam.class_ids:

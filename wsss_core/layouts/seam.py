@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wsss_core.data.score_maps import ScoreRecord
+if TYPE_CHECKING:
+    from wsss_core.data.score_maps import ScoreRecord
 
 # Seeds under the low and the high alpha of the background, by the scripts' own names:
 # train_aff.py takes them as --la_crf_dir and --ha_crf_dir.

@@ -16,10 +16,9 @@ from wsss_core.config.experiment import Experiment, training_sections
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan, references
 from wsss_core.config.mistakes import Key, problems_of, unknown
 from wsss_core.methods.kinds import find_kind, training_config
-from wsss_core.methods.plans import Findings, Problem, Question
+from wsss_core.methods.plans import Findings, Problem, Question, own_kinds
 from wsss_core.models.backbone import num_stages
 from wsss_core.runtime.errors import UserError, run_command
-from wsss_core.workflow.code_digest import PROJECT
 
 
 def main() -> None:
@@ -107,12 +106,7 @@ def _unknown_kind(kind: str) -> str:
     if "." in kind:
         path = Path(*kind.split(".")).with_suffix(".py")
         return f"unknown kind {kind!r}; expected a module {path} beside the config file"
-    ours = sorted(
-        path.stem
-        for path in (PROJECT / "wsss_core" / "methods").glob("[a-z]*.py")
-        if "class Config(" in path.read_text(encoding="utf-8")
-    )
-    return unknown("kind", kind, ours)
+    return unknown("kind", kind, own_kinds())
 
 
 def _plan(name: str, experiment: Experiment, module: str) -> MethodPlan:

@@ -116,6 +116,14 @@ def kind_file(kind: str, folders: Sequence[Path]) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
+def own_kinds() -> list[str]:
+    """Names of the kinds in this package, sorted: its modules that have a `Config`."""
+    modules = (PROJECT / "wsss_core" / "methods").glob("[a-z]*.py")
+    return sorted(
+        path.stem for path in modules if "\nclass Config(" in path.read_text(encoding="utf-8")
+    )
+
+
 def _key(experiment: Experiment, modules: Mapping[str, Path | None]) -> str:
     """Digest of all that plans follow from."""
     files = sorted({str(path) for path in modules.values() if path is not None})

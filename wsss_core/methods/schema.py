@@ -16,9 +16,10 @@ from pydantic import create_model
 
 from wsss_core.config.experiment import Experiment, MethodName
 from wsss_core.config.methods import MethodEntry
-from wsss_core.methods import cam, seam, smoothing
+from wsss_core.methods.kinds import find_kind
+from wsss_core.methods.plans import own_kinds
 
-KINDS = (cam, seam, smoothing)
+KINDS = {name: find_kind(name) for name in own_kinds()}
 
 
 def config_schema() -> dict[str, Any]:
@@ -29,7 +30,7 @@ def config_schema() -> dict[str, Any]:
     """
     keys = {
         name: (field.annotation, field)
-        for kind in KINDS
+        for kind in KINDS.values()
         for name, field in kind.Config.model_fields.items()
         if name not in MethodEntry.model_fields
     }
