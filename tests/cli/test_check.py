@@ -1,6 +1,7 @@
 """`wsss check`, as a user calls it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import time
 import pytest
 
 from tests.prepare.forms.pictures import write_picture
+from tests.workflow.running import PROJECT
 
 
-def check(*arguments):
+def check(*arguments, cwd=None):
     command = [sys.executable, "-m", "wsss_core", "check", *map(str, arguments), "--threads", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout.splitlines()
 
@@ -118,3 +120,18 @@ def test_a_thousand_pictures_take_seconds(tmp_path):
     assert code == 0
     assert "formats: 1000 JPEG" in lines
     assert time.monotonic() - started < 30  # ten on an idle machine
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    page = (PROJECT / "docs/your-data.md").read_text()
+    table, printed = (
+        re.search(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)[1]
+        for language in ("csv", "text")
+    )
+    sizes = [(1600, 1200), (800, 600), (1024, 768), (1024, 768), (640, 480)]
+    names = [line.partition(",")[0] for line in table.splitlines()[1:]]
+    for name, size in zip(names, sizes, strict=False):  # the last one is missing
+        write_picture(tmp_path / "data/pets/images" / name, size=size)
+    (tmp_path / "data/pets/labels.csv").write_text(table)
+    code, lines = check("data/pets", cwd=tmp_path)
+    assert (code, lines) == (1, printed.splitlines())
