@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.workflow.running import PROJECT
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord, ScoreWriter
 from wsss_core.layouts.irn import irn_dict
 from wsss_core.layouts.npy import write_dict
@@ -94,6 +95,12 @@ def test_irn_has_an_image_without_classes():
     assert content["keys"].shape == (0,)
     assert content["cam"].shape == (0, 2, 2)
     assert content["high_res"].shape == (0, 5, 8)
+
+
+def test_the_names_of_layouts_are_known_without_torch():
+    """Snakemake reads them at each start, which torch would make two seconds longer."""
+    code = "import sys, wsss_core.layouts.cams; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
 
 
 # --- the scripts ---
