@@ -1,7 +1,7 @@
 """Makes the pictures of the tutorials, in docs/images, from a finished demo. It needs Chromium.
 
-python -m docs_tools.pictures results/demo             # the report, and masks of wsss predict
-python -m docs_tools.pictures results/demo --curves    # after the run of docs/your-method.md
+`python -m docs_tools.pictures results/demo` shows parts of the report, and masks of `wsss predict`.
+With `--curves`, after the run of docs/your-method.md, it shows the loss curves of that run.
 """
 
 from __future__ import annotations
@@ -46,10 +46,8 @@ def main() -> None:
         row = (shown if shown.count() else row).first
         row.scroll_into_view_if_needed()
         page.wait_for_timeout(500)  # its pictures are decoded when they come into view
-        save(
-            shot(page, row.locator("h3"), *row.locator("figure, table img, th").all()),
-            "report-image",
-        )
+        parts = row.locator("h3, figure, table img, th").all()
+        save(shot(page, *parts), "report-image")
     save(masks(args.results), "predicted-masks")
 
 
