@@ -62,7 +62,7 @@ def _with_top_level(
 
 
 SHARED_MODELS = ("BackboneConfig", "OptimConfig", "CrfConfig", "ColorJitter")  # of several sections
-TABLE = ("| key | accepts | config.yaml | meaning |", "|---|---|---|---|")
+TABLE = ("| key | meaning | accepts | config.yaml |", "|---|---|---|---|")
 
 
 def _section(
@@ -105,7 +105,7 @@ def _kinds(model: str, key: str) -> str:
 def row(key: str, accepted: str, value: str, meaning: str, *, note: str = "") -> str:
     """A row of the table of keys."""
     meaning = " ".join(meaning.split()).replace("<", "&lt;") + note
-    cells = (f"`{key}`", accepted, value, meaning)
+    cells = (f"`{key}`", meaning, accepted, value)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
