@@ -44,10 +44,8 @@ def main() -> None:
         row = page.locator("#pictures article:visible")
         shown = row.filter(has_text=SHOWN)
         row = (shown if shown.count() else row).first
-        row.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)  # its pictures are decoded when they come into view
-        parts = row.locator("h3, figure, table img, th").all()
-        save(shot(page, *parts), "report-image")
+        parts = row.locator("figure, table img, th").all()
+        save(shot(page, row.locator("h3"), *parts), "report-image")
     save(masks(args.results), "predicted-masks")
 
 
@@ -56,7 +54,7 @@ def opened(report: Path) -> Iterator[Page]:
     """The report in a browser, with a header that stays at the top of the page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1280, "height": 1600}, color_scheme="light")
         page.goto(report.resolve().as_uri())
         page.add_style_tag(content="header.top { position: static !important }")
         page.wait_for_timeout(500)
@@ -71,18 +69,19 @@ def curves(page: Page) -> list[Locator]:
 
 
 def shot(page: Page, *parts: Locator, below: int = 0) -> Image.Image:
-    """The part of a page from the first to the last of some elements, with some space below."""
-    boxes = [part.bounding_box() for part in parts]
-    top = page.evaluate("scrollY")
-    found = [box for box in boxes if box]
-    left, upper = (min(box[key] for box in found) - GAP for key in ("x", "y"))
+    """The part of a page from the first to the last of some elements, with some space below.
+
+    The first is brought to the top of the window, since what is not in view has no layout yet.
+    """
+    parts[0].evaluate("element => element.scrollIntoView()")
+    page.mouse.wheel(0, -2 * GAP)
+    page.wait_for_timeout(500)
+    found = [box for box in (part.bounding_box() for part in parts) if box]
+    left, upper = (max(0, min(box[key] for box in found) - GAP) for key in ("x", "y"))
     right = max(box["x"] + box["width"] for box in found) + GAP
     lower = max(box["y"] + box["height"] for box in found) + GAP + below
-    png = page.screenshot(
-        full_page=True,
-        clip={"x": left, "y": upper + top, "width": right - left, "height": lower - upper},
-    )
-    return Image.open(io.BytesIO(png))
+    clip = {"x": left, "y": upper, "width": right - left, "height": lower - upper}
+    return Image.open(io.BytesIO(page.screenshot(clip=clip)))  # type: ignore[arg-type]
 
 
 def masks(results: Path) -> Image.Image:
