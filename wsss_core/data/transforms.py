@@ -159,9 +159,7 @@ def color_jitter(
         lambda x: tvf.adjust_brightness(x, brightness),
         lambda x: tvf.adjust_contrast(x, contrast),
         lambda x: tvf.adjust_saturation(x, saturation),
-        lambda x: (
-            tvf.adjust_hue(x, hue) if hue else x
-        ),  # without a shift, HSV and back would only round
+        lambda x: tvf.adjust_hue(x, hue) if hue else x,  # else the way to HSV and back would round
     ]
     jittered = tvf.to_pil_image(np.ascontiguousarray(image))
     for index in rng.permutation(len(steps)):
