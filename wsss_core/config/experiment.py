@@ -33,11 +33,8 @@ RESERVED_NAMES = (
     *(IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "paper", "report"),
 )
 
-SHARED_NAMES = (
-    "store",
-    "weights",
-    "cluster-logs",
-)  # folders that all experiments share
+# Folders that all experiments share.
+SHARED_NAMES = ("store", "weights", "cluster-logs")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=100)]

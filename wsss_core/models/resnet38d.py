@@ -12,7 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 
 class Plan(NamedTuple):
-    """A block of the published table; `bottleneck` is the width of its 3x3 if it is a bottleneck."""
+    """A block of the published table; `bottleneck` is the 3x3 width of a bottleneck block."""
 
     name: str
     channels: tuple[int, int, int]  # in, middle, out
