@@ -122,7 +122,7 @@ def check_archive(path: Path) -> None:
 
 def check_weights(path: Path) -> None:
     """Raises UserError if weights are damaged or not finite."""
-    if path.parent.name == "state":  # a checkpoint; a training restarts if its own is damaged
+    if path.parent.name == "state":  # a checkpoint; if damaged, its training starts anew
         check_archive(path)
     else:
         check_values(load_weights(path).state_dict, what=str(path))
