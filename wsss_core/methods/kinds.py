@@ -92,7 +92,7 @@ def find_kind(kind: str) -> Kind:
             raise UserError(f"kind {kind!r}: its module imports {error.name}: not found") from error
         expected = "a module beside the config" if "." in kind else "cam, seam, smoothing, or a.b"
         raise UserError(f"unknown kind {kind!r}; expected {expected}") from error
-    except Exception as error:  # a module of the user's can raise anything
+    except Exception as error:  # a user's module can raise anything
         raise UserError(f"kind {kind!r}: {type(error).__name__}: {error}") from error
     lacking = [item for item in NEEDED if not hasattr(module, item)]
     if lacking:

@@ -140,7 +140,7 @@ class Training(nn.Module):
         cams = [self._enlarge(take(s.output.cam_logits, of_cams), s.size) for s in scales]
         refined = [self._enlarge(take(s.output.refined_cam, of_refined), s.size) for s in scales]
         classification = [self._classification(scale, label) for scale in scales]
-        classes = slice(len(label), None)  # behind the backgrounds
+        classes = slice(len(label), None)  # without the first B maps, the backgrounds
         adaptive_min = [
             adaptive_min_loss(strongest(r[classes], of_cams, num_images=len(label)))
             for r in refined

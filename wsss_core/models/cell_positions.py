@@ -49,7 +49,7 @@ def locate_cells(network: nn.Module) -> list[Cells]:
 
 
 def _scale(cells: Cells, stride: float) -> Cells:
-    """Corrects the stride by layers that were not tracked; `stride` is the real one, about."""
+    """Corrects cells for layers that were not tracked; `stride` is about the real stride."""
     stride = cells.stride * 2 ** round(math.log2(stride / cells.stride))
     return Cells(stride, cells.offset + (stride - cells.stride) / 2)
 

@@ -187,7 +187,8 @@ def unroll_dilation(network: nn.Module) -> None:
 def _dilation(block: nn.Module) -> int:
     """Returns the dilation of a block that computes the same on sub-grids; 1 for other blocks.
 
-    Blocks with squeeze-and-excitation, which uses the whole map, or with blur do not.
+    Blocks with squeeze-and-excitation, which uses the whole map, and blocks with blur would compute
+    something else on sub-grids.
     """
     if type(block) not in DEPTHWISE_BLOCKS:
         return 1

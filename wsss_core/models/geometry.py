@@ -17,8 +17,8 @@ class FeatureGeometry:
     Attributes:
         cells: Stride and position of the first cell of each map, in image pixels.
         is_cornered: If True, maps and smaller copies of the image are taken to be spread from the
-            first to the last pixel of the image (`align_corners`), as the reference code does with
-            ResNet38d. This is not exact: the real last cell is up to 7 pixels before the edge.
+            first to the last pixel of the image, as the reference code does with ResNet38d. This is
+            not exact: the real last cell is up to 7 pixels before the edge.
         margin: Number of padding rows above the image, and of padding columns at its left. The
             first `margin // stride` cells of a map are in the margin and are cut off.
     """
@@ -51,7 +51,7 @@ class FeatureGeometry:
         return tuple(int(cells.stride) for cells in self.cells)
 
     def grid(self, stage: int, image: Size) -> Grid:
-        """Returns the cell positions of F_`stage` (1..n; -1: the last) for an image of a size."""
+        """Returns the cell positions of F_`stage` (1..n; -1: the last) for an image size."""
         cells = self.cells[stage - 1 if stage > 0 else stage]
         grid = spaced(image, stride=int(cells.stride), offset=cells.offset)
         return cornered(image, grid.size) if self.is_cornered else grid
