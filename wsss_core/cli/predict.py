@@ -173,7 +173,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--longest-side",
         type=to_side,
         default=LONGEST_SIDE,
-        help="shrink larger pictures to this many pixels first; 0: never (%(default)s)",
+        help="first shrink pictures to this longer side, in pixels; 0: never (%(default)s)",
     )
     parser.add_argument(
         "--precision",
