@@ -24,9 +24,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: weights file not found") from None
     except Exception as error:  # a damaged pickle can raise anything
-        raise UserError(f"{path}: not a readable weights file of ours") from error
+        raise UserError(f"{path}: not a readable weights file of this project") from error
     if not isinstance(metadata, dict):
-        raise UserError(f"{path}: not a readable weights file of ours")
+        raise UserError(f"{path}: not a readable weights file of this project")
     return metadata
 
 

@@ -55,7 +55,7 @@ def check_outputs(run: Run, network: DeepLab, *, smallest_side: int, what: str) 
         if not (prob <= PROB_TOLERANCE and mask <= MASK_TOLERANCE):  # NaN fails too
             raise UserError(
                 f"{what}: for pictures {shape} its probabilities differ from the network's by "
-                f"{prob:.2g}, {100 * mask:.2g} % of the masks; expected at most "
+                f"{prob:.2g} and its masks in {100 * mask:.2g} % of the pixels; expected at most "
                 f"{PROB_TOLERANCE:g} and {100 * MASK_TOLERANCE:g} %"
             )
         differences.append((prob, mask))
