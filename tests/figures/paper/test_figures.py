@@ -94,7 +94,7 @@ def test_figure_is_a_pdf_a_png_and_a_caption(results, tmp_path, number):
 
 def test_rule_needs_both_methods_and_caption_says_so(results, tmp_path):
     make_figure(tmp_path / "figure.pdf", inputs(results, 3, ("sb",)))
-    assert "Sampled, not chosen by the rule" in (tmp_path / "figure.md").read_text()
+    assert "These images are sampled: the rule" in (tmp_path / "figure.md").read_text()
     make_figure(tmp_path / "figure.pdf", inputs(results, 1, ("cam", "sb")))
     assert "chosen by rule: the largest gains" in (tmp_path / "figure.md").read_text()
 
