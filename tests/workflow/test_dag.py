@@ -425,9 +425,9 @@ def test_exports_are_made_where_they_are_asked_for(tmp_path):
     everything = job_counts(dry_run(*demo, directory=tmp_path))
     assert not [rule for rule in everything if rule.startswith("export")]
     counts = job_counts(dry_run("exports", *demo, directory=tmp_path))
-    # Of four methods, two of which go all the way.
+    # Of three methods, two of which go all the way.
     exports = {
-        "export_cams": 4 * len(CAM_LAYOUTS),
+        "export_cams": 3 * len(CAM_LAYOUTS),
         "export_seeds": 2,
         "export_voc": 2,
         "exports": 1,
