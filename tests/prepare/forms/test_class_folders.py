@@ -49,7 +49,7 @@ def test_different_pictures_of_one_name_are_two(tmp_path):
 def test_names_of_folders_are_class_names(tmp_path):
     write_picture(tmp_path / "cats/a.jpg", seed=1)
     write_picture(tmp_path / "seed/b.jpg", seed=2)
-    with pytest.raises(UserError, match="b.jpg: the tag is 'seed', which tables of results have"):
+    with pytest.raises(UserError, match="b.jpg: the tag is 'seed', a column name in tables of"):
         read(tmp_path)
 
 

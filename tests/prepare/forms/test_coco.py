@@ -121,7 +121,7 @@ def test_damaged_shapes_are_told(pictures, segmentation, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"labels.json is no JSON \("),
+        ("{", r"labels.json is not valid JSON \("),
         ('{"images": [{"id": 1}], "categories": [], "annotations": []}', "is not COCO's format"),
         (
             '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [], '

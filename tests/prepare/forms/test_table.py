@@ -104,7 +104,7 @@ BAD = {
     ),
     "image twice": (
         "image,tags\na,cat\nimages/a.png,dog\n",
-        "line 3: image 'a' is there twice; expected once (also ",
+        "line 3: image 'a' occurs twice; expected once (also in ",
     ),
     "path out": ("image,tags\n../a.jpg,cat\n", "line 2: image is '../a.jpg'; expected an image id"),
     "absolute path": ("image,tags\n/data/x/../a.jpg,cat\n", "line 2: image is '/data/x/../a.jpg'"),
@@ -113,9 +113,12 @@ BAD = {
     "binary": (b"image,tags\n\0\x81\x8d", "is not text; expected UTF-8, UTF-16 or cp1252"),
     "taken": (
         "image,tags\na,cat\nb,Background;MIOU\n",
-        "line 3: the tag is 'Background', 'MIOU', which tables of results have a column of",
+        "line 3: the tag is 'Background', 'MIOU', a column name in tables of results",
     ),
-    "taken column": ("image,seed,leaf\na,1,0\n", "a column is 'seed', which tables of results"),
+    "taken column": (
+        "image,seed,leaf\na,1,0\n",
+        "a column is 'seed', a column name in tables of results",
+    ),
 }
 
 
