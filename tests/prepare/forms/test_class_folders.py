@@ -57,12 +57,12 @@ def test_loose_pictures_are_left_out(tmp_path):
     write_picture(tmp_path / "cats/a.jpg", seed=1)
     write_picture(tmp_path / "b.jpg", seed=2)
     source, _ = read(tmp_path)
-    assert source.left_out == ("in no class's folder: b.jpg",)
+    assert source.left_out == ("pictures outside the classes' folders: b.jpg",)
 
 
 def test_splits_are_no_classes(tmp_path):
     write_picture(tmp_path / "train/cats/a.jpg", seed=1)
     write_picture(tmp_path / "Val/cats/b.jpg", seed=2)
-    with pytest.raises(UserError, match="has the folder 'Val', which is a split and no class"):
+    with pytest.raises(UserError, match="has the folder 'Val', which names a split, not a"):
         read(tmp_path)
     assert tags_of(read(tmp_path / "train")[0]) == {"a": {"cats"}}

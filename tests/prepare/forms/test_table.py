@@ -96,11 +96,11 @@ BAD = {
     "column twice": ("image,cat,cat\na,1,0\n", "has column cat twice; expected each once"),
     "unnamed column": (
         "image,tags,\na,cat,\nb,dog,cow\n",
-        "line 3 has a cell more than the header (column 3 has no name)",
+        "line 3 has more cells than the header (column 3 has no name)",
     ),
     "unquoted commas": (
         "image,tags\na,cat\nb,dog,cat\n",
-        "line 3 has a cell more than the header (column 3 has no name)",
+        "line 3 has more cells than the header (column 3 has no name)",
     ),
     "image twice": (
         "image,tags\na,cat\nimages/a.png,dog\n",
@@ -139,9 +139,12 @@ def test_bad_tables_are_one_line(tmp_path, kind):
             'image,tags\na,cat;dog\nb,"cat, dog"\n',
             "a comma, bracket or quote in the tag 'cat, dog'",
         ),
-        ('image,tags\na,"cat,dog"\n', "cells with commas in them are read as several tags"),
+        ('image,tags\na,"cat,dog"\n', "commas in cells are read as separators of tags"),
         ('image,tags\na,"{""choices"": 3}"\n', "a comma, bracket or quote in the tag"),
-        ("image,tags,notes\na,cat,nice\n", "has the column notes beside tags, which is not read"),
+        (
+            "image,tags,notes\na,cat,nice\n",
+            "the column notes is not read, as there is a column 'tags'",
+        ),
     ],
 )
 def test_what_may_not_be_meant_is_warned_of(tmp_path, content, warning):
