@@ -153,6 +153,6 @@ def test_a_file_of_other_classes_than_imagenets_has_learnt_from_something_else(
     classes = {"fc.weight": torch.zeros(91, 2048), "fc.bias": torch.zeros(91)}
     torch.save(resnet.state_dict() | classes, path)
     backbone = {"name": "resnet101", "output_stride": 8, "weights": str(path)}
-    with pytest.raises(UserError, match=r"-coco\.pth: of a network with 91 classes, expected Im"):
+    with pytest.raises(UserError, match=r"-coco\.pth: weights of a network with 91 classes; exp"):
         start(None, "imagenet", backbone=backbone)
     start(None, "imagenet", backbone=backbone, extra_supervision="COCO masks")
