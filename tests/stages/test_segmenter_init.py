@@ -140,7 +140,7 @@ def test_a_segmenter_passes_on_what_it_has_learnt_from(tmp_path):
     path, init = tmp_path / "ours.pt", {"weights": str(tmp_path / "ours.pt")}
     config = {"config": {"extra_supervision": "COCO masks"}}
     save_weights(path, start(None, "imagenet").state_dict(), config)
-    with pytest.raises(UserError, match=r"ours\.pt: has learnt from COCO masks; expected extra_s"):
+    with pytest.raises(UserError, match=r"ours\.pt was trained on COCO masks; expected extra_s"):
         start(path, init)
     start(path, init, extra_supervision="masks of COCO")
 

@@ -49,7 +49,9 @@ class TrainingState:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
             reason = " ".join(str(error).split())[:100]
-            sys.stderr.write(f"warning: {self.path}: cannot be read; starting at step 0 ({reason})\n")
+            sys.stderr.write(
+                f"warning: {self.path}: cannot be read; starting at step 0 ({reason})\n"
+            )
             return
         if state.get("key") != self.key:
             return
