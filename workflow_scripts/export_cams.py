@@ -1,4 +1,4 @@
-"""Writes the CAMs of a run as the scripts of SEAM or IRN read them: one <image>.npy each."""
+"""Writes the CAMs of a run in the format of SEAM's or IRN's scripts: one <image>.npy each."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ LAYOUTS: dict[str, Callable[[ScoreRecord], Mapping[Any, Any]]] = {
 
 
 def main() -> None:
-    """Reads files of CAMs and writes a directory."""
+    """Reads files of CAMs and writes a directory of <image>.npy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--cams", type=Path, nargs="+", required=True, help="score files")

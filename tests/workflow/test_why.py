@@ -71,7 +71,7 @@ def test_the_keys_that_changed_are_named(finished, changes, told):
     (finished / "changes.yaml").write_text(changes)
     *reasons, time = plan(WEIGHTS, "--configfile", CONFIG, "changes.yaml", directory=finished)
     assert reasons == told
-    assert time.startswith("about ") and time.endswith(", by what such jobs took before")
+    assert time.startswith("expected duration: about ") and time.endswith(", from earlier jobs")
 
 
 def test_the_files_that_changed_are_named_and_who_follows(finished):
@@ -98,7 +98,7 @@ def test_each_rule_with_a_section_of_its_own_names_it():
 def test_what_is_not_there_yet(tmp_path):
     reason, *_, time = plan("results/tiny/summary.csv", "--configfile", CONFIG, directory=tmp_path)
     assert reason.endswith(" jobs whose results do not exist yet")
-    assert time.startswith("how long it takes is not known: no such jobs have run here")
+    assert time.startswith("expected duration: unknown, since no such jobs have run here")
     told = lines("results/tiny/data/labels.csv", directory=tmp_path)
     assert told[0] == "prepare_dataset"
     assert told[1].startswith("    missing: results/tiny/data/")
@@ -112,14 +112,14 @@ def test_a_dry_run_fits_one_screen(tmp_path):
     assert job_counts(run) == job_counts(whole)
     assert "rule infer_cam:" in whole.stdout and "rule infer_cam:" not in run.stdout
     quiet = snakemake(*demo, "--quiet", directory=tmp_path)
-    assert "how long it takes" in whole.stdout and "how long it takes" not in quiet.stdout
+    assert "expected duration" in whole.stdout and "expected duration" not in quiet.stdout
 
 
 def test_a_mistake_ends_a_dry_run(tmp_path):
     run = snakemake("nowhere", "--dry-run", directory=tmp_path)
     assert run.returncode == 1
     assert "No rule to produce nowhere" in run.stdout + run.stderr
-    assert "Traceback" not in run.stderr and "how long" not in run.stdout
+    assert "Traceback" not in run.stderr and "expected duration" not in run.stdout
 
 
 def test_a_digest_that_nobody_kept():
