@@ -1,4 +1,4 @@
-"""`wsss check`, as a user calls it."""
+"""Tests of the command `wsss check`, called like a user does."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Which files of a command line are pictures."""
+"""Tests of which files a command line stands for."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prediction: any pictures, whatever becomes of single ones."""
+"""Tests of prediction for any pictures; a bad picture must not stop the others."""
 
 from __future__ import annotations
 

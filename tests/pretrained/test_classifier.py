@@ -1,4 +1,4 @@
-"""Methods that start from released classifiers, and what of them arrives in the network."""
+"""Tests of methods that start from released classifiers: which weights arrive in the network."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""Weights from where a config says they are: found, downloaded, compared, or told of."""
+"""Tests of weights from the config's sources: found, downloaded, compared, or reported missing."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""Loaders of images where TMPDIR is long, shared memory small, or the disk slow."""
+"""Tests of data loaders with a long TMPDIR, little shared memory, or a slow disk."""
 
 import os
 import shutil

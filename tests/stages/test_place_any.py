@@ -1,4 +1,4 @@
-"""What becomes of pictures and masks of any origin in the prepared dataset."""
+"""Tests of how pictures and masks of any format arrive in the prepared dataset."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Segmenters that start from a trained network: the method's classifier, or a segmenter of ours."""
+"""Tests of segmenters that start from the method's classifier or from another segmenter."""
 
 import pytest
 import timm

@@ -1,4 +1,4 @@
-"""Training of the classifier: samples, losses and their gradients, and what it starts from."""
+"""Tests of classifier training: samples, losses and gradients, initial weights."""
 
 from pathlib import Path
 

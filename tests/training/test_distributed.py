@@ -1,4 +1,4 @@
-"""Losses of a batch that several processes have parts of."""
+"""Tests of the losses of a batch that is divided among several processes."""
 
 import functools
 import json

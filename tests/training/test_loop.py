@@ -1,4 +1,4 @@
-"""The training loop: what it computes, and that it can be interrupted anywhere."""
+"""Tests of the training loop: its results, and interruption at any step."""
 
 import contextlib
 import csv

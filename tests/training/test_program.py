@@ -1,4 +1,4 @@
-"""What a training program's key is of, and when it trains."""
+"""Tests of a training program's key, and of when it really trains."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What of the store is dropped, and what some run still has."""
+"""Tests of which trainings are removed from the store, and which are kept."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""What goes wrong outside of the workflow: it is told in words, and the next run is right."""
+"""Tests of external faults: they are reported, and the next run gives the right results."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Handing out GPUs: names of devices that are not there do, since only locks are taken."""
+"""Tests of GPU locks; the names of GPUs that do not exist are enough for locks."""
 
 import fcntl
 import itertools

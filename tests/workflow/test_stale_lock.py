@@ -1,4 +1,4 @@
-"""Whether whoever locked a folder is alive, as the processes of this machine tell."""
+"""Tests of whether the owner of a lock is alive, by the processes of this machine."""
 
 import os
 import subprocess

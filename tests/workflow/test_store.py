@@ -1,4 +1,4 @@
-"""Trainings that run again for reasons that change nothing of them: they end in seconds."""
+"""Tests of trainings that run again without a change that affects them: they end in seconds."""
 
 import csv
 import shutil

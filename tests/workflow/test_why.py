@@ -1,4 +1,4 @@
-"""Why stages would run again, in words, of a finished run."""
+"""Tests of the explanations why stages of a finished run would run again."""
 
 import os
 

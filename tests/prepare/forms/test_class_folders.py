@@ -1,4 +1,4 @@
-"""Folders by class."""
+"""Tests of labels by class folders."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""COCO's JSON."""
+"""Tests of labels in COCO's JSON."""
 
 import json
 

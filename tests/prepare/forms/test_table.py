@@ -1,4 +1,4 @@
-"""Tables as spreadsheets, people and Label Studio write them."""
+"""Tests of tables as written by spreadsheets, people and Label Studio."""
 
 import csv
 import unicodedata

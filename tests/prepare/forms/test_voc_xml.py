@@ -1,4 +1,4 @@
-"""VOC's XML of own classes."""
+"""Tests of labels in VOC's XML with a user's own classes."""
 
 import pytest
 
