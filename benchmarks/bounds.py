@@ -1,0 +1,252 @@
+"""Measures the upper bounds of a run's stages with the true masks.
+
+    python -m benchmarks.bounds results/voc-animals --method sb --configfile a.yaml b.yaml
+
+A bound says where mIoU is lost. It is no result of the method, since it uses masks.
+
+    cam_best_threshold   each CAM at the background threshold that suits its own image best
+    walk_from_masks      the random walk, started from the true mask and not from the CAM
+    told_labels          the segmentation network, told which classes are in the image
+    told_labels_crf      the same after the dense CRF
+    weak_folds           the segmentation network, trained on the pseudo labels of half of `train`
+    full_folds           the same network, trained on the true masks of that half
+
+The last two are scored after the CRF, by cross-validation with two folds: each half of `train` is
+segmented by the network that was trained on the other half. Their ratio is the share of full
+supervision that image-level labels give.
+
+Results are `<results>/bounds/<method>/seed<seed>/<bound>/`: masks, and a table of scores. A bound
+that is there is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wsss_core.config.experiment import Experiment
+from wsss_core.config.merged import read_experiment
+from wsss_core.data.dataset import TRAIN_SPLIT, Dataset, open_dataset
+from wsss_core.data.image_pyramid import image_pyramids
+from wsss_core.data.images import IGNORE_INDEX, read_mask, write_mask
+from wsss_core.data.mask_files import find_masks
+from wsss_core.data.pixel_counts import write_pixel_counts
+from wsss_core.data.score_maps import ScoreReader, ScoreRecord
+from wsss_core.ops.metrics import ThresholdSweep, best_class
+from wsss_core.runtime.atomic import atomic_dir
+from wsss_core.runtime.errors import UserError, run_command
+from wsss_core.runtime.progress import progress
+from wsss_core.stages import segment
+from wsss_core.stages.evaluate import evaluate_masks, write_scores
+from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
+from wsss_core.stages.segment_crf import refine_mask
+
+HALVED = "train"  # the split whose masks the folds are trained on
+HELD_OUT = "val"  # what a fold's dataset calls the other half
+
+Masks = Iterator[tuple[str, NDArray[np.uint8]]]
+
+
+class Run:
+    """One method and seed of an experiment: where its files are, and its config."""
+
+    def __init__(self, results: Path, method: str, seed: int, experiment: Experiment) -> None:
+        self.folder = results / method / f"seed{seed}"
+        self.method, self.seed, self.config = method, seed, experiment
+        self.bounds = results / "bounds" / method / f"seed{seed}"
+        self.dataset = open_dataset(results.parent / experiment.dataset.name / "data")
+
+    def scored_ids(self) -> list[str]:
+        """Lists the images of all scored splits."""
+        splits = self.config.evaluation.splits
+        return sorted({image_id for split in splits for image_id in self.dataset.split(split)})
+
+    def cams(self) -> ScoreReader:
+        """Opens the CAMs of all images."""
+        paths = sorted((self.folder / "cam").glob("*.npz"))
+        return ScoreReader(paths, kind="cam", class_names=self.dataset.class_names)
+
+
+def cam_best_threshold(run: Run) -> Masks:
+    """Yields each CAM's mask at the threshold with the highest mean IoU of its own image."""
+    cams = run.cams()
+    for image_id in run.scored_ids():
+        truth, cam = run.dataset.read_mask(image_id), cams.read(image_id)
+        sweep = ThresholdSweep(1 + len(run.dataset.class_names))
+        sweep.add(truth, cam.class_ids, cam.scores)
+        threshold = sweep.thresholds[sweep.best_threshold()].astype(cam.scores.dtype)
+        best, score = best_class(cam.class_ids, cam.scores)
+        yield image_id, np.where(score > threshold, best, 0).astype(np.uint8)
+
+
+def walk_from_masks(run: Run) -> Masks:
+    """Yields pseudo labels of the trained AffinityNet, with the true mask in the CAM's place."""
+    net = load_affinity_net(run.folder / "affinity/weights.pt", run.dataset.class_names)
+    place = torch.device("cpu")
+    for pyramid in image_pyramids(run.dataset, run.scored_ids(), device=place):
+        scores = scores_of_mask(run.dataset.read_mask(pyramid.image_id))
+        walked = pseudo_label(net, pyramid.scaled[0], scores, run.config.random_walk)
+        yield pyramid.image_id, walked
+
+
+def scores_of_mask(mask: NDArray[np.uint8]) -> ScoreRecord:
+    """A mask as score maps of 0 and 1. Ignored pixels take the class of the nearest other pixel."""
+    ignored = mask == IGNORE_INDEX
+    if ignored.any() and not ignored.all():
+        _, nearest = cv2.distanceTransformWithLabels(
+            ignored.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        classes = np.zeros(nearest.max() + 1, dtype=np.uint8)
+        classes[nearest[~ignored]] = mask[~ignored]
+        mask = classes[nearest]
+    class_ids = tuple(int(k) for k in np.unique(mask) if k not in (0, IGNORE_INDEX))
+    maps = [(mask == k).astype(np.float32) for k in class_ids]
+    return ScoreRecord(class_ids, np.array(maps, dtype=np.float32).reshape(-1, *mask.shape))
+
+
+def told_labels(run: Run, *, crf: bool) -> Masks:
+    """Yields segmentations in which classes that the image's label does not have cannot win."""
+    names, config = run.dataset.class_names, run.config.segment
+    network = segment.load_segmenter(run.folder / "segmenter/weights.pt", names).network
+    pyramids = image_pyramids(
+        run.dataset,
+        run.scored_ids(),
+        device=torch.device("cpu"),
+        scales=config.scales,
+        flip=config.flip,
+    )
+    for pyramid in pyramids:
+        label = run.dataset.labels[pyramid.image_id]
+        logits = segment.average_logits(network, pyramid)
+        logits[1:][torch.from_numpy(label == 0)] = -torch.inf
+        if config.crf is None or not crf:
+            yield pyramid.image_id, segment.best_class(logits, pyramid.size)
+            continue
+        image = run.dataset.read_image(pyramid.image_id)
+        prob = logits.softmax(dim=0).numpy()
+        yield pyramid.image_id, refine_mask(image, prob, config=config.crf)
+
+
+def folds(run: Run, *, masks: bool) -> Masks:
+    """Yields the segmentations of each half of `train` by a network trained on the other half."""
+    image_ids = sorted(run.dataset.split(HALVED))
+    halves = image_ids[::2], image_ids[1::2]
+    for number, (learnt, held_out) in enumerate([halves, halves[::-1]]):
+        folder = run.bounds / ("full" if masks else "weak") / f"fold{number}"
+        dataset = fold_dataset(run.dataset, folder / "data", learnt=learnt, held_out=held_out)
+        labels = [dataset / "masks"] if masks else sorted((run.folder / "random_walk").iterdir())
+        for image_id, path in find_masks([segment_fold(run, folder, dataset, labels)]).items():
+            yield image_id, read_mask(path)
+
+
+def fold_dataset(dataset: Dataset, folder: Path, *, learnt: list[str], held_out: list[str]) -> Path:
+    """Writes a dataset with other splits, whose pictures and masks are those of `dataset`."""
+    (folder / "splits").mkdir(parents=True, exist_ok=True)
+    for name in ("images", "masks"):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to((dataset.root / name).resolve())
+    for name in ("classes.txt", "labels.csv"):
+        (folder / name).write_bytes((dataset.root / name).read_bytes())
+    for name, image_ids in ((TRAIN_SPLIT, learnt), (HELD_OUT, held_out)):
+        (folder / "splits" / f"{name}.txt").write_text("".join(f"{i}\n" for i in image_ids))
+    return folder
+
+
+def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> Path:
+    """Trains on a fold and segments its other half. Returns the folder of masks after the CRF."""
+    threads = str(torch.get_num_threads())
+    weights, probs, masks = folder / "weights.pt", folder / "probs.npz", folder / "masks"
+    config = run.config
+    given = ["--dataset", str(dataset), "--threads", threads]
+    if not weights.is_file():
+        _program(
+            *("train_segmenter", *given, "--seed", str(run.seed)),
+            *("--init", str(run.folder / "classifier/weights.pt")),
+            *("--pseudo-labels", *map(str, labels)),
+            *("--output", str(weights), "--history", str(folder / "history.csv")),
+            *("--config", config.segmenter.model_dump_json()),
+        )
+    if not probs.is_file():
+        _program(
+            *("segment", *given, "--weights", str(weights), "--part", "eval"),
+            *("--scored-splits", HELD_OUT, "--output", str(folder / "before_crf")),
+            *("--probs", str(probs), "--config", config.segment.model_dump_json(exclude={"crf"})),
+        )
+    if config.segment.crf is None:
+        return folder / "before_crf"
+    if not masks.is_dir():
+        crf = config.segment.crf.model_dump_json()
+        _program(
+            *("segment_crf", *given, "--probs", str(probs), "--output", str(masks)),
+            *("--config", crf),
+        )
+    return masks
+
+
+def _program(name: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", f"workflow_scripts.{name}", *arguments]
+    if subprocess.run(command, check=False).returncode:
+        raise UserError(f"{name} failed; its message is above")
+
+
+BOUNDS: dict[str, Callable[[Run], Masks]] = {
+    "cam_best_threshold": cam_best_threshold,
+    "walk_from_masks": walk_from_masks,
+    "told_labels": partial(told_labels, crf=False),
+    "told_labels_crf": partial(told_labels, crf=True),
+    "weak_folds": partial(folds, masks=False),
+    "full_folds": partial(folds, masks=True),
+}
+
+
+def measure(run: Run, name: str) -> None:
+    """Writes the masks of a bound, its scores and the pixel counts of each image."""
+    folder = run.bounds / name
+    if not folder.is_dir():
+        with atomic_dir(folder) as directory:
+            for image_id, mask in progress(BOUNDS[name](run), total=None, desc=name):
+                write_mask(directory / f"{image_id}.png", mask)
+    splits = [HALVED] if name.endswith("_folds") else run.config.evaluation.splits
+    processes = len(os.sched_getaffinity(0))
+    found = find_masks([folder])
+    scores = [evaluate_masks(run.dataset, s, found, processes=processes) for s in splits]
+    write_pixel_counts(
+        run.bounds / f"{name}_images.csv", [(score.split, score.images) for score in scores]
+    )
+    write_scores(
+        run.bounds / f"{name}.csv",
+        scores,
+        method=run.method,
+        seed=run.seed,
+        stage=name,
+        class_names=run.dataset.class_names,
+    )
+
+
+def main() -> None:
+    """Measures the bounds that are named, or all."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("results", type=Path, help="results/<name> of a finished run")
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="of that run")
+    parser.add_argument("--bounds", nargs="+", choices=BOUNDS, default=list(BOUNDS))
+    args = parser.parse_args()
+    run = Run(args.results, args.method, args.seed, read_experiment(args.configfile))
+    for name in args.bounds:
+        measure(run, name)
+        sys.stdout.write((run.bounds / f"{name}.csv").read_text())
+
+
+if __name__ == "__main__":
+    run_command(main)
