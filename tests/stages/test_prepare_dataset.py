@@ -368,7 +368,7 @@ SPOILS = {
     ),
     "mask index": (
         lambda root: bad_mask(root, "val_0", np.full((48, 46), 3)),
-        r"1 bad mask index: \S*/val_0.png has 3 of 2 classes; expected 0 to the number",
+        r"1 bad mask index: \S*/val_0.png has 3; there are 2 classes; expected 0 to the",
     ),
 }
 

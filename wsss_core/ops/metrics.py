@@ -134,8 +134,7 @@ class ThresholdSweep:
             raise ValueError(f"scores have shape {cam_scores.shape}; expected {expected}")
         counted = gt != IGNORE_INDEX
         best, score = (plane[counted] for plane in best_class(class_ids, cam_scores))
-        # Compare in the precision of the scores, so that a score stored as 0.1 equals threshold
-        # 0.1.
+        # Compare in the precision of the scores: a score stored as 0.1 equals the threshold 0.1.
         passed = np.searchsorted(self.thresholds.astype(score.dtype), score, side="left")
         truth = gt[counted].astype(np.intp)
         if truth.size and truth.max() >= self.num_classes:

@@ -147,7 +147,9 @@ def choose_order(
     else:
         names = tuple(sorted(frozenset().union(*labelling.tags.values())))
     if scored and not path.exists() and not labelling.masks:
-        findings.error(f"{path} is missing; expected one class name per line, in masks' order")
+        findings.error(
+            f"{path} is missing; expected one class name per line, in the order of mask indices"
+        )
     if not names:
         findings.raise_errors()  # the errors so far say why
         raise findings.fail(f"{labelling.file} names no class; expected at least one")

@@ -204,7 +204,9 @@ def fit_mask(
     outside = mask[(mask >= len(placing.new_index)) & (mask != IGNORE_INDEX)]
     if outside.size:
         num_classes = len(placing.new_index) - 1
-        raise BadFileError("mask index", f"{what} has {outside.max()} of {num_classes} classes")
+        raise BadFileError(
+            "mask index", f"{what} has {outside.max()}; there are {num_classes} classes"
+        )
     return table[mask]
 
 

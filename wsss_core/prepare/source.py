@@ -89,8 +89,8 @@ def choose_classes(source: Source, class_names: Sequence[str]) -> Source:
     }
     if empty := [split for split, image_ids in splits.items() if not image_ids]:
         raise UserError(
-            f"no image in {empty[0]} of {source.root} is without other classes than "
-            f"{name_some(class_names)}; expected at least one"
+            f"dataset.classes: each image in {empty[0]} of {source.root} has another class than "
+            f"{name_some(class_names)}; expected an image without others"
         )
     return replace(
         source,

@@ -157,5 +157,5 @@ class ShapeMask:
             runs = shape
         area = coco_mask.decode(runs).astype(bool)
         if area.shape != (self.height, self.width):
-            raise ValueError(f"{area.shape[1]}x{area.shape[0]} of {self.width}x{self.height}")
+            raise ValueError(f"{area.shape[1]}x{area.shape[0]}, not {self.width}x{self.height}")
         return area

@@ -80,7 +80,7 @@ def object_names(xml: bytes) -> set[str]:
     except (LookupError, ValueError) as error:  # unknown or wrong encoding
         raise AnnotationError(f"cannot be read ({error})") from None
     if root.tag != "annotation":
-        raise AnnotationError(f"is of <{root.tag}>")
+        raise AnnotationError(f"starts with <{root.tag}>, not <annotation>")
     return {(item.findtext("name") or "").strip() for item in root.iter("object")}
 
 
