@@ -7,8 +7,7 @@ from wsss_core.workflow.code_digest import code_digest
 
 
 def section_json(key, exclude=None):
-    """Returns a function that gives a config section, with all defaults, as JSON for a command
-    line.
+    """Returns a function that gives a config section as JSON, with all defaults.
 
     It is a function of the wildcards because Snakemake replaces wildcards in plain strings. A
     config section may contain text such as {method}.

@@ -7,8 +7,8 @@
     predict.json          weights and settings of all predictions, and the colours of the classes
 
 A name includes the folders below the input folder. Each file is written completely or not at all.
-The mask is written last and stores the digest of its picture. A picture counts as done only if its
-mask stores its own digest, so that another picture of the same name is not mistaken for it.
+The mask is written last and stores the digest of its picture. A picture counts as done only if
+a mask with its digest exists, so that another picture of the same name is not mistaken for it.
 """
 
 from __future__ import annotations

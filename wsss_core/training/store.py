@@ -1,7 +1,6 @@
 """Stores finished trainings under a key of their inputs, so that none is lost or repeated.
 
-    results/store/<key>/   weights.pt, history.csv, and note.json with the key's inputs and
-    checksums
+    results/store/<key>/   weights.pt, history.csv, and note.json (inputs of the key, checksums)
 
 The files of an entry are hard links to the files of the run that trained them. They use no extra
 space while that run exists. On file systems without hard links they are copies.
