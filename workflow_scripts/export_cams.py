@@ -1,4 +1,4 @@
-"""Writes the CAMs of a run in the format of SEAM's or IRN's scripts: one <image>.npy each."""
+"""Writes the CAMs of a run in the layout of another tool: one <image>.npy each."""
 
 import argparse
 from collections.abc import Callable, Mapping
