@@ -104,7 +104,7 @@ def test_coco_2014(tmp_path):
     [
         ([[1, 2]], "has a shape that cannot be drawn"),
         ("abc", "has a shape that cannot be drawn"),
-        (plain_runs(np.ones((3, 4))), "has a shape that cannot be drawn (4x3 of 24x16)"),
+        (plain_runs(np.ones((3, 4))), "has a shape that cannot be drawn (4x3, not 24x16)"),
     ],
 )
 def test_damaged_shapes_are_told(pictures, segmentation, message):
