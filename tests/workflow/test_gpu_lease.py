@@ -139,7 +139,7 @@ def test_locks_follow_no_link(tmp_path, slurm_job):
 
 def test_more_gpus_than_there_are_is_told_in_one_line(tmp_path):
     code, _, stderr = run(4, "true", tmp_path=tmp_path, CUDA_VISIBLE_DEVICES="0")
-    expected = "the job asks for 4 GPUs; expected at most 1, the number that this"
+    expected = "the job asks for 4 GPUs; expected at most 1, the number that this machine has"
     assert (code, stderr) == (1, f"error: {expected}: --resources gpu=1\n")
     with pytest.raises(UserError, match="asks for 1 GPUs; expected at most 0"):
         lease([], 1, directory=tmp_path)
