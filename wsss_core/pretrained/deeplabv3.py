@@ -28,7 +28,7 @@ def backbone_tensors(tensors: Tensors) -> Tensors:
 
 
 def head_tensors(tensors: Tensors, shapes: Shapes, *, source: str) -> Tensors:
-    """Returns the tensors of the head, except the layer of the classes, which is trained anew.
+    """Returns the tensors of the head, except the layer of the classes, which starts untrained.
 
     Args:
         tensors: All tensors of the file.
