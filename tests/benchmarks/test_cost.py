@@ -212,7 +212,7 @@ def cost_program(*arguments, directory):
         ),
         (
             "- a list",
-            "wrong.yaml is no config; expected sections, such as 'dataset:'",
+            "wrong.yaml is not a config file; expected sections, such as 'dataset:'",
         ),
         ("a: b: c", "wrong.yaml cannot be read as YAML (mapping values are not allowed here"),
         (None, "wrong.yaml: No such file or directory; expected a config file"),

@@ -75,14 +75,14 @@ def test_a_config_names_the_folder_and_what_is_scored(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("dataset: {name: x}\ndataset: {name: y}\n", "line 2: the key 'dataset' stands twice"),
+        ("dataset: {name: x}\ndataset: {name: y}\n", "line 2: the key 'dataset' is given twice"),
         ("dataset: [\n", "cannot be read as YAML"),
-        ("- 1\n", "is no config; expected sections"),
+        ("- 1\n", "is not a config file; expected sections"),
         (
             "dataset: {name: x, source: demo}\n",
-            "whose pictures are not there yet; expected a",
+            "and its pictures are not on disk yet; expected a",
         ),
-        ("dataset: {name: x, source: folder}\n", "folder must name the directory of the dataset"),
+        ("dataset: {name: x, source: folder}\n", "source is 'folder', but folder is not set"),
         ("clasifier: {epochs: 1}\n", "unknown key 'clasifier'; did you mean classifier?"),
         ("affinity: {epochs: true}\n", "affinity.epochs: got True; expected a number"),
     ],

@@ -310,12 +310,12 @@ def test_config_yaml_spells_out_every_key():
         (
             {"segmenter": {"init": "classifier", "backbone": {"weights": PAPER_WEIGHTS}}},
             "config.yaml: segmenter.backbone.name: got 'resnet101.tv_in1k'; "
-            "expected the classifier's 'resnet38d', which init names",
+            "expected 'resnet38d', as in classifier.backbone, because init is 'classifier'",
         ),
         (
             {"segmenter": {"init": "classifier", "backbone": {"name": "resnet38d"}}},
             "config.yaml: segmenter.backbone.weights: got 'timm'; "
-            f"expected the classifier's {PAPER_WEIGHTS!r}, which init names",
+            f"expected {PAPER_WEIGHTS!r}, as in classifier.backbone, because init is 'classifier'",
         ),
         (
             {"runs": [{"method": "cam", "seeds": []}]},

@@ -99,8 +99,8 @@ def test_next_run_goes_on_with_what_the_last_one_left(server, directory):
     url = server.offer("/x", CONTENT, answers.cut_after(20_000), answers.status(404))
     archive = archive_of(CONTENT, url)
     assert failure(archive, directory) == (
-        f"voc_trainval.tar cannot be had: {url} 404 Not Found; expected the file, or an address "
-        "that has it, as archives.voc_trainval in the config"
+        f"voc_trainval.tar could not be obtained: {url} 404 Not Found; expected the file, or an "
+        "address that has it, as archives.voc_trainval in the config"
     )
     server.plans["/x"] = [answers.whole]
     get(archive, directory)
@@ -114,7 +114,7 @@ def test_wrong_content_is_thrown_away_and_the_next_mirror_starts_afresh(server, 
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith(bad)]
     assert len(told) == 1
     assert told[0].startswith(f"{bad} has the md5 ")
-    assert told[0].endswith(": thrown away")
+    assert told[0].endswith("; discarded")
 
 
 def test_wrong_bytes_of_an_earlier_run_are_not_the_mirrors_fault(server, directory, capsys):
@@ -215,7 +215,7 @@ def test_wrong_file_of_the_user(directory, tmp_path, spoil, expected):
     path = tmp_path / "mine.tar"
     spoil(path)
     message = failure(archive_of(CONTENT), directory, str(path))
-    assert message.startswith(f"voc_trainval.tar cannot be had: {path} {expected}")
+    assert message.startswith(f"voc_trainval.tar could not be obtained: {path} {expected}")
 
 
 def test_files_first_then_addresses_then_the_shipped_ones(server, directory, tmp_path, capsys):

@@ -89,11 +89,11 @@ def test_what_may_pass_is_tried_again(server, partial, code, capsys):
     url = server.offer(PATH, CONTENT, answers.status(code), answers.status(code), answers.whole)
     download(url, partial, size=len(CONTENT))
     assert partial.read_bytes() == CONTENT
-    assert capsys.readouterr().err.count("; again in ") == 2
+    assert capsys.readouterr().err.count("; retrying in ") == 2
 
 
 def test_not_for_ever(server, partial):
-    with pytest.raises(SourceError, match="^503 Service Unavailable, at 5 attempts$"):
+    with pytest.raises(SourceError, match="^503 Service Unavailable, after 5 attempts$"):
         download(server.offer(PATH, CONTENT, answers.status(503)), partial, size=len(CONTENT))
     assert len(server.requests) == 5
 
@@ -124,7 +124,7 @@ def test_stalled_connection_is_given_up_and_the_file_goes_on(server, partial, mo
 def test_no_server(partial):
     with serving() as server:
         url = server.offer(PATH, CONTENT)
-    with pytest.raises(SourceError, match=r"^no answer \(.*refused.*\), at 5 attempts$"):
+    with pytest.raises(SourceError, match=r"^no answer \(.*refused.*\), after 5 attempts$"):
         download(url, partial, size=len(CONTENT))
 
 
@@ -154,8 +154,8 @@ def test_compressed_file_is_left_as_it_is(server, partial):
         (2000, CONTENT[:1000], answers.whole, "has no more than 2,000 bytes, expected 300,000"),
         (0, CONTENT + b"!", answers.whole, "has 300,001 bytes, expected 300,000"),
         (0, CONTENT + b"!", answers.chunked, "sends more than the expected 300,000 bytes"),
-        (0, CONTENT, answers.web_page, "answers with a web page, perhaps to log in"),
-        (9, CONTENT, answers.other_range, "answers with bytes that nobody asked for (from 9 on)"),
+        (0, CONTENT, answers.web_page, "answered with a web page, perhaps a login page"),
+        (9, CONTENT, answers.other_range, "did not answer with the requested bytes (from 9 on)"),
     ],
 )
 def test_wrong_file_is_noticed(server, partial, there, offered, answer, expected):

@@ -99,7 +99,7 @@ def test_done_again_if_it_is_not_what_is_needed(tmp_path, change):
 def test_missing_archive(tmp_path):
     archive = archive_of(voc_bytes())
     gone = tmp_path / "voc_trainval.tar"
-    expected = f"{gone} is missing, though it was there before; {module.REPLACE}"
+    expected = f"{gone} is missing, though it existed before; {module.REPLACE}"
     assert failure(archive, None, tmp_path) == expected
     assert failure(archive, gone, tmp_path) == expected
 

@@ -549,7 +549,7 @@ def test_options_may_stand_anywhere() -> None:
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        (("--scales", "big"), "--scales: expected numbers with commas between, got 'big'"),
+        (("--scales", "big"), "--scales: expected numbers separated by commas, got 'big'"),
         (("--scales", "1,nan"), "--scales: expected numbers from 0.05 to 16, got '1,nan'"),
         (("--scales", "inf"), "--scales: expected numbers from 0.05 to 16, got 'inf'"),
         (("--confidence", "60"), "--confidence: expected 0 to 1, got '60'"),

@@ -514,7 +514,7 @@ def test_texts_of_the_config_reach_programs_as_they_are(tmp_path):
     ("content", "words"),
     [
         ("__use_yte__: true\nname: x\n", "x.yaml: __use_yte__: Snakemake would run code"),
-        ("name: a\nname: b\n", "x.yaml line 2: the key 'name' stands twice"),
+        ("name: a\nname: b\n", "x.yaml line 2: the key 'name' is given twice"),
         ("methods: [a]\n", "x.yaml: methods: got ['a']; expected a valid dictionary"),
         ("methods: {sb: null}\n", "x.yaml: methods.sb"),
     ],

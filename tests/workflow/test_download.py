@@ -74,9 +74,9 @@ def test_failure_is_one_line_and_the_next_run_goes_on(project, tmp_path, server)
     assert failed.returncode != 0
     lines = [line for line in failed.stdout.splitlines() if line.startswith("error: ")]
     assert set(lines) == {
-        f"error: voc_trainval.tar cannot be had: http://127.0.0.1:{server.server_port}/voc.tar 404 "
-        "Not Found; expected the file, or an address that has it, as archives.voc_trainval in the "
-        "config"
+        "error: voc_trainval.tar could not be obtained: "
+        f"http://127.0.0.1:{server.server_port}/voc.tar 404 Not Found; expected the file, or an "
+        "address that has it, as archives.voc_trainval in the config"
     }
     mine = tmp_path / "mine.tar"
     mine.write_bytes(voc_bytes())

@@ -1,8 +1,8 @@
-"""Checks a dataset before anything is trained: tells all errors, all warnings, and what it has.
+"""Checks a dataset before any training. Prints all errors, all warnings and a summary.
 
-A folder of pictures and labels, in any form of docs/your-data.md, or the config files of an
-experiment, later ones over earlier ones. Of config files all sections are checked. Nothing is
-written. The exit status is 1 where there are errors.
+The argument is a folder of pictures and labels, in any form that docs/your-data.md describes. Or
+give the config files of an experiment; later files override earlier ones, and all their sections
+are checked. The command writes no files. Its exit status is 1 if there are errors.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from wsss_core.prepare.summary import summary
 from wsss_core.prepare.voc.source import read_voc
 from wsss_core.runtime.errors import MistakesError, UserError
 
-USUAL_SPLITS = ("train", "val")  # that are scored, unless the config says otherwise
+USUAL_SPLITS = ("train", "val")  # scored unless the config says otherwise
 
 
 def main(argv: Sequence[str]) -> None:
-    """Reads a dataset and tells what is wrong with it."""
+    """Checks a dataset and prints the findings."""
     args = parse(argv)
     findings = Findings()
     try:
@@ -50,16 +50,16 @@ def main(argv: Sequence[str]) -> None:
 
 
 def counted(findings: Findings) -> str:
-    """How many errors and warnings there are."""
+    """Counts the errors and warnings, as text: "2 errors, 1 warning"."""
     counts = {"error": len(findings.errors), "warning": len(findings.warnings)}
     return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
 
 
 def read_source(paths: Sequence[Path], findings: Findings) -> Source:
-    """Reads the tables of a folder, or of the dataset that config files name.
+    """Reads the tables of a dataset: of a folder, or of the dataset that config files name.
 
     Raises:
-        UserError: There is neither, or nothing that can be checked.
+        UserError: A file is missing, or the config names a dataset that is not on disk yet.
     """
     if len(paths) == 1 and not paths[0].is_file():
         splits = [name for name in USUAL_SPLITS if (paths[0] / "splits" / f"{name}.txt").is_file()]
@@ -76,8 +76,8 @@ def _of_config(dataset: DatasetConfig, splits: Sequence[str], findings: Findings
     places = dataset.voc.model_dump(exclude_none=True)
     if dataset.source == "demo" or ARCHIVE in places.values():
         raise UserError(
-            f"dataset.source is {dataset.source!r}, whose pictures are not there yet; expected a "
-            "folder, or the paths of an unpacked PASCAL VOC"
+            f"dataset.source is {dataset.source!r}, and its pictures are not on disk yet; expected "
+            "a folder, or the paths of an unpacked PASCAL VOC"
         )
     paths = {name: Path(place) for name, place in places.items()}
     return read_voc(paths.pop("devkit"), scored_splits=splits, **paths)
@@ -91,9 +91,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "dataset", type=Path, nargs="+", help="a folder, or one or several config files"
+        "dataset", type=Path, nargs="+", help="a folder, or one or more config files"
     )
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="processes that read pictures"
+        "--threads", type=int, default=os.cpu_count(), help="number of processes that read pictures"
     )
     return parser.parse_args(argv)

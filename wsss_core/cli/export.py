@@ -1,16 +1,22 @@
 """Writes a trained segmenter as a file that runs without this package.
 
-    onnx          <name>.onnx             ONNX Runtime and what else reads ONNX
+    format        file                    run it with
+    onnx          <name>.onnx             ONNX Runtime, or any other program that reads ONNX
     torchscript   <name>.torchscript.pt   torch.jit.load, also from C++
     torch_export  <name>.pt2              torch.export.load(...).module()
 
-All take `image`, uint8 [batch, 3, height, width] in RGB, of any batch and size; normalisation is
-inside. They give `prob`, float32 [batch, classes, height / 4, width / 4] (rounded up), background
-first, and `mask`, uint8 [batch, height, width]: what `wsss predict --scales 1` gives. Class names
-and more are in the file: in metadata_props of ONNX, else in its extra file metadata.json.
+Input:
+    image  uint8 [batch, 3, height, width], RGB, of any batch size and image size. The file does the
+           normalisation.
+Outputs, the same as those of `wsss predict --scales 1`:
+    prob   float32 [batch, classes, height / 4, width / 4], sizes rounded up, background first
+    mask   uint8 [batch, height, width], class indices
 
-The file is run before it appears, on random pictures of several sizes, and must agree with the
-network: probabilities within 0.001, and at most one pixel in a thousand of another class.
+The file also holds the class names and other facts: ONNX in metadata_props, the other formats in
+the extra file metadata.json.
+
+Before the file is put in its place, it is run on random pictures of several sizes. It must agree
+with the network: probabilities differ by at most 0.001, and masks in at most 0.1 % of the pixels.
 """
 
 import argparse
@@ -30,13 +36,13 @@ from wsss_core.stages.segment import load_segmenter
 
 
 def main(argv: Sequence[str]) -> None:
-    """Reads a weights file and writes one of a format."""
+    """Exports a weights file to one format."""
     args = parse(argv)
     network, class_names, trained = load_segmenter(args.weights)
     segmenter = PortableSegmenter(network)
     side = smallest_side(segmenter)
     metadata = describe(network, class_names, smallest_side=side)
-    metadata["scale"] = usual_scale(trained)  # of pictures, for the best masks
+    metadata["scale"] = usual_scale(trained)  # factor on the picture's size for the best masks
     metadata["training"] = read_metadata(args.weights)
 
     path = args.output / f"{args.name}{FORMATS[args.format].suffix}"
@@ -45,8 +51,9 @@ def main(argv: Sequence[str]) -> None:
         run = load_format(args.format, temporary)
         difference = check_outputs(run, network, smallest_side=side, what=args.format)
     sys.stdout.write(
-        f"{path}: {path.stat().st_size / 1e6:.1f} MB; from the network's, probabilities differ by "
-        f"{difference.prob:.1g} at most, {100 * difference.mask:.1g} % of the masks\n"
+        f"{path}: {path.stat().st_size / 1e6:.1f} MB; compared with the network, probabilities "
+        f"differ by at most {difference.prob:.1g} and masks in {100 * difference.mask:.1g} % of "
+        "the pixels\n"
     )
 
 
@@ -57,15 +64,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--weights", type=Path, required=True, help="of a trained segmenter")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="weights file of a trained segmenter"
+    )
     parser.add_argument("--format", choices=FORMATS, required=True)
-    parser.add_argument("--name", default="segmenter", help="of the file (%(default)s)")
+    parser.add_argument("--name", default="segmenter", help="name of the file (%(default)s)")
     parser.add_argument("output", type=Path, help="folder to write to")
     return parser.parse_args(argv)
 
 
 def describe(network: DeepLab, class_names: Sequence[str], *, smallest_side: int) -> dict[str, Any]:
-    """What someone who has nothing but the file needs to know."""
+    """Lists the facts that a user of the file needs and cannot see from it."""
     return {
         "classes": ["background", *class_names],
         "image": "uint8 [batch, 3, height, width], RGB, 0..255; normalised inside",

@@ -1,4 +1,4 @@
-"""Checks datasets, and uses networks that the workflow has trained: `wsss check --help`."""
+"""Checks datasets and results, and applies trained networks. See `wsss <command> --help`."""
 
 import argparse
 import sys
@@ -8,15 +8,15 @@ from wsss_core.runtime.errors import UserError, run_command
 from wsss_core.runtime.version import package_version
 
 COMMANDS = {
-    "check": "tell all that is wrong with a folder of pictures and labels",
-    "verify": "compare a results folder with the digests that are noted of its files",
-    "predict": "segment pictures",
-    "export": "write a network for use without this package: ONNX, TorchScript, torch.export",
+    "check": "check a folder of pictures and labels, or the config of an experiment",
+    "verify": "check the files of a results folder against their stored checksums",
+    "predict": "segment pictures with a trained network",
+    "export": "export a network for use without this package: ONNX, TorchScript, torch.export",
 }
 
 
 def main() -> None:
-    """Runs the command that is the first word of the command line."""
+    """Runs the command that the first argument names."""
     parser = argparse.ArgumentParser(
         prog="wsss",
         description=__doc__,
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _import(command: str) -> Callable[[Sequence[str]], None]:
-    """Imports a command now: torch takes seconds, which `wsss --help` need not."""
+    """Imports a command only when it is called, since importing torch takes seconds."""
     if command == "check":
         from wsss_core.cli.check import main as run
     elif command == "verify":
@@ -48,7 +48,7 @@ def _import(command: str) -> Callable[[Sequence[str]], None]:
 
 
 def _tell_system_errors(command: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:
-    """Tells a disk that is full, a folder that may not be written and the like in one line."""
+    """Reports an error of the operating system, such as a full disk, in one line."""
     try:
         command(argv)
     except OSError as error:

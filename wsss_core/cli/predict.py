@@ -1,19 +1,20 @@
-"""Segments pictures by a network that the workflow has trained.
+"""Segments pictures with a network that the workflow has trained.
 
-The last argument is the folder to write to:
+The last argument is the output folder:
 
-    masks/<name>.png      palette PNG: 0 background, k the k-th class, at the picture's size
-    overlays/<name>.jpg   the picture with its classes painted over it
-    probs/<name>.npz      with --probs: the network's probabilities, background first, 8 bits each,
-                          of every fourth pixel. numpy.load gives levels['scores/<name>']
-    cutouts/<name>.png    with --format cutout: the picture, transparent where it is background
+    masks/<name>.png      palette PNG of the picture's size: 0 is background, k is the k-th class
+    overlays/<name>.jpg   the picture with its mask painted over it
+    probs/<name>.npz      with --probs: class probabilities, background first, at a quarter of the
+                          picture's size, 8 bits each. With file = numpy.load(...), they are
+                          file['levels'][file['scores/<name>']]
+    cutouts/<name>.png    with --format cutout: the picture with a transparent background
     annotations.json      with --format coco: all masks of the folder, for CVAT and Label Studio
-    class_coverage.csv    share of each class in each picture of the folder, in per cent
-    predict.json          weights and settings; the colours of the classes
+    class_coverage.csv    percentage of the pixels that each class covers in each picture
+    predict.json          weights, settings and the colours of the classes
 
-Pictures in folders below one that is given keep their folders. Pictures that have a mask of their
-own already are left out, so that a run that was stopped goes on. A picture that cannot be read is
-told at the end, the others are done all the same.
+Subfolders of the given folders are searched too, and the output keeps their structure. A picture
+that already has its mask is skipped, so an interrupted run can be continued. If a picture cannot be
+read, the others are still segmented, and the error is reported at the end.
 """
 
 import argparse
@@ -40,7 +41,7 @@ MASKS, COCO, CUTOUT = FORMATS = ("masks", "coco", "cutout")
 
 
 def main(argv: Sequence[str]) -> None:
-    """Reads pictures and writes a folder."""
+    """Segments pictures and writes the output folder."""
     args = parse(argv)
     pictures = find_pictures(args.pictures, output=args.output)
     segmenter = Segmenter.load(
@@ -81,7 +82,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def settings_of(segmenter: Segmenter, weights: Path) -> dict[str, object]:
-    """What predictions depend on, as plain values."""
+    """Lists the settings that predictions depend on, as plain values."""
     return {
         "weights": file_digest(weights),
         **segmenter.config.model_dump(mode="json"),
@@ -92,7 +93,7 @@ def settings_of(segmenter: Segmenter, weights: Path) -> dict[str, object]:
 
 
 def write_coco(folder: PredictionFolder) -> None:
-    """Writes annotations.json of all masks of a folder."""
+    """Writes annotations.json with all masks of a folder."""
     writer = CocoWriter(folder.class_names)
     for name in folder.names():
         writer.add(folder.picture_name(name), folder.read_mask(name))
@@ -107,13 +108,13 @@ def report(
     *,
     num_done: int,
 ) -> None:
-    """Writes what was found, and what went wrong.
+    """Writes class_coverage.csv, and prints a summary and the errors.
 
     Args:
         folder: Holds the predictions.
-        pictures: All that were given.
-        failures: Those without a prediction, and why.
-        num_done: How many had one before.
+        pictures: All pictures that were given.
+        failures: The reason for each picture without a prediction.
+        num_done: Number of pictures that were already segmented before this run.
 
     Raises:
         UserError: There are failures.
@@ -137,7 +138,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--weights", type=Path, required=True, help="of a trained segmenter")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="weights file of a trained segmenter"
+    )
     parser.add_argument("pictures", type=Path, nargs="+", help="files or folders")
     parser.add_argument("output", type=Path, help="folder to write to")
     parser.add_argument(
@@ -145,55 +148,61 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         action="append",
         choices=FORMATS,
         default=[MASKS],
-        help="what to write beside masks; may be given twice",
+        help="what to write in addition to masks; may be given more than once",
     )
+    parser.add_argument("--no-overlays", action="store_true", help="write no overlays; saves time")
+    parser.add_argument("--probs", action="store_true", help="also write class probabilities")
     parser.add_argument(
-        "--no-overlays", action="store_true", help="write no overlays, which saves time"
-    )
-    parser.add_argument("--probs", action="store_true", help="write probabilities too")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="remove the predictions that are there first"
+        "--overwrite", action="store_true", help="first remove existing predictions"
     )
     parser.add_argument(
         "--scales",
         type=to_numbers,
-        help="factors on the picture's size, such as 0.5,1,1.5, whose logits are averaged; "
-        "default: the middle of the factors of the training",
+        help="factors on the picture's size, such as 0.5,1,1.5; the logits of all are averaged; "
+        "default: the middle of the range of factors in training",
     )
-    parser.add_argument("--flip", action="store_true", help="average with mirror images")
-    parser.add_argument("--crf", action="store_true", help="refine by a dense CRF; takes seconds")
+    parser.add_argument(
+        "--flip", action="store_true", help="average each scale with its mirror image"
+    )
+    parser.add_argument(
+        "--crf",
+        action="store_true",
+        help="refine masks with a dense CRF; takes seconds per picture",
+    )
     parser.add_argument(
         "--longest-side",
         type=to_side,
         default=LONGEST_SIDE,
-        help="larger pictures are shrunk to this before they are segmented; 0: none (%(default)s)",
+        help="first shrink pictures to this longer side, in pixels; 0: never (%(default)s)",
     )
     parser.add_argument(
         "--precision",
         choices=get_args(AskedPrecision),
         default="float32",
-        help="that the network computes in; auto: bfloat16 where the device has units for it, "
-        "which is faster and gives about one pixel in a hundred another class (%(default)s)",
+        help="number format in which the network computes; auto: bfloat16 if the device has units "
+        "for it, which is faster and changes the class of about 1 %% of the pixels (%(default)s)",
     )
     parser.add_argument(
         "--confidence",
         type=to_share,
         default=0.0,
-        help="pixels whose class has a lower probability, from 0 to 1, become 255, which stands "
-        "for unknown (%(default)s)",
+        help="from 0 to 1; pixels whose class has a lower probability become 255, which means "
+        "unknown (%(default)s)",
     )
     parser.add_argument(
-        "--device", default="auto", help="such as cpu, cuda, cuda:1 or mps (%(default)s)"
+        "--device",
+        default="auto",
+        help="torch device, such as cpu, cuda, cuda:1 or mps (%(default)s)",
     )
     return parser.parse_intermixed_args(argv)
 
 
 def to_numbers(text: str) -> tuple[float, ...]:
-    """Reads numbers with commas between them."""
+    """Parses numbers that are separated by commas."""
     try:
         numbers = tuple(float(word) for word in text.split(","))
     except ValueError:
-        message = f"expected numbers with commas between, got {text!r}"
+        message = f"expected numbers separated by commas, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
     if not all(SMALLEST_SCALE <= number <= LARGEST_SCALE for number in numbers):
         message = f"expected numbers from {SMALLEST_SCALE} to {LARGEST_SCALE}, got {text!r}"
@@ -202,14 +211,14 @@ def to_numbers(text: str) -> tuple[float, ...]:
 
 
 def to_side(text: str) -> int:
-    """Reads a number of pixels, or 0."""
+    """Parses a number of pixels, or 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected 0 or more, got {text!r}")
     return int(text)
 
 
 def to_share(text: str) -> float:
-    """Reads a number from 0 to 1."""
+    """Parses a number from 0 to 1."""
     try:
         share = float(text)
     except ValueError:

@@ -1,13 +1,14 @@
-"""Compares all files of a results folder with the digests and checksums that are noted of them.
+"""Checks that the files of a results folder are still as the workflow wrote them.
 
-    tables         the digest beside each, `.summary.csv.sha256`
+    files          compared with
+    tables         the digest beside each table, such as .summary.csv.sha256
     dataset        image_digests.csv, test_digests.csv and mask_digests.csv
-    masks, .npz    the checksums that the files have of their own parts
-    weights        the same, and that all numbers are finite
+    masks, .npz    the checksums inside each file
+    weights        the checksums inside each file; all numbers must also be finite
     store          note.json of each finished training
 
-Nothing is written. Files of which nothing is noted, such as logs, are counted. The exit status is 1
-where a file is missing or is not what was written.
+The command writes no files. Files without a checksum, such as logs, are only counted. The exit
+status is 1 if a file is missing or has changed.
 """
 
 import argparse
@@ -26,12 +27,12 @@ from wsss_core.runtime.checked_text import read_checked, table_of
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
 
-DATASET_TABLE = "image_digests.csv"  # by which the folder of a prepared dataset is known
-NOTE = "note.json"  # of a finished training in the store
+DATASET_TABLE = "image_digests.csv"  # a folder with this file is a prepared dataset
+NOTE = "note.json"  # lists the files of a finished training in the store
 
 
 def main(argv: Sequence[str]) -> None:
-    """Verifies a folder and tells what differs."""
+    """Checks a folder and prints the differences."""
     args = parse(argv)
     if not args.folder.is_dir():
         raise UserError(f"{args.folder}: no such folder; expected results/<name>")
@@ -49,16 +50,16 @@ def main(argv: Sequence[str]) -> None:
     sys.stdout.write("".join(f"error: {' '.join(fault.split())}\n" for fault in faults))
     others = len(set(paths) - noted)
     sys.stdout.write(
-        f"{len(noted)} files verified, {others} of which nothing is noted, {len(faults)} errors\n"
+        f"{len(noted)} files verified, {others} files without a checksum, {len(faults)} errors\n"
     )
     if faults:
         sys.exit(1)
 
 
 def checks_of(path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """What one file says of itself or of others: each file, and what raises UserError of it."""
+    """Yields each file that `path` has a checksum of, and a check that raises UserError."""
     table = table_of(path)
-    if table is not None:  # it notes the digest of a table, which may be missing
+    if table is not None:  # `path` holds the digest of a table; the table itself may be missing
         yield path, lambda: None
         yield table, lambda: read_checked(table)
     elif path.suffix == ".npz":
@@ -74,10 +75,10 @@ def checks_of(path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
 
 
 def files_of_dataset(root: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """Photographs and masks of a prepared dataset, by its tables of digests."""
+    """Yields the images and masks of a prepared dataset, with a check of the digest of each."""
     try:
         dataset = open_dataset(root)
-    except UserError:  # of a table, which is told as such
+    except UserError:  # a damaged table: its own check reports it
         return
     for digests, find in (
         (dataset.image_digests, dataset.image_path),
@@ -89,7 +90,7 @@ def files_of_dataset(root: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
 
 
 def files_of_note(note: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """Files of a finished training in the store."""
+    """Yields the files of a finished training in the store, with a check of each."""
     try:
         digests = dict(json.loads(note.read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError):
@@ -101,7 +102,7 @@ def files_of_note(note: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
 
 
 def check_digest(path: Path, digest: str) -> None:
-    """Raises UserError where a file is missing or has another sha256."""
+    """Raises UserError if a file is missing or has another SHA-256."""
     if not path.is_file():
         raise UserError(f"{path}: is missing; expected a file of sha256 {digest}")
     if file_digest(path) != digest:
@@ -109,19 +110,19 @@ def check_digest(path: Path, digest: str) -> None:
 
 
 def check_archive(path: Path) -> None:
-    """Raises UserError where a file of score maps is not as its checksums say."""
+    """Raises UserError if a file of score maps does not match its checksums."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except Exception as error:  # whatever damage makes zipfile run into
+    except Exception as error:  # a damaged file can make zipfile raise anything
         raise UserError(f"{path}: damaged ({error}); expected stored score maps") from None
     if damaged is not None:
         raise UserError(f"{path}: {damaged} is damaged; expected stored score maps")
 
 
 def check_weights(path: Path) -> None:
-    """Raises UserError where weights are damaged or not finite."""
-    if path.parent.name == "state":  # of an unfinished training, which is begun anew if damaged
+    """Raises UserError if weights are damaged or not finite."""
+    if path.parent.name == "state":  # a checkpoint; if damaged, its training starts anew
         check_archive(path)
     else:
         check_values(load_weights(path).state_dict, what=str(path))
@@ -134,5 +135,5 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, help="such as results/voc12, or a part of it")
+    parser.add_argument("folder", type=Path, help="results/<name>, or a folder in it")
     return parser.parse_args(argv)

@@ -11,23 +11,39 @@ from wsss_core.config.training import ColorJitter, TrainingConfig, check_range
 
 
 class AffinityConfig(TrainingConfig):
-    """Which backbone features make up an affinity, and how the network is trained."""
+    """Features of AffinityNet, and its training."""
 
     backbone: BackboneConfig
     init: InitFile | None = Field(
-        None, description="a trained AffinityNet to start from, psa's or ours; null: none"
+        None,
+        description=(
+            "trained AffinityNet to start from: a file of psa or of this project; null: the "
+            "backbone's own weights"
+        ),
     )
     features: tuple[Stage, ...] = Field(
-        (4, 5, 7), min_length=1, description="backbone stages it reads, F_1 first"
+        (4, 5, 7),
+        min_length=1,
+        description="backbone stages from which affinities are computed, counted from 1",
     )
     channels: tuple[Channels, ...] = Field(
-        (64, 128, 256), min_length=1, description="channels each of them is reduced to"
+        (64, 128, 256),
+        min_length=1,
+        description="each of these stages is reduced to this many channels",
     )
-    radius: int = Field(5, ge=2, le=64, description="cells; pairs lie nearer than this")
+    radius: int = Field(
+        5,
+        ge=2,
+        le=64,
+        description="pairs of cells nearer than this, in cells, are compared",
+    )
     crop_size: Side = 448
     resize_long: tuple[Side, Side] | None = Field(
         None,
-        description="range of the longer side after a random resize; null crops at full size (psa)",
+        description=(
+            "range of the longer side after a random resize, in pixels; null: images keep their "
+            "size, as in psa"
+        ),
     )
     color_jitter: ColorJitter = ColorJitter()
 

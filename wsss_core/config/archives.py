@@ -1,4 +1,4 @@
-"""Config section `archives`: where downloads of published datasets come from and go to."""
+"""Config section `archives`: where published datasets are downloaded from, and stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsss_core.config.paths import PathText, plain_path
 
 
 def _as_list(value: Any) -> Any:
-    """One source is a list of one; none is the shipped ones."""
+    """Turns a single source into a list, and null into the addresses of archives.yaml."""
     sources = ["download"] if value is None else [value] if isinstance(value, str) else value
     is_list = isinstance(sources, (list, tuple)) and len(sources) > 0
     if not is_list or not all(isinstance(source, str) and source for source in sources):
@@ -27,15 +27,15 @@ Sources = Annotated[
 
 
 class ArchivesConfig(ConfigModel):
-    """Archives by their name in wsss_core/download/archives.yaml.
+    """Sources of each archive, by its name in wsss_core/download/archives.yaml.
 
-    Each has sources, of which files are looked at first and addresses then tried in turn:
-    'download' (the addresses in that table), a path, an address, or a list of these.
+    A source is 'download' (the addresses in that table), a path or an address. A list gives several
+    sources: files are tried first, then addresses, each in the given order.
 
     Attributes:
-        directory: Keeps downloads, and what is unpacked of them, for all experiments.
+        directory: Folder for the downloads and the unpacked archives of all experiments.
         voc_trainval: PASCAL VOC 2012, training and validation images.
-        voc_test: Its test images.
+        voc_test: PASCAL VOC 2012, test images.
         sbd: Semantic Boundaries Dataset.
     """
 

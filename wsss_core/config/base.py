@@ -1,4 +1,4 @@
-"""What all sections of the config have in common."""
+"""Base class of all sections of the config."""
 
 import math
 import unicodedata
@@ -7,16 +7,16 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-LARGEST = 2**31 - 1  # of any number
-LONGEST = 4096  # characters of any text, as of a path
+LARGEST = 2**31 - 1  # largest number that any key accepts
+LONGEST = 4096  # characters of the longest text that any key accepts, such as a path
 
 
 class ConfigModel(BaseModel):
-    """A frozen section of values that a person would set.
+    """A frozen section of the config that refuses values which nobody can mean.
 
-    An unknown key is an error, since it is nearly always a mistyped one. So are true or false in
-    place of a number, which Python counts as 1 and 0, numbers that are infinite or beyond all use,
-    texts that are empty or have control characters.
+    These values are errors: an unknown key, since it is nearly always a typing mistake; true or
+    false for a number, since Python counts them as 1 and 0; numbers that are infinite or above
+    LARGEST; texts that are empty, longer than LONGEST or contain control characters.
     """
 
     model_config = ConfigDict(
@@ -44,7 +44,7 @@ class ConfigModel(BaseModel):
 
 
 def _types(annotation: Any) -> Iterator[type]:
-    """The types that a value may have, or have in it; BaseModel for any section."""
+    """Yields the types in an annotation, at any depth; BaseModel stands for any section."""
     if get_origin(annotation) is Literal:
         yield from map(type, get_args(annotation))
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -56,7 +56,7 @@ def _types(annotation: Any) -> Iterator[type]:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """A value, or all that a list or map has."""
+    """Yields a value, or all values inside a list or map, at any depth."""
     if isinstance(value, Mapping):
         for part in value.values():
             yield from _parts(part)

@@ -1,4 +1,4 @@
-"""Config of the Canny edges that the boundary head sees."""
+"""Config of the Canny edges that are an input of the boundary head."""
 
 from typing import Literal, Self
 
@@ -8,19 +8,19 @@ from wsss_core.config.base import ConfigModel
 
 
 class CannyConfig(ConfigModel):
-    """OpenCV's Canny: hysteresis thresholds on values 0..255, and what has these values."""
+    """Canny edges of OpenCV. `low` and `high` are the hysteresis thresholds, for values 0..255."""
 
     low: float = Field(10, ge=0, le=2000)
     high: float = Field(100, ge=0, le=2000)
     input: Literal["rgb", "normalized_cast"] = Field(
         "rgb",
         description=(
-            "the photograph; or, as in the paper's code, each training image after normalisation, "
-            "whose values of about -2 to 3 are cut and wrapped to bytes"
+            "'rgb': edges of the image; 'normalized_cast': edges of the normalised training image "
+            "after a cast of its values (about -2 to 3) to bytes, as in the paper's code"
         ),
     )
     edge_value: float = Field(
-        1.0, gt=0, le=1000, description="of an edge pixel, in the boundary head"
+        1.0, gt=0, le=1000, description="value of an edge pixel in the input of the boundary head"
     )
 
     @model_validator(mode="after")

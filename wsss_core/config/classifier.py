@@ -13,15 +13,17 @@ from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, 
 
 
 class ClassifierConfig(ConfigModel):
-    """Network and training of the classifier; how long is up to the method."""
+    """Network and training of the classifier. The number of epochs is a key of each method."""
 
     backbone: BackboneConfig
     crop_size: Side = 448
     resize_long: tuple[Side, Side] = Field(
-        (448, 768), description="the longer side is resized to a random size in this range"
+        (448, 768), description="range of the longer side after a random resize, in pixels"
     )
     batch_size: BatchSize = 8
-    dropout: float = Field(0.5, ge=0, lt=1, description="channel dropout before the CAM layer")
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="share of channels that are dropped before the CAM layer"
+    )
     color_jitter: ColorJitter = ColorJitter()
     optim: OptimConfig = OptimConfig()
 
@@ -32,26 +34,26 @@ class ClassifierConfig(ConfigModel):
 
 
 class MethodSchedule(TrainingConfig):
-    """A training whose learning rate may be that of a longer one."""
+    """A training whose learning rate can follow the schedule of a longer training."""
 
     schedule_epochs: Epochs | None
 
     @property
     def lr_epochs(self) -> int:
-        """Epochs after which the learning rate would be zero."""
+        """Number of epochs after which the learning rate would reach zero."""
         return self.schedule_epochs or self.epochs
 
 
 class ClassifierTraining(ConfigModel):
-    """Everything that `train_classifier` reads: the shared part and the method's own."""
+    """All that `train_classifier` reads: the shared section and the keys of the method."""
 
     classifier: ClassifierConfig
-    method: SerializeAsAny[MethodConfig]  # of the class that its kind has
+    method: SerializeAsAny[MethodConfig]  # an instance of the config class of its kind
     canny: CannyConfig = CannyConfig()
 
     @property
     def backbone(self) -> BackboneConfig:
-        """The backbone, at the output stride that the method works at."""
+        """The backbone with the output stride of the method."""
         backbone, output_stride = self.classifier.backbone, self.method.output_stride
         if output_stride is None:
             return backbone
@@ -59,7 +61,7 @@ class ClassifierTraining(ConfigModel):
 
     @property
     def training(self) -> TrainingConfig:
-        """How long and on what batches the method is trained."""
+        """Epochs, batch size and optimiser of the training."""
         return MethodSchedule(
             epochs=self.method.epochs,
             schedule_epochs=self.method.schedule_epochs,

@@ -1,4 +1,4 @@
-"""Config of the dense CRF, wherever one is applied."""
+"""Config of a dense CRF."""
 
 from pydantic import Field
 
@@ -7,11 +7,15 @@ from wsss_core.config.numbers import Weight, Width
 
 
 class CrfConfig(ConfigModel):
-    """Mean-field iterations and the two pairwise terms (defaults: psa and SEAM, on CAMs)."""
+    """Mean-field iterations and two pairwise terms. Defaults: psa and SEAM, for CAMs."""
 
     iterations: int = Field(10, ge=1, le=1000)
-    gaussian_sxy: Width = Field(3.0, description="pixels; smooths whatever the colours")
-    gaussian_compat: Weight = Field(3.0, description="weight of that term")
-    bilateral_sxy: Width = Field(80.0, description="pixels; smooths where colours agree")
-    bilateral_srgb: Width = Field(13.0, description="of 255; when two colours agree")
-    bilateral_compat: Weight = Field(10.0, description="weight of that term")
+    gaussian_sxy: Width = Field(
+        3.0, description="in pixels; this term smooths whatever the colours are"
+    )
+    gaussian_compat: Weight = Field(3.0, description="weight of the Gaussian term")
+    bilateral_sxy: Width = Field(
+        80.0, description="in pixels; this term smooths where colours are similar"
+    )
+    bilateral_srgb: Width = Field(13.0, description="in colour values of 0 to 255")
+    bilateral_compat: Weight = Field(10.0, description="weight of the bilateral term")

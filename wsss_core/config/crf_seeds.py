@@ -1,4 +1,4 @@
-"""Config of the CRF seeds that AffinityNet learns from."""
+"""Config of the CRF seeds on which AffinityNet is trained."""
 
 from typing import Self
 
@@ -10,11 +10,12 @@ from wsss_core.config.numbers import Exponent
 
 
 class CrfSeedsConfig(ConfigModel):
-    """Two backgrounds, (1 - max CAM) ** alpha, and the CRF that each is refined by.
+    """Two background scores, (1 - max CAM) ** alpha, and the CRF that refines each result.
 
-    The low alpha makes a strong background, the high one a weak one. What is foreground under the
-    strong one and background under the weak one is trusted. They must bracket the best background
-    threshold t*: t = (1 - t) ** alpha is 0.28 for 4 and 0.09 for 24.
+    The low alpha gives a strong background, the high alpha a weak one. A pixel is a foreground seed
+    if it is foreground even with the strong background, and a background seed if it is background
+    even with the weak one. The best background threshold t of the CAMs should lie between the two:
+    t = (1 - t) ** alpha gives t = 0.28 for alpha 4 and t = 0.09 for alpha 24.
     """
 
     low_alpha: Exponent = 4.0

@@ -18,7 +18,7 @@ FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_l
 
 
 class DemoConfig(ConfigModel):
-    """The drawn dataset.
+    """The dataset that the generator draws.
 
     Attributes:
         seed: Another seed draws other images.
@@ -34,13 +34,13 @@ class DemoConfig(ConfigModel):
 
 
 class VocConfig(ConfigModel):
-    """PASCAL VOC 2012 and SBD: what section `archives` obtains ("archive"), or paths.
+    """Where PASCAL VOC 2012 and SBD are: "archive" (as section `archives` obtains them) or a path.
 
     Attributes:
-        devkit: Images for training and validation: an unpacked VOC2012, or a directory above it.
-        test: The same with the test images; None: none.
-        sbd: Unpacked SBD, for masks of images that have none in VOC; None: those have none.
-        id_lists: Directory of <split>.txt in place of the official lists.
+        devkit: Images for training and validation: an unpacked VOC2012, or a folder above it.
+        test: The test images, likewise; None: there are none.
+        sbd: Unpacked SBD, for the masks of images that have none in VOC; None: they have no masks.
+        id_lists: Folder with <split>.txt files that replace the official lists; None: official.
     """
 
     devkit: PathText = ARCHIVE
@@ -53,15 +53,16 @@ class DatasetConfig(ConfigModel):
     """The dataset and where it comes from.
 
     Attributes:
-        name: Of the folder that all experiments on it share: results/<name>/data.
-        source: "voc", PASCAL VOC 2012; "folder", a directory in any of the accepted forms; or
-            "demo", drawn by a generator.
-        classes: Those to keep, in this order; images that show others are left out. None: all.
-        longest_side: Larger images, and masks with them, are shrunk to this, in pixels, when they
-            are placed; None: all are as they come.
-        voc: Where VOC is, for the source "voc".
-        folder: The directory, for the source "folder".
-        demo: What is drawn, for the source "demo".
+        name: The prepared dataset goes to results/<name>/data. All experiments on it share it.
+        source: "voc": PASCAL VOC 2012; "folder": your images and labels, in any form that
+            docs/your-data.md describes; "demo": drawn by a generator.
+        classes: Use only these classes, in this order, and leave out images that show others.
+            None: all.
+        longest_side: Images with a longer side than this many pixels are shrunk to it, with their
+            masks. None: never.
+        voc: Where VOC is, for source "voc".
+        folder: Path of the folder, for source "folder".
+        demo: What the generator draws, for source "demo".
     """
 
     name: FolderName
@@ -75,7 +76,7 @@ class DatasetConfig(ConfigModel):
     @model_validator(mode="after")
     def _folder_is_named(self) -> DatasetConfig:
         if self.source == "folder" and not self.folder:
-            raise ValueError("source is 'folder', so folder must name the directory of the dataset")
+            raise ValueError("source is 'folder', but folder is not set; expected a path")
         return self
 
     @field_validator("classes")

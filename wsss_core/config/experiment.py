@@ -1,7 +1,7 @@
-"""The whole config: all sections, and what must hold between them.
+"""The whole config: all sections, and the rules between sections.
 
-Read by the workflow alone. A stage gets its own section, so it imports that section's model and
-never this module.
+Only the workflow and `wsss check` read it. A stage gets its own section of the config, so it
+imports the model of that section and never this module.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.runtime.errors import UserError
 
-# results/<name>/<method> lies beside these
+# Folders in results/<name> besides those of the methods: no method may have these names.
 RESERVED_NAMES = (
     *(IMAGENET, "archives", "benchmarks", "canny", "code", "data", "logs", "paper", "report"),
 )
 
-SHARED_NAMES = ("store", "weights", "cluster-logs")  # folders that all experiments share
+# Folders that all experiments share.
+SHARED_NAMES = ("store", "weights", "cluster-logs")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SplitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=100)]
@@ -42,7 +43,7 @@ NumShards = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class EvaluationConfig(ConfigModel):
-    """Splits that are scored by their masks; none where there are no masks."""
+    """Splits that are scored by their masks; empty if there are no masks."""
 
     splits: tuple[SplitName, ...] = ("train", "val")
 
@@ -55,14 +56,14 @@ class EvaluationConfig(ConfigModel):
 
 
 class ShardsConfig(ConfigModel):
-    """Into how many jobs the images of a part are dealt at each stage without training.
+    """Number of parallel jobs per image set in the inference stages.
 
-    None: one for each 600 images or so.
+    None: one job per 600 images.
 
     Attributes:
-        eval: The images of the scored splits.
-        train_only: The other images of train_aug; 0 says that there are none.
-        test: The images of the split test, where there is one.
+        eval: For the images of the scored splits.
+        train_only: For the other images of train_aug. 0: there are no others.
+        test: For the images of a split test that is not scored.
     """
 
     eval: NumShards | None = None
@@ -71,12 +72,12 @@ class ShardsConfig(ConfigModel):
 
 
 class RunConfig(ConfigModel):
-    """A method that is run, with which seeds, and how far.
+    """A method that is run with each of some seeds.
 
     Attributes:
         method: A name under `methods`.
-        seeds: Each gives a run of its own.
-        until: The last stage of the run.
+        seeds: Each seed is one run.
+        until: The last stage of the runs.
     """
 
     method: str
@@ -88,8 +89,12 @@ class Experiment(ConfigModel):
     """All sections of the config.
 
     Attributes:
-        name: Of the folder of results; by default the dataset's, and of another preset than the
-            paper's its name too.
+        name: Results go to results/<name>. None: the name of the dataset, or <dataset>-<preset>
+            with another preset than paper.
+        preset: paper: what most plausibly produced the tables of the paper. text: the formulas as
+            they are printed. released: the released code to the letter.
+        checkpoint_minutes: Minutes between checkpoints of a training.
+        log_every: Number of training steps per row of the loss curve.
     """
 
     name: FolderName | None = None
@@ -115,7 +120,7 @@ class Experiment(ConfigModel):
 
     @property
     def folder(self) -> str:
-        """Name of the folder of its results."""
+        """Name of the results folder: results/<folder>."""
         plain = self.dataset.name
         return self.name or (plain if self.preset == "paper" else f"{plain}-{self.preset}")
 
@@ -123,15 +128,15 @@ class Experiment(ConfigModel):
 def load_experiment(
     config: Mapping[str, Any], *, sources: Sequence[tuple[str, Mapping[str, Any]]] = ()
 ) -> Experiment:
-    """Validates a config, but for the keys that a method's kind has (methods/plans.py).
+    """Validates a config, except for the keys that belong to a method's kind (methods/plans.py).
 
     Args:
         config: All files merged.
-        sources: Name and content of each file, later ones override earlier ones; tells where a
-            mistake was made.
+        sources: Name and content of each file, later ones override earlier ones. Used to say in
+            which file a mistake is.
 
     Raises:
-        UserError: One line for each mistake, naming file and key and what was expected.
+        UserError: There are mistakes. Each has a line with the file, the key and what was expected.
     """
     try:
         experiment = Experiment.model_validate(with_extended(config))
@@ -146,7 +151,7 @@ def load_experiment(
 
 
 class ExtendsError(Exception):
-    """A method extends one that is not there, or itself."""
+    """A method extends a method that does not exist, or itself."""
 
     def __init__(self, key: Key, text: str) -> None:
         super().__init__(text)
@@ -155,7 +160,7 @@ class ExtendsError(Exception):
 
 
 def with_extended(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with the values of the methods that others extend written out."""
+    """Resolves `extends`: each method gets the values of the method that it extends."""
     methods = config.get("methods")
     if not isinstance(methods, Mapping):
         return dict(config)
@@ -181,14 +186,14 @@ def with_extended(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _laid_over(base: Any, changes: Any) -> Any:
-    """Merges map by map, as Snakemake merges config files."""
+    """Merges `changes` over `base` key by key, as Snakemake merges config files."""
     if not (isinstance(base, Mapping) and isinstance(changes, Mapping)):
         return changes
     return {**base, **{key: _laid_over(base.get(key), value) for key, value in changes.items()}}
 
 
 def training_sections(experiment: Experiment, method: str) -> dict[str, Any]:
-    """What the training of a method reads of the config, as JSON has it."""
+    """Returns the sections that the training of a method reads, as plain JSON values."""
     entry = experiment.methods[method]
     return {
         "classifier": experiment.classifier.model_dump(mode="json"),
@@ -200,16 +205,20 @@ def training_sections(experiment: Experiment, method: str) -> dict[str, Any]:
 def extra_supervision(
     experiment: Experiment, plans: Mapping[str, MethodPlan], method: str, stage: str
 ) -> str | None:
-    """What a stage has learnt from besides ImageNet and image-level labels; None: nothing.
+    """Says which supervision a stage has had besides ImageNet and image-level labels.
 
-    That is what the segmenter starts from. It reaches a classifier too, whose smoothing branch has
-    its boundaries from a segmenter, and all that follows from such a classifier.
+    Such supervision comes from the initial weights of the segmenter. A smoothing branch passes it
+    on: it gets its boundaries from a segmenter, so its classifier, and all that follows from this
+    classifier, have had the same supervision.
 
     Args:
         experiment: The whole config.
         plans: Its methods.
-        method: One of them.
+        method: Name of a method.
         stage: As in summary.csv.
+
+    Returns:
+        segmenter.extra_supervision; None: no other supervision.
     """
     if stage.startswith("segmentation") or _has_seen_segmentations(plans, method):
         return experiment.segmenter.extra_supervision
@@ -225,10 +234,10 @@ def _has_seen_segmentations(plans: Mapping[str, MethodPlan], name: str) -> bool:
 
 
 def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
-    """Finds what each section allows for itself but not together with the others.
+    """Finds values that are valid in their own section but do not agree with another section.
 
     Yields:
-        The key and what is wrong with it.
+        The key, and what is wrong with its value.
     """
     methods = experiment.methods
     for name in methods:
@@ -255,16 +264,17 @@ def inconsistencies(experiment: Experiment) -> Iterator[tuple[Key, str]]:
 
 
 def _no_shards(experiment: Experiment) -> Iterator[tuple[Key, str]]:
-    """Finds that no images would be left."""
+    """Finds a config without any image: no scored split, and no shard of other images."""
     if not experiment.evaluation.splits and experiment.shards.train_only == 0:
         text = "got 0, and evaluation.splits is empty; expected at least 1 shard of images"
         yield ("shards", "train_only"), text
 
 
 def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:
-    """Finds why a segmenter that starts from the classifier cannot have its backbone.
+    """Finds differences from the classifier's backbone, if the segmenter starts from it.
 
-    The weights are replaced, but how the image is normalised goes by them.
+    `weights` must agree too: the trained weights replace them, but the image is normalised as they
+    require.
     """
     if experiment.segmenter.init != "classifier":
         return
@@ -272,5 +282,6 @@ def _other_backbone(experiment: Experiment) -> Iterator[tuple[Key, str]]:
     for key in ("name", "weights"):
         value, expected = getattr(ours, key), getattr(theirs, key)
         if value != expected:
-            text = f"got {value!r}; expected the classifier's {expected!r}, which init names"
+            expected = f"{expected!r}, as in classifier.backbone, because init is 'classifier'"
+            text = f"got {value!r}; expected {expected}"
             yield ("segmenter", "backbone", key), text

@@ -1,4 +1,4 @@
-"""Reading config files, as YAML without a key that stands twice."""
+"""Reads config files: YAML in which no key is given twice."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import yaml
 
 from wsss_core.runtime.errors import UserError
 
-RUNS_CODE = "__use_yte__"  # has Snakemake's own loader read the file as a template of YTE's
-MERGE = "tag:yaml.org,2002:merge"  # of `<<`, which may stand several times
+RUNS_CODE = "__use_yte__"  # with this key, Snakemake's loader runs the file as a YTE template
+MERGE = "tag:yaml.org,2002:merge"  # the key `<<`, which may be given several times
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """Reads a config file.
 
     Raises:
-        UserError: It is missing, no YAML, no map or one that holds itself, or a key stands twice in
-            it: YAML keeps the last of them, and what the first says would be lost without a word.
-            Or it has a key by which Snakemake would run what the file says.
+        UserError: The file is missing, is not YAML, is not a map, or contains itself. Or a key is
+            given twice: YAML would keep the last value and ignore the first without a message. Or
+            it has the key with which Snakemake would run the file as code.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        json.dumps(content, default=str, skipkeys=True)  # no map or list in itself
+        json.dumps(content, default=str, skipkeys=True)  # fails if a map or list contains itself
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; expected a config file") from None
     except RecursionError:
@@ -39,7 +39,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     except _TwiceError as error:
         raise UserError(f"{path} {error}") from None
     if content is not None and not isinstance(content, dict):
-        raise UserError(f"{path} is no config; expected sections, such as 'dataset:'")
+        raise UserError(f"{path} is not a config file; expected sections, such as 'dataset:'")
     if RUNS_CODE in (content or {}):
         raise UserError(
             f"{path}: {RUNS_CODE}: Snakemake would run code in it; expected no such key"
@@ -52,7 +52,7 @@ def _no_yaml(path: Path, error: Exception) -> UserError:
 
 
 class _TwiceError(Exception):
-    """A key stands twice."""
+    """A key is given twice."""
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -64,7 +64,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
                 continue
             if key.value in seen:
                 raise _TwiceError(
-                    f"line {line}: the key {key.value!r} stands twice (also line "
+                    f"line {line}: the key {key.value!r} is given twice (also in line "
                     f"{seen[key.value]}); expected once"
                 )
             seen[str(key.value)] = line

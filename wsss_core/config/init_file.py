@@ -1,4 +1,4 @@
-"""Config of weights that come from outside of the experiment."""
+"""Config of initial weights that come from outside the experiment."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,33 +13,33 @@ from wsss_core.config.paths import PathText
 SHA256 = r"^[0-9a-f]{64}$"
 TIMM = "timm"
 PACKAGE = "package:"
-# torchvision's DeepLabv3, which a segmenter's init "coco" stands for
+# torchvision's DeepLabv3: the weights for `segmenter.init: coco`
 COCO_ADDRESS = "https://download.pytorch.org/models/deeplabv3_resnet101_coco-586e9e4e.pth"
-DOWNLOADS = Path("data/weights")  # what addresses and timm have, relative to where it runs
+DOWNLOADS = Path("data/weights")  # downloaded weights, relative to the working directory
 
-INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after the key in a mistake's place
+INIT_TAGS = ("[name]", "[file]")  # pydantic puts one of them after the key in an error's location
 
 Name = TypeVar("Name")
 
 
 class InitFile(ConfigModel):
-    """A trained network in a file: released weights, or those of another experiment."""
+    """A file with a trained network: released weights, or those of another experiment."""
 
-    weights: PathText = Field(description="path of the file")
+    weights: PathText = Field(description="path of the weights file")
     sha256: str | None = Field(
         None,
         pattern=SHA256,
-        description="what the file must have, in lower case; null: anything",
+        description="SHA-256 that the file must have, in lower case; null: not checked",
     )
 
 
 def is_address(weights: str) -> bool:
-    """Whether weights are downloaded from an address that the config gives."""
+    """Says whether the config gives the weights as an address to download from."""
     return weights.startswith(("https://", "http://"))
 
 
 def local_file(weights: str) -> Path:
-    """The path that the config gives, or the one at which a download of its address lies."""
+    """Returns the path of the weights: the given path, or where the given address is saved."""
     return DOWNLOADS / Path(urlsplit(weights).path).name if is_address(weights) else Path(weights)
 
 

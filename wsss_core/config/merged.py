@@ -1,4 +1,4 @@
-"""The config of an experiment, merged as Snakemake and rules/common/config.smk merge it."""
+"""Merges the config files of an experiment as Snakemake and rules/common/config.smk do."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ PAPER = PROJECT / "config.yaml"
 
 
 def read_experiment(paths: Sequence[Path]) -> Experiment:
-    """Reads config.yaml, the preset that is chosen, and the user's files over both.
+    """Reads config.yaml, then the chosen preset, then the user's files; later ones override.
 
-    Keys that only a method's kind has are not checked (methods/plans.py).
+    The keys that belong to a method's kind are not checked here (methods/plans.py).
 
     Args:
         paths: The user's files; later ones override earlier ones.
 
     Raises:
-        UserError: A file is missing or no config, or keys of it are wrong: a line for each.
+        UserError: A file is missing or is not a config, or keys are wrong: one line for each.
     """
     users = [(path, read_config_file(path)) for path in paths]
     overlay = _merged(content for _, content in users)  # Snakemake, too, merges these first
@@ -36,7 +36,7 @@ def read_experiment(paths: Sequence[Path]) -> Experiment:
 
 
 def _merged(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merges maps key by key; any other value of a later one replaces that of an earlier one."""
+    """Merges maps key by key. A later value that is not a map replaces an earlier one."""
     merged: dict[str, Any] = {}
     for content in contents:
         for key, value in content.items():

@@ -1,4 +1,4 @@
-"""Config that all methods share, whatever their kind."""
+"""Config keys that methods of all kinds share."""
 
 from __future__ import annotations
 
@@ -11,45 +11,57 @@ from wsss_core.config.base import ConfigModel
 from wsss_core.config.init_file import InitFile, NameOrFile
 from wsss_core.config.numbers import Epochs
 
-# A kind of ours, or the dotted path of a module of the user's.
+# The name of a kind of this package, or the dotted path of a user's module.
 KIND = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 
 
 class BoundaryInputs(NamedTuple):
-    """Segmentations that a method learns boundaries from, and edges of the photographs."""
+    """Inputs of a method that learns boundaries: masks of another method, and Canny edges.
 
-    teacher: str  # method whose segmentations are taken
-    stage: Literal["segmentation", "segmentation_crf"] | None  # which; None: the last there is
-    canny: bool  # whether Canny edges are read too
-    map_radius: int | None  # half width in pixels, where boundary maps are resized, not label maps
-    key: str  # that names the teacher
+    Attributes:
+        teacher: The method whose masks are used.
+        stage: Which of its masks. None: those after the CRF if there is one.
+        canny: Whether Canny edges are used too.
+        map_radius: Half width of the boundary, in pixels, if boundary maps are resized. None: label
+            maps are resized.
+        key: The config key that names the teacher.
+    """
+
+    teacher: str
+    stage: Literal["segmentation", "segmentation_crf"] | None
+    canny: bool
+    map_radius: int | None
+    key: str
 
 
 class MethodConfig(ConfigModel):
-    """One way to train the classifier. A kind adds keys of its own.
-
-    Ablations are methods too.
-    """
+    """A way to train the classifier. Each kind adds its own keys. Ablations are methods too."""
 
     kind: str = Field(
         pattern=KIND,
         description=(
-            "how it is trained: 'cam', 'seam', 'smoothing' (wsss_core/methods), or the dotted path "
-            "of a module of yours beside the config"
+            "training code: 'cam', 'seam' or 'smoothing' (wsss_core/methods), or the dotted path "
+            "of a Python module of yours beside the config"
         ),
     )
     init: NameOrFile[str] = Field(
-        "imagenet", description="'imagenet', the method it starts from, or a file"
+        "imagenet",
+        description=(
+            "initial weights: 'imagenet' (the backbone's weights), the name of the method to start "
+            "from, or a file"
+        ),
     )
-    epochs: Epochs = Field(description="0, to take the weights as they are, only after a file")
+    epochs: Epochs = Field(
+        description="passes over train_aug; 0: use the weights of a file as they are"
+    )
     schedule_epochs: int | None = Field(
         None,
         ge=1,
         le=100_000,
-        description="epochs after which the learning rate would be zero; null: after the last",
+        description="number of epochs after which the learning rate reaches zero; null: `epochs`",
     )
     output_stride: Literal[8, 16, 32] | None = Field(
-        None, description="instead of the backbone's own; same weights, finer or coarser map"
+        None, description="replaces the output stride of classifier.backbone; null: does not"
     )
 
     @model_validator(mode="after")
@@ -64,35 +76,35 @@ class MethodConfig(ConfigModel):
         return self
 
     def feature_stages(self) -> dict[str, tuple[int, ...]]:
-        """Backbone stages F_m that the method reads, by the key that names them."""
+        """Returns the backbone stages F_m that the method reads, by config key."""
         return {}
 
     def boundary_inputs(self) -> BoundaryInputs | None:
-        """What the method learns boundaries from; None: nothing."""
+        """Returns the inputs from which the method learns boundaries; None: it learns none."""
         return None
 
     def check_crop(self, crop_size: int) -> None:
-        """Raises ValueError where the method cannot work on crops of this side in pixels."""
+        """Raises ValueError if the method cannot work on crops with this side, in pixels."""
 
 
 class MethodEntry(MethodConfig):
-    """A method as a config file has it: the keys of its kind are not checked yet."""
+    """A method as it is in a config file; the keys of its kind are not checked yet."""
 
     model_config = ConfigDict(extra="allow")
 
     extends: str | None = Field(
-        None, description="method whose values it takes, less those that it changes"
+        None, description="takes all values of this method that are not given here"
     )
 
 
 class MethodPlan(ConfigModel):
-    """What the workflow must know of a method whose keys have all been checked.
+    """What the workflow needs to know about a method. All its keys have been checked.
 
     Attributes:
         config: All its keys, with defaults filled in.
-        init: What it starts from.
-        boundaries: What it learns boundaries from, if anything.
-        module: File of its kind: relative to the project, or the user's, absolute.
+        init: Its initial weights.
+        boundaries: The inputs from which it learns boundaries; None: it learns none.
+        module: File of its kind: relative to the project, or absolute for a user's module.
     """
 
     config: dict[str, Any]
@@ -105,7 +117,7 @@ IMAGENET = "imagenet"
 
 
 def references(plans: Mapping[str, MethodPlan], name: str) -> dict[str, str]:
-    """Other methods that a method needs, by the key that names them."""
+    """Returns the other methods that a method needs, by the config key that names them."""
     plan = plans[name]
     found = {}
     if isinstance(plan.init, str) and plan.init != IMAGENET:

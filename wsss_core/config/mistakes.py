@@ -1,4 +1,4 @@
-"""How mistakes in a config are told: a line each, with the file, the key and what was expected."""
+"""Messages about mistakes in a config: one line each, with file, key and what was expected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Key = tuple[str | int, ...]
 def mistakes(
     problems: Iterable[tuple[Key, str]], sources: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> str:
-    """Words problems, a line each: file, key, and what was expected."""
+    """Formats problems as text, one line each: file, key and what was expected."""
     lines = (f"{_source_of(key, sources)}: {_dotted(key)}: {text}" for key, text in problems)
     return "\n".join(lines)
 
@@ -26,7 +26,7 @@ def mistakes(
 def problems_of(
     error: ValidationError, model: type[BaseModel], *, at: Key = ()
 ) -> list[tuple[Key, str]]:
-    """Keys and wordings of what pydantic found wrong in a model that lies at a key."""
+    """Returns key and message of each error that pydantic found in the section at key `at`."""
     return [
         ((*at, *key), text)
         for key, text in (_problem(details, model) for details in _own_mistakes(error))
@@ -34,7 +34,7 @@ def problems_of(
 
 
 def _own_mistakes(error: ValidationError) -> Iterator[ErrorDetails]:
-    """Leaves out lists that pydantic calls too short only because of a mistake in an item."""
+    """Skips "too short" errors of lists that pydantic reports only because an item is wrong."""
     mistakes = error.errors(include_url=False)
     for mistake in mistakes:
         depth = len(mistake["loc"])
@@ -46,7 +46,7 @@ def _own_mistakes(error: ValidationError) -> Iterator[ErrorDetails]:
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
-    """Key and wording of a mistake that pydantic found."""
+    """Returns key and message of one error of pydantic."""
     key: Key = tuple(part for part in details["loc"] if part not in INIT_TAGS)
     if details["type"] == "extra_forbidden":
         return key, unknown("key", str(key[-1]), _known_keys(model, key[:-1]))
@@ -66,7 +66,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> tuple[Key, str]:
 
 
 def unknown(kind: str, name: str, expected: Iterable[str]) -> str:
-    """Words that a name is not one of those that are known."""
+    """Formats a message about an unknown name, with the closest known name as a hint."""
     names = tuple(expected)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
@@ -74,7 +74,7 @@ def unknown(kind: str, name: str, expected: Iterable[str]) -> str:
 
 
 def _known_keys(annotation: Any, key: Key) -> tuple[str, ...]:
-    """Names of the fields of the model that lies at a key below an annotation."""
+    """Returns the field names of the section at a key below an annotation."""
     models = list(_models(annotation))
     if key and models:
         fields = [model.model_fields.get(str(key[0])) for model in models]
@@ -85,7 +85,7 @@ def _known_keys(annotation: Any, key: Key) -> tuple[str, ...]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation: itself, or the members of a union, tagged or not."""
+    """Yields the models in an annotation: itself, or the members of a union, tagged or not."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) in (Union, types.UnionType):
@@ -96,7 +96,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _item_type(annotation: Any) -> Any:
-    """Type of the values of `dict[str, T]` or `tuple[T, ...]`; None for anything else."""
+    """Returns T of `dict[str, T]` or `tuple[T, ...]`; None for any other annotation."""
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:
         return arguments[1]
@@ -104,10 +104,10 @@ def _item_type(annotation: Any) -> Any:
 
 
 def _source_of(key: Key, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """Name of the last source that has the key, or failing that the most of its parents.
+    """Returns the name of the last source that has the key, or else the most of its parents.
 
-    Maps are merged with those of earlier sources; any other value takes their place, so that from
-    there on only the last source with one counts.
+    Sources are merged map by map. A value that is not a map replaces that of all earlier sources,
+    so it hides what they have below this key.
     """
     name, best = "config", 0
     for source, content in sources:
@@ -118,7 +118,7 @@ def _source_of(key: Key, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> st
 
 
 def _depth(content: Any, key: Key) -> tuple[int, bool]:
-    """How many parts of a key some content has, and whether one of them is no map."""
+    """Counts the leading parts of a key that exist, and says if one of their values is no map."""
     replaces = False
     for depth, part in enumerate(key):
         is_there = (isinstance(content, Mapping) and part in content) or (

@@ -8,13 +8,13 @@ from wsss_core.config.base import ConfigModel
 
 
 class FigureImages(ConfigModel):
-    """Ids of the images that figures show, of the last scored split; none: chosen by a rule.
+    """Ids of the images that each figure shows, from the last scored split. Empty: a rule chooses.
 
     Attributes:
         figure_1: CAMs of cam, seam and sb.
         figure_3: CAMs of seam and sb.
-        figure_4: Where sb loses against seam.
-        figure_6: Masks of all stages.
+        figure_4: CAMs of classes in which sb is worse than seam.
+        figure_6: Final masks of sb.
     """
 
     figure_1: tuple[str, ...] = ()
@@ -24,10 +24,10 @@ class FigureImages(ConfigModel):
 
 
 class PaperConfig(ConfigModel):
-    """What tables and figures need and no stage of the workflow can measure."""
+    """Values for tables and figures that no stage of the workflow can measure."""
 
     images: FigureImages = FigureImages()
 
     test_miou: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(
-        {}, description="by method, mIoU in percent that VOC's server gave for its test images"
+        {}, description="by method: mIoU in percent that VOC's server gave for its test images"
     )

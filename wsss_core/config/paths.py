@@ -1,4 +1,4 @@
-"""Paths in the config, which Snakemake reads too."""
+"""Paths in the config. Snakemake reads them too, so they must be plain."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ from pydantic import AfterValidator
 
 
 def plain_path(path: str) -> str:
-    """A path as Snakemake and programs take it for one: `-pets`, no option, becomes `./-pets`.
+    """Makes a path safe on a command line: `-pets`, which looks like an option, becomes `./-pets`.
 
     Raises:
-        ValueError: It has braces, which are wildcards to Snakemake.
+        ValueError: The path has braces, which Snakemake reads as wildcards.
     """
     if "{" in path or "}" in path:
         raise ValueError(f"got {path!r}; expected a path without braces, which Snakemake reads")

@@ -1,4 +1,4 @@
-"""Config of the precision that networks compute in."""
+"""Config of the precision in which networks compute."""
 
 from typing import Literal
 
@@ -10,16 +10,19 @@ AskedPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 class PrecisionConfig(ConfigModel):
-    """Of all trainings, and of all stages that apply a trained network."""
+    """Precision of all trainings, and of all stages that apply a trained network."""
 
     training: AskedPrecision = Field(
         "auto",
         description=(
-            "of trainings; 'auto' is bfloat16 on GPUs that have units for it, and on such CPUs "
-            "where the network gains from it"
+            "precision of training; 'auto': bfloat16 on GPUs with bfloat16 units, and on CPUs with "
+            "them if the network gains from it, otherwise float32"
         ),
     )
     inference: AskedPrecision = Field(
         "float32",
-        description="of trained networks; 'auto' is bfloat16 wherever there are units for it",
+        description=(
+            "precision of inference; 'auto': bfloat16 on devices with bfloat16 units, otherwise "
+            "float32"
+        ),
     )

@@ -1,4 +1,4 @@
-"""Config of the random walk that spreads CAMs along affinities."""
+"""Config of the random walk that propagates CAMs along affinities."""
 
 from typing import Literal
 
@@ -9,15 +9,18 @@ from wsss_core.config.numbers import Exponent
 
 
 class RandomWalkConfig(ConfigModel):
-    """Background, transition matrix and length of the walk (defaults: SEAM)."""
+    """Background score, transition matrix and length of the walk. Defaults: SEAM."""
 
-    alpha: Exponent = Field(6.0, description="background is (1 - max CAM) ** alpha")
-    beta: Exponent = Field(8.0, description="affinities are raised to it: higher is pickier")
+    alpha: Exponent = Field(6.0, description="the background score is (1 - max CAM) ** alpha")
+    beta: Exponent = Field(
+        8.0,
+        description="exponent of the affinities; a higher one keeps the walk within similar pixels",
+    )
     log2_steps: int = Field(6, ge=0, le=12, description="the walk takes 2 ** log2_steps steps")
     border: Literal["psa", "full"] = Field(
         "psa",
         description=(
-            "'psa' has no edge that starts in the last radius - 1 rows or the outermost "
-            "radius - 1 columns of cells, as the published numbers; 'full' has them all"
+            "'psa': no edge starts in the last radius - 1 rows or in the first or last radius - 1 "
+            "columns of cells, as in the published numbers; 'full': all edges"
         ),
     )

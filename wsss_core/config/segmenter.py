@@ -1,4 +1,4 @@
-"""Config of the segmentation network and of its training on pseudo labels."""
+"""Config of the segmentation network and its training on pseudo labels."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,38 +11,38 @@ from wsss_core.config.training import ColorJitter, OptimConfig, TrainingConfig, 
 
 
 class SegmenterConfig(TrainingConfig):
-    """DeepLab on any backbone: version 1, 2 (Chen et al., TPAMI 2018) or 3, by its head."""
+    """DeepLab on any backbone. The head decides the version: 1, 2 (Chen et al., TPAMI 2018), 3."""
 
     backbone: BackboneConfig
     init: NameOrFile[Literal["imagenet", "classifier", "coco"]] = Field(
         "imagenet",
         description=(
-            "'imagenet': the backbone's own weights; 'classifier': the backbone of the method's "
-            "trained classifier, which must be the same network; 'coco': torchvision's DeepLabv3 "
-            "trained on masks of COCO; or a file of that or of a segmenter of ours"
+            "initial weights: 'imagenet': those of the backbone; 'classifier': the backbone of the "
+            "method's trained classifier, if it is the same network; 'coco': torchvision's "
+            "DeepLabv3, which was trained on COCO masks; or a file of that network or of a "
+            "segmenter of this project"
         ),
     )
     extra_supervision: str | None = Field(
         None,
         min_length=1,
         description=(
-            "what the initial weights have learnt from besides ImageNet and image-level labels, "
-            "such as 'COCO masks'; shown with all scores that follow from it"
+            "what the initial weights learnt from besides ImageNet and image-level labels, such as "
+            "'COCO masks'; all scores that follow from it are marked"
         ),
     )
     head: Literal["aspp", "large_fov", "deeplabv3"] = Field(
         "aspp",
         description=(
-            "'aspp' (DeepLab-v2), 'large_fov' (DeepLab-v1, as SEAM's authors have it), or "
-            "'deeplabv3' (torchvision's)"
+            "'aspp': DeepLab-v2; 'large_fov': DeepLab-v1, as SEAM's authors use it; 'deeplabv3': "
+            "torchvision's"
         ),
     )
     rates: tuple[Radius, ...] = Field(
         (6, 12, 18, 24),
         min_length=1,
         description=(
-            "dilations of the head's 3x3 convolutions, in feature-map cells: parallel ones, or the "
-            "only one of 'large_fov'"
+            "dilations of the parallel 3x3 convolutions of the head, in cells; 'large_fov' has one"
         ),
     )
     bn_momentum: float = Field(
@@ -50,19 +50,20 @@ class SegmenterConfig(TrainingConfig):
         gt=0,
         le=1,
         description=(
-            "share of a batch in the running statistics of the head's BatchNorms; 'aspp' has none"
+            "momentum of the BatchNorms in the head: the weight of each new batch in the running "
+            "statistics; 'aspp' has none"
         ),
     )
     multi_scale: tuple[Annotated[float, Field(ge=SMALLEST_SCALE, lt=1)], ...] = Field(
         (),
         description=(
-            "factors on the image's size at which the network looks at it again, in training and "
-            "in inference; the highest logit counts (DeepLab-v2's MSC)"
+            "more scales, as factors on the image's size, at which the network sees each image in "
+            "training and in inference; the highest logit of all scales counts (MSC of DeepLab-v2)"
         ),
     )
     crop_size: Side = 320
     scale: tuple[Scale, Scale] = Field(
-        (0.5, 1.5), description="range of the random factor on the image's size"
+        (0.5, 1.5), description="range of the random factor on the size of the image"
     )
     color_jitter: ColorJitter | None = None
     batch_size: BatchSize = Field(10, description="effective batch size, over all devices")
@@ -84,7 +85,7 @@ class SegmenterConfig(TrainingConfig):
         if self.head == "large_fov" and len(self.rates) > 1:
             raise ValueError(f"rates is {list(self.rates)}; expected one dilation for large_fov")
         if self.head == "deeplabv3" and self.batch_size == 1:
-            # It has a BatchNorm on a single cell per image.
+            # Its image pooling has a BatchNorm over one cell per image, which needs two images.
             raise ValueError("batch_size is 1; expected at least 2 for deeplabv3")
         return self
 

@@ -1,4 +1,4 @@
-"""Config that every training shares: the optimiser, its schedule and the batch."""
+"""Config that all trainings share: optimiser, learning-rate schedule and batch size."""
 
 from typing import Literal
 
@@ -9,13 +9,14 @@ from wsss_core.config.numbers import BatchSize, Epochs, Factor
 
 
 class OptimConfig(ConfigModel):
-    """Optimiser and polynomial learning-rate schedule, stepped at every batch."""
+    """Optimiser, and a polynomial learning-rate schedule that is updated at every step."""
 
     name: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.01, gt=0, le=100, description="learning rate of pretrained weights")
-    head_lr_factor: Factor = Field(10.0, description="new layers learn this much faster")
+    head_lr_factor: Factor = Field(10.0, description="new layers learn this many times faster")
     bias_lr_factor: Factor = Field(
-        1.0, description="biases, pretrained and new, learn this much faster than weights"
+        1.0,
+        description="biases, pretrained and new, learn this many times faster than weights",
     )
     weight_decay: float = Field(5e-4, ge=0, le=1)
     momentum: float = Field(
@@ -23,21 +24,24 @@ class OptimConfig(ConfigModel):
         ge=0,
         lt=1,
         description=(
-            "momentum of SGD. 0.0005 and not 0.9: the reference passes its weight decay where "
-            "SGD takes the momentum, and its published numbers come from that"
+            "momentum of SGD; 0.0005 and not 0.9: the reference code passes its weight decay where "
+            "SGD expects the momentum, and all published numbers come from that"
         ),
     )
     poly_power: float = Field(
-        0.9, ge=0, le=100, description="lr * (1 - step / steps) ** poly_power"
+        0.9,
+        ge=0,
+        le=100,
+        description="the learning rate is lr * (1 - step / steps) ** poly_power",
     )
 
     def lr_factor(self, group: str) -> float:
-        """How much faster than pretrained weights a group of layers learns, by the group's name."""
+        """Returns the factor on `lr` for a parameter group, "backbone" or "head"."""
         return {"backbone": 1.0, "head": self.head_lr_factor}[group]
 
 
 class TrainingConfig(ConfigModel):
-    """How long and on what batches a network is trained."""
+    """Epochs, batch size and optimiser of a training."""
 
     epochs: Epochs
     batch_size: BatchSize = Field(8, description="effective batch size, over all devices")
@@ -45,24 +49,24 @@ class TrainingConfig(ConfigModel):
 
     @property
     def lr_epochs(self) -> int:
-        """Epochs after which the learning rate would be zero."""
+        """Number of epochs after which the learning rate would reach zero."""
         return self.epochs
 
 
 def check_range(key: str, ends: tuple[float, float] | None) -> None:
-    """Raises ValueError where a range given by its ends is empty; None is no range."""
+    """Raises ValueError unless 0 < lowest <= highest. None is accepted."""
     if ends is not None and not 0 < ends[0] <= ends[1]:
         raise ValueError(f"{key} is {list(ends)}; expected 0 < lowest <= highest")
 
 
 class ColorJitter(ConfigModel):
-    """Ranges of torchvision's ColorJitter; 0 leaves a property as it is.
+    """Strength of random changes of colour, as in torchvision's ColorJitter; 0: no change.
 
     Attributes:
-        brightness: A factor between 1 - this and 1 + this.
-        contrast: A factor between 1 - this and 1 + this.
-        saturation: A factor between 1 - this and 1 + this.
-        hue: A shift between -this and this, in turns of the colour circle.
+        brightness: The factor is between 1 - brightness and 1 + brightness.
+        contrast: The factor is between 1 - contrast and 1 + contrast.
+        saturation: The factor is between 1 - saturation and 1 + saturation.
+        hue: The shift is between -hue and hue, as a share of the colour circle.
     """
 
     brightness: float = Field(0.3, ge=0, le=1)

@@ -1,6 +1,6 @@
-"""In what precision a stage's results were computed; it is kept beside them.
+"""The precision in which a stage computed its results. It is stored with the results.
 
-With `auto` that depends on the machine of the job, so the config does not tell it.
+With precision `auto` it depends on the machine of the job, so the config alone does not tell it.
 """
 
 from __future__ import annotations
@@ -13,36 +13,39 @@ from typing import NamedTuple
 from wsss_core.data.images import read_mask_notes
 from wsss_core.runtime.errors import UserError
 
-KEYWORD = "computed_in"  # in score files, and in the PNG files of masks
+KEYWORD = "computed_in"  # key in score files and in the PNG files of masks
 USUAL = "float32"
 
 
 class ComputedIn(NamedTuple):
-    """The precision of a network's training and of its application, by torch's names of dtypes."""
+    """The precision of a network's training and of its inference, as names of torch dtypes."""
 
-    training: str | None  # None: it was not trained here
+    training: str | None  # None: the network was not trained here
     inference: str
 
 
 def mask_notes(precision: ComputedIn) -> dict[str, str]:
-    """What `write_mask` keeps in the file of a mask."""
+    """Returns the notes about precision that `write_mask` stores in a mask file."""
     return {KEYWORD: json.dumps(precision._asdict())}
 
 
 def read_computed_in(masks: Iterable[Path]) -> list[ComputedIn]:
-    """Reads the note of one mask in each directory, which one job has written.
+    """Reads the note of one mask per directory, since one job writes all masks of a directory.
 
-    Masks without a note are left out.
+    Masks without a note are skipped.
     """
     one_of_each = {path.parent: path for path in masks}
     return [found for path in one_of_each.values() if (found := _read(path)) is not None]
 
 
 def deviations(precisions: Sequence[ComputedIn]) -> str | None:
-    """Says what was not computed in float32: `trained in bfloat16`; None: everything was.
+    """Says what was not computed in float32, such as "trained in bfloat16".
 
     Args:
-        precisions: Of each part of a result.
+        precisions: The precision of each part of a result.
+
+    Returns:
+        The text; None: everything was computed in float32.
     """
     phrases = []
     for verb, names in (

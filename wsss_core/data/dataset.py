@@ -1,16 +1,17 @@
-"""A prepared dataset: labels, splits, photographs and masks, as every stage reads them.
+"""A prepared dataset: labels, splits, images and masks, as every stage reads them.
 
-prepare_dataset has checked it, once; here it is seen to be what was prepared. The layout:
+prepare_dataset checks the content of a dataset once. This module only checks that the files have
+not changed since. The layout:
 
-    images/<id>.jpg|png   upright RGB photographs
-    masks/<id>.png        0 background, k = k-th class, 255 ignored; where there is a mask
+    images/<id>.jpg|png   upright RGB images
+    masks/<id>.png        0 background, k = k-th class, 255 ignored; not every image has one
     labels.csv            image, then one 0/1 column per class
     classes.txt           one foreground class per line
     splits/<split>.txt    one image id per line
     image_digests.csv, test_digests.csv, mask_digests.csv   image, sha256 of its file
 
-Tables have their own digests beside them (runtime/checked_text.py). A dataset that prepare_dataset
-has not made may lack all digests.
+Each table has its own digest beside it (runtime/checked_text.py). A dataset that was not made by
+prepare_dataset may have no digests at all.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from wsss_core.data.images import read_image, read_mask
 from wsss_core.runtime.checked_text import noted_digest, read_checked
 from wsss_core.runtime.errors import UserError, name_some
 
-TRAIN_SPLIT = "train_aug"  # the images that are trained on, by their labels alone
-TEST_SPLIT = "test"  # images that are only segmented, where they are not scored
+TRAIN_SPLIT = "train_aug"  # the images for training, with their image-level labels alone
+TEST_SPLIT = "test"  # images that are segmented but not scored
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Dataset:
     Attributes:
         root: Its directory.
         class_names: The K foreground classes; class index k is class_names[k - 1].
-        labels: uint8 [K] multi-hot image-level label by image id; images that are only segmented
+        labels: uint8 [K] multi-hot image-level label by image id. Images that are only segmented
             have none.
-        image_digests: sha256 of the photographs by id; None: they are not known.
-        mask_digests: The same of the masks.
+        image_digests: SHA-256 of each image file by id; None: unknown.
+        mask_digests: SHA-256 of each mask file by id; None: unknown.
     """
 
     root: Path
@@ -52,41 +53,41 @@ class Dataset:
     mask_digests: Mapping[str, str] | None = field(default=None, repr=False)
 
     def has_split(self, name: str) -> bool:
-        """Says whether there is a list of images of this name."""
+        """Says whether the dataset has a split of this name."""
         return self._split_path(name).is_file()
 
     def split(self, name: str) -> list[str]:
         """Reads the image ids of a split, in the order of its file.
 
         Raises:
-            UserError: The list is missing, or is not the one that was prepared.
+            UserError: The file is missing or has changed.
         """
         text = read_checked(self._split_path(name))
         return [line for line in text.split("\n") if line]  # ids may have spaces
 
     def image_path(self, image_id: str) -> Path:
-        """Finds the photograph, a JPEG or a PNG."""
+        """Returns the path of an image, a JPEG or PNG file."""
         jpeg = self.root / "images" / f"{image_id}.jpg"
         return jpeg if jpeg.is_file() else jpeg.with_name(f"{image_id}.png")
 
     def mask_path(self, image_id: str) -> Path:
-        """Names the mask, which may be missing for images that are not scored."""
+        """Returns the path of a mask. The file may be missing if the image is not scored."""
         return self.root / "masks" / f"{image_id}.png"
 
     def read_image(self, image_id: str) -> NDArray[np.uint8]:
-        """Reads the photograph: uint8 [H, W, 3], RGB.
+        """Reads an image: uint8 [H, W, 3], RGB.
 
         Raises:
-            UserError: It is missing, damaged, or not the one that was prepared.
+            UserError: The file is missing, damaged or has changed.
         """
         path = self.image_path(image_id)
         return read_image(path, sha256=_digest_of(image_id, self.image_digests, path))
 
     def read_mask(self, image_id: str) -> NDArray[np.uint8]:
-        """Reads the mask: uint8 [H, W] class indices, 255 ignored.
+        """Reads a mask: uint8 [H, W] class indices, 255 ignored.
 
         Raises:
-            UserError: As of `read_image`.
+            UserError: The file is missing, damaged or has changed.
         """
         path = self.mask_path(image_id)
         return read_mask(path, sha256=_digest_of(image_id, self.mask_digests, path))
@@ -102,7 +103,7 @@ def open_dataset(root: Path) -> Dataset:
         root: The directory with classes.txt and labels.csv.
 
     Raises:
-        UserError: A table is missing, damaged or not the one that was prepared.
+        UserError: A table is missing, damaged or has changed.
     """
     class_names = read_checked(root / "classes.txt").splitlines()
     rows = read_rows(root / "labels.csv", ["image", *class_names])
@@ -122,14 +123,14 @@ def open_dataset(root: Path) -> Dataset:
 
 
 def read_rows(path: Path, header: Sequence[str]) -> list[list[str]]:
-    """Reads the rows of a table of ours below its header.
+    """Reads the rows of one of the project's own tables, without the header.
 
     Args:
         path: CSV file.
-        header: That it must have.
+        header: The header that the file must have.
 
     Raises:
-        UserError: It is missing, damaged, or has another header.
+        UserError: The file is missing, damaged or has another header.
     """
     try:
         rows = list(csv.reader(io.StringIO(read_checked(path), newline=""), strict=True))
@@ -158,12 +159,12 @@ def _digest_of(image_id: str, digests: Mapping[str, str] | None, path: Path) -> 
 
 
 def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[str]:
-    """Lists the images of a part: what is scored, the rest of what is trained on, or of the test.
+    """Lists the images of one of the three sets that are processed separately.
 
     Args:
-        dataset: Where the splits are.
-        part: "eval", the union of the scored splits, "train_only", the other training images, or
-            "test", the images of the test split that are neither.
+        dataset: The dataset with the splits.
+        part: "eval": the union of the scored splits. "train_only": the other training images.
+            "test": the images of the test split that are in neither.
         scored_splits: Splits that are scored by their masks.
 
     Returns:
@@ -180,12 +181,12 @@ def part_ids(dataset: Dataset, part: str, scored_splits: Sequence[str]) -> list[
 
 
 def shard_ids(image_ids: Sequence[str], shard: int, num_shards: int) -> list[str]:
-    """Takes every num_shards-th image, so that all shards are of about equal work.
+    """Takes every num_shards-th image, so that all shards need about the same time.
 
     Args:
         image_ids: All ids.
-        shard: Which shard, 0 <= shard < num_shards.
-        num_shards: How many shards there are.
+        shard: Number of the shard, 0 <= shard < num_shards.
+        num_shards: Number of shards.
     """
     if not 0 <= shard < num_shards:
         raise ValueError(f"shard is {shard}; expected 0 to {num_shards - 1}")

@@ -1,4 +1,4 @@
-"""One digest of a prepared dataset, by which cards name it."""
+"""A digest that identifies a prepared dataset in model cards and dataset cards."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ TABLES = ("classes.txt", "labels.csv", "image_digests.csv")
 
 
 def dataset_digest(dataset: Path) -> str:
-    """SHA-256 of the tables of a prepared dataset, in hex: classes, labels, digests of images."""
+    """Computes the SHA-256, in hex, of the tables with classes, labels and image digests."""
     digest = hashlib.sha256()
     for path in (dataset / name for name in TABLES):
         if path.is_file():  # a dataset that was not prepared by the workflow has no digests

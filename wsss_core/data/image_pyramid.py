@@ -1,4 +1,4 @@
-"""What every inference stage does before its network: read and resize."""
+"""Reads and resizes images for the inference stages."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
@@ -16,14 +16,14 @@ from wsss_core.runtime.readers import reader_options
 
 Item = TypeVar("Item")
 
-READ_AHEAD = 8  # images that wait for the network; at four scales and mirrored 35 MB each
+READ_AHEAD = 8  # images in memory ahead of the network; 35 MB each at four scales with flip
 
 
 class ImagePyramid(NamedTuple):
     """One image at several scales."""
 
     image_id: str
-    size: tuple[int, int]  # height and width of the image itself
+    size: tuple[int, int]  # height and width of the original image
     scaled: list[Tensor]  # per scale [1 or 2, 3, h, w] in [0, 1]: the image and its mirror image
 
 
@@ -35,29 +35,29 @@ def image_pyramids(
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
 ) -> Iterator[ImagePyramid]:
-    """Reads and resizes images in processes of their own, ahead of the network.
+    """Reads and resizes images in worker processes, ahead of the network.
 
     Args:
-        dataset: Where the images are.
-        image_ids: Which images, in which order.
-        device: Where the network is.
-        scales: Factors on both sides.
-        flip: Whether each scale comes with its mirror image, as a batch of two.
+        dataset: The dataset with the images.
+        image_ids: The images, in this order.
+        device: The device of the network.
+        scales: Factors on height and width.
+        flip: Whether each scale is a batch of two, the image and its mirror image.
 
     Yields:
         The images in the order of their ids.
     """
     for pyramid in read_ahead(_Pyramids(dataset, image_ids, scales, flip=flip), device):
         height, width = pyramid.size
-        yield pyramid._replace(size=(height, width))  # the loader makes lists of tuples
+        yield pyramid._replace(size=(height, width))  # the data loader turns tuples into lists
 
 
 def read_ahead(items: TorchDataset[Item], device: torch.device) -> Iterator[Item]:
-    """Goes through a dataset in order; other processes are about eight items ahead.
+    """Iterates over a dataset in order. Worker processes read about eight items ahead.
 
     Args:
         items: The dataset.
-        device: Where the items go: a GPU is fed by as many processes as there are threads.
+        device: The device of the network; it decides the number of worker processes.
     """
     readers = num_readers(device, torch.get_num_threads())
     yield from DataLoader(
@@ -69,7 +69,7 @@ def read_ahead(items: TorchDataset[Item], device: torch.device) -> Iterator[Item
 
 
 def num_readers(device: torch.device, threads: int) -> int:
-    """How many processes read images: on a CPU one, since the network wants the threads."""
+    """Chooses the number of worker processes: one on a CPU, where the network needs the cores."""
     return min(READ_AHEAD, max(1, threads - 1)) if device.type == "cuda" else 1
 
 
@@ -108,7 +108,7 @@ def _variants(image: NDArray[np.uint8], scale: float, *, flip: bool) -> Tensor:
 
 
 def first_argmax(scores: Tensor) -> NDArray[np.uint8]:
-    """Scores [C, H, W] of at most 256 classes -> uint8 [H, W], which class is highest."""
+    """Scores [C, H, W] of at most 256 classes -> uint8 [H, W], the class with the highest score."""
     if scores.device.type != "cpu":
         return scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
     # NumPy's argmax over the first axis is several times faster than torch's on a CPU.

@@ -1,4 +1,4 @@
-"""Reading photographs upright and in RGB, and masks as class indices."""
+"""Reads images, upright and in RGB, and masks as class indices. Writes masks."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from PIL.PngImagePlugin import PngInfo
 from wsss_core.data.pictures import PNG_SIGNATURE, BadPictureError, decode_picture
 from wsss_core.runtime.errors import UserError
 
-IGNORE_INDEX = 255  # of pixels in masks that have no class, or none that counts
+IGNORE_INDEX = 255  # mask value of pixels whose class is unknown or does not count
 BAD_CHECKSUM = "is damaged: its checksums differ"
-LOW_GREYS = (b"\x02\x00", b"\x04\x00")  # bits and kind of colour in the header of a PNG
+# Bit depth and colour type in the PNG header: grey of 2 and 4 bits.
+LOW_GREYS = (b"\x02\x00", b"\x04\x00")
 MASK_MODES = ("1", "L", "P")  # Pillow modes whose pixels are small integers
 
 
 def read_image(path: Path, *, sha256: str | None = None) -> NDArray[np.uint8]:
-    """Reads a photograph as its viewer sees it.
+    """Reads an image as a viewer would show it.
 
     Args:
-        path: A file of any of `pictures.FORMATS`; grey, palette and CMYK are converted, EXIF
-            rotation is applied.
-        sha256: What the file must have, in hex; None: anything.
+        path: A file of any of `pictures.FORMATS`. Grey, palette and CMYK images are converted, and
+            EXIF rotation is applied.
+        sha256: SHA-256 that the file must have, in hex; None: not checked.
 
     Returns:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        UserError: It is missing or another file than was meant, no picture, or not a whole one.
+        UserError: The file is missing, has another SHA-256, is no image or is incomplete.
     """
     data = _read_bytes(path, sha256, what="a picture")
     try:
@@ -49,13 +50,13 @@ def read_mask(path: Path, *, sha256: str | None = None) -> NDArray[np.uint8]:
 
     Args:
         path: A palette, 8-bit grey or 1-bit PNG file.
-        sha256: What the file must have, in hex; None: anything that is as PNG's own checksums say.
+        sha256: SHA-256 that the file must have, in hex; None: only PNG's own checksums are checked.
 
     Returns:
         uint8 [H, W]: 0 background, k the k-th class, 255 ignored.
 
     Raises:
-        UserError: It is missing or damaged, or holds colours instead of indices.
+        UserError: The file is missing or damaged, or holds colours instead of indices.
     """
     with _open_png(path, sha256) as mask:
         if mask.mode not in MASK_MODES:
@@ -67,7 +68,7 @@ def read_mask(path: Path, *, sha256: str | None = None) -> NDArray[np.uint8]:
 
 
 def read_mask_notes(path: Path) -> dict[str, str]:
-    """Reads the texts that `write_mask` keeps in a mask, by keyword.
+    """Reads the notes that `write_mask` stored in a mask file, by keyword.
 
     Raises:
         UserError: The mask is missing or damaged.
@@ -90,7 +91,7 @@ def _read_bytes(path: Path, sha256: str | None, *, what: str) -> bytes:
 
 
 def _open_png(path: Path, sha256: str | None) -> Image.Image:
-    """Opens a PNG file once all of it is seen to be as it was written."""
+    """Opens a PNG file after checking that none of it has changed or is missing."""
     data = _read_bytes(path, sha256, what="a PNG file")
     if sha256 is None and (fault := png_fault(data)) is not None:
         raise UserError(f"{path}: {fault}; expected a whole PNG file")
@@ -99,20 +100,20 @@ def _open_png(path: Path, sha256: str | None) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=("PNG",))
         image.load()
-    except Exception as error:  # Pillow reports damage by whatever it runs into
+    except Exception as error:  # Pillow can raise anything for a damaged file
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be decoded ({reason}); expected a PNG file") from None
     return image
 
 
 def png_fault(data: bytes) -> str | None:
-    """Compares the checksums that a PNG file has of each of its parts, which Pillow passes over.
+    """Compares each chunk of a PNG file with its checksum, which Pillow does not do.
 
     Args:
-        data: The whole file.
+        data: The content of the file.
 
     Returns:
-        What is wrong, in a few words; None: nothing.
+        What is wrong, in a few words; None: nothing is wrong.
     """
     if not data.startswith(PNG_SIGNATURE):
         return "is no PNG" if data else "is empty (0 bytes)"
@@ -138,7 +139,7 @@ def write_mask(
     Args:
         path: The PNG file to write.
         mask: uint8 [H, W] class indices, 255 ignored.
-        notes: Texts by keyword that are kept in the file (PNG's tEXt), ASCII.
+        notes: ASCII texts by keyword, stored in the file as tEXt chunks.
     """
     assert mask.dtype == np.uint8, f"{mask.dtype}; expected uint8"
     assert mask.ndim == 2, f"{mask.shape}; expected [H, W]"
@@ -153,7 +154,7 @@ def write_mask(
 def voc_palette() -> NDArray[np.uint8]:
     """Builds the palette of PASCAL VOC (VOCdevkit, VOClabelcolormap.m).
 
-    The bits of the index are dealt to R, G, B in turn, from the highest bit of each colour down.
+    The bits of an index go to R, G and B in turn, starting with the highest bit of each colour.
 
     Returns:
         uint8 [256, 3]: black for 0, cream for 255.

@@ -1,4 +1,4 @@
-"""Where the masks of a stage are, which it leaves in a directory for each shard."""
+"""Finds the masks of a stage, which writes one directory per shard."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,11 +11,14 @@ from wsss_core.runtime.errors import UserError
 
 
 def find_masks(directories: Iterable[Path], *, what: str = "mask") -> dict[str, Path]:
-    """Lists the mask of each image, by id, in directories of `<id>.png`.
+    """Finds the mask of each image in directories with files `<id>.png`.
 
     Args:
-        directories: Where to look, in this order, and by name in each; no image may be in two.
-        what: What messages call a mask.
+        directories: Directories in the order of the result. No image may be in two of them.
+        what: Word for a mask in error messages.
+
+    Returns:
+        Path by image id, sorted by name within each directory.
 
     Raises:
         UserError: A directory is missing, or an image has two masks.
@@ -32,18 +35,18 @@ def find_masks(directories: Iterable[Path], *, what: str = "mask") -> dict[str, 
 
 
 def read_mask_of(image: NDArray[np.uint8], path: Path, *, num_classes: int) -> NDArray[np.uint8]:
-    """Reads the mask that a training learns from together with its image.
+    """Reads the mask of an image for training, and checks that it fits the image.
 
     Args:
-        image: [H, W, 3].
-        path: The mask.
+        image: The image, [H, W, 3].
+        path: The mask file.
         num_classes: K, without background.
 
     Returns:
         uint8 [H, W] class ids 0..K, 255 ignored.
 
     Raises:
-        UserError: The mask has another size than its image, or a class that there is not.
+        UserError: The mask has another size than its image, or a class index above K.
     """
     mask = read_mask(path)
     if mask.shape != image.shape[:2]:

@@ -1,4 +1,4 @@
-"""Pictures of any origin: opened by what is in the file, with all pixels, upright, in 8-bit RGB."""
+"""Decodes picture files of any origin to upright 8-bit RGB. The content decides the format."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pillow_heif import register_heif_opener
 
 register_heif_opener()
 
-# Of what Pillow reads, the formats that pictures come in; MPO is opened as JPEG. Others, such as
-# EPS, run programs.
+# The formats that may be opened; MPO is opened as JPEG. Pillow runs programs for some others, such
+# as EPS.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "PPM")
 FORMAT_NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
 SUFFIXES = (
@@ -33,16 +33,17 @@ TURN_UPRIGHT = {  # by orientation; 1 is upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-DEEP_GREYS = ("I", "F")  # first letters of Pillow's modes with more than 8 bits
-LOW_GREYS = {"L;2": 85, "L;4": 17}  # by stored mode, what Pillow makes of one step
-TAILS = (0.1, 99.9)  # percentiles that become black and white: a broken sensor cell is no range
+DEEP_GREYS = ("I", "F")  # first letters of Pillow's grey modes with more than 8 bits
+LOW_GREYS = {"L;2": 85, "L;4": 17}  # by stored mode: grey values of Pillow per stored value
+# Percentiles that become black and white, so that single broken pixels do not set the range.
+TAILS = (0.1, 99.9)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # that pixels are made of
-DARK = 32  # a 16-bit colour picture whose highest value is below this, in 8 bits, is not shown
+PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that pixels need
+DARK = 32  # 16-bit colour pictures are refused if their highest 8-bit value is below this
 
 
 class BadPictureError(Exception):
-    """A file that is no whole picture: why not, without its name."""
+    """A file is not a complete picture. The text says why, without the file name."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class Picture:
     """A decoded picture.
 
     Attributes:
-        image: Upright, in the mode of the file.
-        format: Pillow's name of its format.
-        orientation: By which the stored pixels were turned, as EXIF counts; 1: not at all.
-        is_intact: Whether nothing had to be left out of the file, so that every reader opens it.
-        grey_step: What one step of the stored greys is in the image: Pillow stretches those of 2
-            and 4 bits to 0..255.
+        image: The upright picture, in the mode of the file.
+        format: Pillow's name of the file format.
+        orientation: EXIF orientation by which the stored pixels were turned; 1: not turned.
+        is_intact: False if the metadata is broken, so that other programs may refuse the file.
+        grey_step: Grey values in `image` per stored value: Pillow stretches grey of 2 and 4 bits to
+            0..255.
     """
 
     image: Image.Image
@@ -66,20 +67,20 @@ class Picture:
 
     @property
     def stored_size(self) -> tuple[int, int]:
-        """Width and height of the stored pixels, before they were turned."""
+        """Width and height of the stored pixels, before they were turned upright."""
         width, height = self.image.size
         return (height, width) if self.orientation >= 5 else (width, height)
 
     @property
     def is_deep(self) -> bool:
-        """Whether it is a grey picture of more than 8 bits, which `rgb` scales."""
+        """Whether this is a grey picture with more than 8 bits, which `rgb` scales."""
         return self.image.mode.startswith(DEEP_GREYS)
 
     def rgb(self) -> Image.Image:
-        """The picture in 8-bit RGB; transparency is dropped, deep greys are scaled by their range.
+        """Converts to 8-bit RGB: drops transparency, and scales deep greys by their range.
 
         Raises:
-            BadPictureError: It holds no numbers, or colours that have no RGB.
+            BadPictureError: No value is finite, or the colours cannot be converted to RGB.
         """
         if self.is_deep:
             return Image.fromarray(scale_by_range(np.asarray(self.image))).convert("RGB")
@@ -90,12 +91,10 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """Reads a file as a picture, whatever its name.
-
-    Metadata that is broken costs nothing: it is left out.
+    """Reads a picture file. The file name does not matter. Broken metadata is ignored.
 
     Raises:
-        BadPictureError: It is no picture of a known format, or not a whole one.
+        BadPictureError: The file is not a picture of a known format, or it is incomplete.
     """
     try:
         data = path.read_bytes()
@@ -105,7 +104,7 @@ def read_picture(path: Path) -> Picture:
 
 
 def decode_picture(data: bytes) -> Picture:
-    """The same of the bytes of a file."""
+    """Decodes the bytes of a picture file, as `read_picture` does."""
     if not data:
         raise BadPictureError("is empty (0 bytes)")
     try:
@@ -120,13 +119,13 @@ def decode_picture(data: bytes) -> Picture:
 def _decode(data: bytes, *, is_intact: bool) -> Picture:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata; which file it is of they do not say
+            warnings.simplefilter("ignore")  # about metadata; they do not name the file
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             picture_format, is_deep_colour = image.format or "", _is_deep_colour(image)
             grey_step = _grey_step(image)
-            # Pillow turns TIFFs by itself as it loads them, and forgets that it did.
+            # Pillow turns a TIFF upright while loading and then drops its orientation.
             of_tiff = _orientation(image) if picture_format == "TIFF" else None
-            image.load()  # all of it: a truncated file shows only at its end
+            image.load()  # decodes all pixels, so a truncated file is noticed
             orientation, has_exif = of_tiff or _orientation(image)
             if is_deep_colour and _highest(image) < DARK:
                 raise BadPictureError("has 16-bit colours that only use their dark end")
@@ -136,7 +135,7 @@ def _decode(data: bytes, *, is_intact: bool) -> Picture:
         raise
     except UnidentifiedImageError:
         raise BadPictureError(f"is no {FORMAT_NAMES}") from None
-    except Exception as error:  # Pillow reports damage by whatever its format plugins run into
+    except Exception as error:  # the format plugins can raise anything for a damaged file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadPictureError(f"cannot be decoded ({reason})") from None
     is_intact = is_intact and has_exif
@@ -144,21 +143,21 @@ def _decode(data: bytes, *, is_intact: bool) -> Picture:
 
 
 def _orientation(image: Image.Image) -> tuple[int, bool]:
-    """EXIF's orientation, and whether the metadata could be read."""
+    """Returns the EXIF orientation, and whether the metadata could be read."""
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # whatever the readers of metadata run into
+    except Exception:  # broken metadata can raise anything
         return 1, False
     return (orientation, True) if orientation in TURN_UPRIGHT else (1, True)
 
 
 def _is_deep_colour(image: Image.Image) -> bool:
-    """Whether Pillow drops the lower bits of the colours."""
+    """Says whether the file has 16-bit colours, whose lower 8 bits Pillow drops."""
     return not image.mode.startswith(DEEP_GREYS) and ";16" in _stored_modes(image)
 
 
 def _grey_step(image: Image.Image) -> int:
-    """What one step of the stored greys becomes; they have 2 or 4 bits, or else it is 1."""
+    """Returns `Picture.grey_step`: above 1 only for stored grey of 2 or 4 bits."""
     modes = _stored_modes(image)
     return next(
         (step for mode, step in LOW_GREYS.items() if image.mode == "L" and mode in modes), 1
@@ -166,7 +165,7 @@ def _grey_step(image: Image.Image) -> int:
 
 
 def _stored_modes(image: Image.Image) -> str:
-    """Pillow's names of how the pixels are stored, before they are decoded."""
+    """Returns Pillow's names of the modes in which the pixels are stored in the file."""
     return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
 
 
@@ -175,18 +174,18 @@ def _highest(image: Image.Image) -> int:
 
 
 def scale_by_range(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Brings greys of any type to 8 bits: their lowest becomes black, their highest white.
+    """Scales grey values of any type to 8 bits: the lowest becomes black, the highest white.
 
     Args:
-        values: Integers or floats [H, W]; a thousandth at each end is cut off, NaN is black.
+        values: Integers or floats [H, W]. The lowest and highest 0.1 % are clipped; NaN is black.
 
     Returns:
-        uint8 [H, W]; all 128 where all values are the same.
+        uint8 [H, W]; all 128 if all values are equal.
 
     Raises:
         BadPictureError: No value is finite.
     """
-    with np.errstate(invalid="ignore"):  # of damaged floats
+    with np.errstate(invalid="ignore"):  # damaged files may have invalid floats
         numbers = values.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
@@ -201,7 +200,7 @@ def scale_by_range(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _without_metadata(data: bytes) -> bytes | None:
-    """The same PNG or JPEG with its pixels alone; None if it is neither, or too short."""
+    """Removes the metadata of a PNG or JPEG file; None if it is neither, or too short."""
     try:
         if data.startswith(PNG_SIGNATURE):
             return _png_pixels(data)
@@ -222,9 +221,9 @@ def _png_pixels(data: bytes) -> bytes:
 
 
 def _jpeg_pixels(data: bytes) -> bytes:
-    """Leaves out the application's segments and comments before the scan.
+    """Removes application segments and comments of a JPEG file.
 
-    But for JFIF's and Adobe's, which say what the colours are.
+    Keeps those of JFIF and Adobe, since they define the colours.
     """
     kept, start = [data[:2]], 2
     while data[start + 1] != 0xDA:  # start of scan

@@ -1,7 +1,7 @@
-"""Per image, how many pixels of each true class were predicted as each class: one CSV file.
+"""A CSV file with the confusion matrix of each image.
 
-What is computed from confusion matrices of any set of images follows from it: scores of single
-images, intervals, precision and recall, and the score near true boundaries.
+It is enough to compute, for any set of images: scores of single images, confidence intervals,
+precision and recall, and scores near true boundaries.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from wsss_core.runtime.errors import UserError
 
 COLUMNS = ("split", "image", "true", "predicted", "pixels", "near_boundary")
 
-Cells = NDArray[np.int64]  # [n, 4]: true class, predicted class, pixels, of these near a boundary
+Cells = NDArray[np.int64]  # [n, 4]: true class, predicted class, pixels, pixels near a boundary
 
 
 def count_pixels(gt: NDArray[np.uint8], pred: NDArray[np.uint8], near: NDArray[np.bool_]) -> Cells:
-    """Counts the pixels of each pair of true and predicted class that one image has.
+    """Counts the pixels of one image for each pair of true and predicted class.
 
     Args:
-        gt: uint8 [H, W] class indices; pixels of 255 are not counted.
-        pred: uint8 [H, W] class indices.
-        near: bool [H, W], pixels near a true boundary.
+        gt: uint8 [H, W] true class indices; pixels with 255 are not counted.
+        pred: uint8 [H, W] predicted class indices.
+        near: bool [H, W], whether a pixel is near a true boundary.
+
+    Returns:
+        A row for each pair that occurs.
     """
     counted = gt != IGNORE_INDEX
     pairs = gt[counted].astype(np.intp) * 256 + pred[counted]
@@ -40,7 +43,7 @@ def count_pixels(gt: NDArray[np.uint8], pred: NDArray[np.uint8], near: NDArray[n
 
 
 def write_pixel_counts(path: Path, splits: Iterable[tuple[str, Mapping[str, Cells]]]) -> None:
-    """Writes the counts of each image of each split; the file's rows are in COLUMNS."""
+    """Writes the counts of each image of each split as CSV, with the columns COLUMNS."""
     rows = (
         (split, image_id, *cell)
         for split, images in splits
@@ -54,7 +57,7 @@ def write_pixel_counts(path: Path, splits: Iterable[tuple[str, Mapping[str, Cell
 
 
 def read_pixel_counts(path: Path) -> pd.DataFrame:
-    """Reads what write_pixel_counts writes: one row per image and pair of classes."""
+    """Reads a file of write_pixel_counts: one row per image and pair of classes."""
     try:
         counts = pd.read_csv(
             io.StringIO(read_checked(path)),
@@ -70,12 +73,15 @@ def read_pixel_counts(path: Path) -> pd.DataFrame:
 
 
 def confusion_of(counts: pd.DataFrame, num_classes: int, *, column: str = "pixels") -> Cells:
-    """Adds up rows of read_pixel_counts: int64 [C, C], ground truth by row.
+    """Sums rows of read_pixel_counts to a confusion matrix.
 
     Args:
-        counts: the rows.
+        counts: Rows of any images.
         num_classes: C, with background.
-        column: pixels, or near_boundary for those near a true boundary.
+        column: "pixels" counts all pixels, "near_boundary" those near a true boundary.
+
+    Returns:
+        int64 [C, C]; rows are true classes, columns are predicted classes.
     """
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(
@@ -85,14 +91,15 @@ def confusion_of(counts: pd.DataFrame, num_classes: int, *, column: str = "pixel
 
 
 def class_counts(counts: pd.DataFrame, num_classes: int) -> tuple[list[str], NDArray[np.int64]]:
-    """Counts, per image and class, pixels that are right, of the class, and predicted as it.
+    """Counts the pixels of each class in each image, in three ways.
 
     Args:
-        counts: rows of one split.
+        counts: Rows of one split.
         num_classes: C, with background.
 
     Returns:
-        The N images, sorted, and int64 [N, 3, C].
+        The ids of the N images, sorted, and int64 [N, 3, C]: pixels that are predicted correctly,
+        pixels of the true class, pixels that are predicted as the class.
     """
     images, index = np.unique(counts["image"].to_numpy(dtype=str), return_inverse=True)
     right = np.zeros((len(images), num_classes), dtype=np.int64)

@@ -1,17 +1,17 @@
-"""Score maps on disk: one file per shard, 8 bits a score, read by image, without pickle.
+"""Score maps on disk: one file per shard, 8 bits per score, random access by image, no pickle.
 
-A file is a deflated zip that `numpy.load` opens too. Its members are
+A file is a compressed zip archive, which `numpy.load` can open too. Its members are
 
     scores/<image id>.npy   uint8 codes, [..., n, H, W]
-    levels.npy              float32 [256]: the score a code stands for, score = levels[code]
-    index.json              version, kind, class names, the class ids of each image's n maps, and in
-                            what precision a network has computed them
+    levels.npy              float32 [256], the score of each code: score = levels[code]
+    index.json              version, kind, class names, the class ids of the n maps of each image,
+                            and the precision in which a network computed them
 
     kind    class ids of an image            scores
-    cam     the classes present, ascending   [n, H, W], each map's maximum is 1
-    seed    background, the classes present  [2, 1 + n, H, W], CRF probability for the (low, high)
-                                             background alpha
-    prob    background, every class          [C, h, w], may be smaller than the image
+    cam     the classes present, ascending   [n, H, W], the maximum of each map is 1
+    seed    background, the classes present  [2, 1 + n, H, W], CRF probabilities with the (low,
+                                             high) alpha of the background
+    prob    background, all classes          [C, h, w], may be smaller than the image
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ Kind = Literal["cam", "seed", "prob"]
 VERSION = 1
 INDEX_MEMBER = "index.json"
 LEVELS_MEMBER = "levels.npy"
-# Score maps are smooth: higher deflate levels take several times as long for a few per cent.
+# Higher levels take several times as long and save only a few per cent.
 DEFLATE_LEVEL = 1
 # Rounding may leave a normalised score this far outside [0, 1]; anything further is a mistake.
 RANGE_TOLERANCE = 1e-3
-# What damaged files make zipfile and NumPy raise.
+# Errors that zipfile and NumPy raise for damaged files.
 _DAMAGE = (
     *(KeyError, ValueError, OSError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-# Two bins to each hundredth, see `encode`.
+# Two bins per 0.01, see `encode`.
 CAM_BINS = 200
 
 
@@ -56,7 +56,7 @@ class ScoreRecord(NamedTuple):
     """The score maps of one image.
 
     Attributes:
-        class_ids: the class of each map, ascending; 0 is background.
+        class_ids: The class of each map, ascending; 0 is background.
         scores: float32 [..., n, H, W] in [0, 1], n = len(class_ids).
     """
 
@@ -65,7 +65,7 @@ class ScoreRecord(NamedTuple):
 
 
 def score_levels(kind: Kind) -> NDArray[np.float32]:
-    """Returns the score that each 8-bit code stands for, float32 [256] in [0, 1], ascending."""
+    """Returns the score of each 8-bit code, float32 [256] in [0, 1], ascending."""
     codes = np.arange(256, dtype=np.float64)
     if kind == "cam":
         levels = np.where(codes == 0, 0, np.minimum(codes, CAM_BINS) - 0.5) / CAM_BINS
@@ -77,17 +77,18 @@ def score_levels(kind: Kind) -> NDArray[np.float32]:
 def encode(scores: NDArray[np.float32], kind: Kind) -> NDArray[np.uint8]:
     """Quantises scores in [0, 1] to 8-bit codes.
 
-    A cam is compared with thresholds on steps of 0.01. Its code is the number of the half-hundredth
-    it falls into, (q - 1, q] / 200, so each threshold lies on the edge of a bin and `score > t` has
-    the same answer before and after: a sweep over stored maps is exact. (With round(255 * score)
-    each threshold would shift by up to half a level, to a different amount.) A code is read as the
-    middle of its bin, within 0.0025.
+    A cam is compared with thresholds in steps of 0.01. It is quantised to bins of width 1/200:
+    code q stands for (q - 1, q] / 200. Each threshold t is then the edge of a bin, so `score > t`
+    has the same result before and after, and a sweep of thresholds over stored maps is exact. (With
+    round(255 * score) each threshold would shift by up to half a level.) A code is decoded as the
+    middle of its bin, with an error of at most 0.0025.
 
-    A probability is read through its logarithm by a CRF, so small ones need the finer steps: its
-    square root is rounded to 1/255, which keeps apart 0, 1.5e-5, 6e-5, ... and errs by 0.004 at 1.
+    A CRF takes the logarithm of a probability, so small probabilities need finer steps. The square
+    root is rounded to steps of 1/255. This keeps 0, 1.5e-5, 6e-5, ... apart, with an error of up to
+    0.004 near 1.
     """
     if kind == "cam":
-        # The number of lower edges below a score. ceil(200 * score) rounds 0.3f up to 61.
+        # Counts the bin edges below a score. ceil(200 * score) would give 61 for float32 0.3.
         edges = (np.arange(CAM_BINS) / CAM_BINS).astype(np.float32)
         return np.searchsorted(edges, scores, side="left").astype(np.uint8)
     return np.rint(np.sqrt(scores) * np.float32(255)).astype(np.uint8)
@@ -117,7 +118,7 @@ def check_shape(shape: Sequence[int], *, kind: Kind, num_maps: int) -> str | Non
 
 
 class ScoreWriter:
-    """Writes the score maps of one shard, image by image; the file appears whole or not at all."""
+    """Writes the score maps of one shard, image by image. Errors leave no partial file."""
 
     def __init__(
         self,
@@ -130,10 +131,10 @@ class ScoreWriter:
         """Prepares to write.
 
         Args:
-            path: the file.
-            kind: what scores it holds.
-            class_names: the foreground classes 1..K in order.
-            computed_in: what is noted of their precision.
+            path: The file to write.
+            kind: Kind of the scores.
+            class_names: The foreground classes 1..K, in order.
+            computed_in: Precision in which the scores were computed; None: not stored.
         """
         assert kind in get_args(Kind), kind
         self.path = Path(path)
@@ -154,8 +155,8 @@ class ScoreWriter:
         """Appends one image.
 
         Args:
-            image_id: must be new to this file.
-            class_ids: class of each map, ascending (see the head of this module).
+            image_id: Id of the image; each may be written once.
+            class_ids: Class of each map, ascending (see the module docstring).
             scores: float [..., n, H, W] in [0, 1]; an image without classes has n = 0.
         """
         ids = [int(k) for k in class_ids]
@@ -202,30 +203,34 @@ class ScoreWriter:
 
     def _add(self, member: str, content: bytes) -> None:
         assert self._zip is not None, "ScoreWriter is used outside of its with block"
-        # ZipInfo's own date is fixed (1980), so equal scores give equal files.
+        # The default date of ZipInfo is fixed (1980), so equal scores give equal files.
         info = zipfile.ZipInfo(member)
         info.external_attr = 0o644 << 16
         self._zip.writestr(info, content, zipfile.ZIP_DEFLATED, DEFLATE_LEVEL)
 
 
 class ScoreReader:
-    """Random access by image to the score maps of several shards.
+    """Reads the score maps of any image from several shards.
 
-    Shards are opened on first use, once per process: a reader can be pickled, and a process forked
-    from one that has read already does not share its file positions.
+    Each process opens a shard on first use. So a reader can be pickled, and a forked process does
+    not share file positions with its parent.
     """
 
     def __init__(self, paths: Sequence[Path], *, kind: Kind, class_names: Sequence[str]) -> None:
-        """Reads the shards' indices and checks that they hold this kind and these classes.
+        """Reads the index of each shard, and checks kind and classes.
 
         Args:
-            paths: files written by ScoreWriter; no image may be in two of them.
-            kind: what the files must hold.
-            class_names: the foreground classes 1..K that the files must be about.
+            paths: Files of ScoreWriter; no image may be in two of them.
+            kind: Kind that the files must have.
+            class_names: Foreground classes 1..K that the files must have.
+
+        Raises:
+            UserError: A file is missing or damaged, or differs in kind, classes or version, or an
+                image is in two files.
         """
         self.kind = kind
         self.class_names = tuple(class_names)
-        self.computed_in: list[ComputedIn] = []  # of the shards that tell
+        self.computed_in: list[ComputedIn] = []  # of each shard that stores it
         self._path_of: dict[str, Path] = {}
         self._class_ids: dict[str, tuple[int, ...]] = {}
         self._levels = score_levels(kind)
@@ -236,16 +241,20 @@ class ScoreReader:
 
     @property
     def image_ids(self) -> list[str]:
-        """The images of all shards, in the order of the shards."""
+        """Ids of the images of all shards, in the order of the shards."""
         return list(self._path_of)
 
     def class_ids(self, image_id: str) -> tuple[int, ...]:
-        """Returns the classes of an image's maps without reading them."""
+        """Returns the class of each map of an image, without reading the maps."""
         self._path(image_id)
         return self._class_ids[image_id]
 
     def read(self, image_id: str) -> ScoreRecord:
-        """Returns the score maps of one image; UserError if no shard has it or it is damaged."""
+        """Reads the score maps of one image.
+
+        Raises:
+            UserError: No shard has the image, or its maps are damaged.
+        """
         path = self._path(image_id)
         class_ids = self._class_ids[image_id]
         try:
@@ -260,7 +269,7 @@ class ScoreReader:
         return ScoreRecord(class_ids=class_ids, scores=self._levels[codes])
 
     def checksum(self, image_id: str) -> tuple[int, tuple[int, ...]]:
-        """CRC-32 of an image's codes, which `read` compares, and their classes; nothing is read."""
+        """Returns the CRC-32 of an image's codes, and the class of each map; reads no maps."""
         member = self._archive(self._path(image_id)).getinfo(_score_member(image_id))
         return member.CRC, self._class_ids[image_id]
 

@@ -1,4 +1,4 @@
-"""Augmentation: one geometry drawn per sample and applied alike to image, masks and edges.
+"""Augmentation: draws one geometry per sample and applies it to image, masks and edges alike.
 
 Arrays are NumPy: images uint8 [H, W, 3] RGB, masks uint8 [H, W], maps float32 [H, W] or [H, W, C].
 All randomness comes from the generator that is passed in.
@@ -24,15 +24,15 @@ _CV2_INTERPOLATION = {
 }
 
 
-# Images are read in processes of their own, which OpenCV's threads would only compete with; and a
-# process that is forked while they exist may wait for them for ever.
+# Worker processes read images, and OpenCV's threads would compete with them. A process that is
+# forked while such threads exist can also wait for them forever.
 cv2.setNumThreads(0)
 
 
 class Geometry(NamedTuple):
-    """Resize to height x width, flip, then cut crop_size x crop_size at (top, left).
+    """Resize to height x width, then flip, then crop crop_size x crop_size at (top, left).
 
-    A negative offset pads: the resized array starts inside the crop.
+    A negative offset means padding: the resized array starts inside the crop.
     """
 
     height: int
@@ -59,13 +59,13 @@ def draw_geometry(
         rng: Source of all randomness.
         height: Height of the array in pixels.
         width: Width of the array in pixels.
-        crop_size: Side of the crop; smaller arrays lie at a random place inside it.
+        crop_size: Side of the crop in pixels; a smaller array is placed at random inside it.
         resize_long: Range (inclusive) of the longer side after resizing (SEAM).
-        scale: Range of the factor on both sides (DeepLab). With neither, the size stays.
+        scale: Range of the factor on height and width (DeepLab). If both are None, the size stays.
         flip: Whether to flip with probability 0.5.
 
     Returns:
-        The geometry, for `apply_geometry` on every array of this sample.
+        The geometry, to be given to `apply_geometry` for each array of the sample.
     """
     factor = 1.0
     if resize_long is not None:
@@ -84,20 +84,20 @@ def draw_geometry(
 
 
 def _draw_offset(rng: np.random.Generator, room: int) -> int:
-    """A uniform offset in [0, room], or in [room, 0] (padding) when the array is too small."""
+    """Draws an offset in [0, room], or in [room, 0] (padding) if the array is too small."""
     return int(rng.integers(min(room, 0), max(room, 0) + 1))
 
 
 def resize(array: Array, height: int, width: int, *, interpolation: Interpolation) -> Array:
     """[H, W] or [H, W, C] -> [height, width(, C)].
 
-    'nearest' is for class ids. The others average areas where the array shrinks, as Pillow's
-    filters do and OpenCV's of the same name do not.
+    Use 'nearest' for class ids. The others average over areas when both sides shrink, as Pillow
+    does; OpenCV's filters of the same names would not.
     """
     shrinks = height < array.shape[0] and width < array.shape[1]
     smooth_shrink = shrinks and interpolation != "nearest"
     flag = cv2.INTER_AREA if smooth_shrink else _CV2_INTERPOLATION[interpolation]
-    most = 4 if smooth_shrink else 128  # channels that OpenCV 5 takes
+    most = 4 if smooth_shrink else 128  # channels that OpenCV 5 accepts
     parts = [array] if array.ndim == 2 else np.split(array, range(most, array.shape[2], most), 2)
     resized = [
         cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=flag).reshape(
@@ -120,10 +120,10 @@ def apply_geometry(
     """[H, W] or [H, W, C] -> [crop_size, crop_size(, C)] of the same dtype.
 
     Args:
-        array: What to transform; H and W are those the geometry was drawn for.
-        geometry: From `draw_geometry`.
+        array: Array with the H and W for which the geometry was drawn.
+        geometry: Result of `draw_geometry`.
         interpolation: See `resize`.
-        fill: Value (per channel) of what lies outside the array.
+        fill: Value, or value per channel, of pixels outside the array.
     """
     if array.shape[:2] != (geometry.height, geometry.width):
         array = resize(array, geometry.height, geometry.width, interpolation=interpolation)
@@ -146,10 +146,10 @@ def color_jitter(
     Args:
         image: RGB uint8 [H, W, 3].
         rng: Source of all randomness.
-        jitter: Ranges; factors are drawn from 1 -+ range, the hue shift from -+ range.
+        jitter: Strengths s. Factors are drawn from [1 - s, 1 + s], the hue shift from [-s, s].
 
     Returns:
-        RGB uint8 [H, W, 3]; the image itself where all ranges are 0.
+        RGB uint8 [H, W, 3]; equal to the image if all strengths are 0.
     """
     brightness, contrast, saturation = (
         rng.uniform(1 - r, 1 + r) for r in (jitter.brightness, jitter.contrast, jitter.saturation)
@@ -159,12 +159,12 @@ def color_jitter(
         lambda x: tvf.adjust_brightness(x, brightness),
         lambda x: tvf.adjust_contrast(x, contrast),
         lambda x: tvf.adjust_saturation(x, saturation),
-        lambda x: tvf.adjust_hue(x, hue) if hue else x,  # the way to HSV and back would round
+        lambda x: tvf.adjust_hue(x, hue) if hue else x,  # else the way to HSV and back would round
     ]
     jittered = tvf.to_pil_image(np.ascontiguousarray(image))
     for index in rng.permutation(len(steps)):
         jittered = steps[index](jittered)
-    return np.array(jittered)  # a copy: torch warns of arrays that belong to Pillow
+    return np.array(jittered)  # a copy, since torch warns about arrays that Pillow owns
 
 
 def image_tensor(image: NDArray[np.uint8]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Weights files: a state dict and what is needed to use it, in one file without pickled code."""
+"""Weights files: a state dict and its metadata in one file, without pickled code."""
 
 import re
 import zipfile
@@ -15,24 +15,24 @@ from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError, validation_message
 
 FORMAT = "wsss-weights-1"
-MOST_CLASSES = 254  # that a mask can show beside background and 255
+MOST_CLASSES = 254  # mask values other than 0 (background) and 255 (ignored)
 
 
 class Weights(NamedTuple):
-    """A network's tensors by name, and the facts it was saved with (config, class names, ...)."""
+    """The tensors of a network by name, and its metadata (config, class names, ...)."""
 
     state_dict: dict[str, Tensor]
     metadata: dict[str, Any]
 
 
 def save_weights(path: Path, state_dict: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Writes a weights file, whole or not at all.
+    """Writes a weights file. An error leaves no partial file.
 
     Args:
-        path: Target file.
+        path: The file to write.
         state_dict: Tensors by name; they are stored on the CPU.
-        metadata: Plain values only (str, numbers, lists, dicts): the file stays loadable with
-            `weights_only=True`.
+        metadata: Plain values only (str, numbers, lists, dicts), so that the file can be loaded
+            with `weights_only=True`.
     """
     tensors = {name: tensor.detach().cpu() for name, tensor in state_dict.items()}
     with atomic_file(path) as temporary:
@@ -41,9 +41,9 @@ def save_weights(path: Path, state_dict: dict[str, Tensor], metadata: dict[str, 
 
 
 def load_plain(path: Path) -> Any:
-    """Reads what `torch.save` wrote, as long as it is made of tensors and plain values.
+    """Reads a file of `torch.save` that has only tensors and plain values.
 
-    Files of torch >= 1.6 are mapped into memory, so that a tensor is read when it is used.
+    Files of torch >= 1.6 are mapped into memory: a tensor is read when it is used.
 
     Raises:
         UserError: The file is missing or damaged, or would run code.
@@ -63,7 +63,7 @@ def load_plain(path: Path) -> Any:
 
 
 def _check_checksums(path: Path) -> None:
-    """Compares the CRC-32 of all parts of a file of ours, which torch writes but never looks at."""
+    """Checks the CRC-32 of each part of a weights file, which torch writes but does not check."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -80,10 +80,10 @@ def load_weights(path: Path) -> Weights:
         path: A file of `save_weights`.
 
     Returns:
-        Its tensors, on the CPU, and metadata.
+        Its tensors, on the CPU, and its metadata.
 
     Raises:
-        UserError: The file is missing or is not one of `save_weights`.
+        UserError: The file is missing or damaged, or was not written by `save_weights`.
     """
     content = load_plain(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -95,10 +95,10 @@ def load_weights(path: Path) -> Weights:
 
 
 def named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    """What a file holds, once it is seen to be tensors by name.
+    """Checks that the content of a file is a dictionary of tensors by name, and returns it.
 
     Raises:
-        UserError: It is something else.
+        UserError: The content is something else.
     """
     if not isinstance(content, dict) or not content:
         raise UserError(f"{path}: holds a {type(content).__name__}; expected tensors by name")
@@ -117,11 +117,12 @@ def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]
 
     Args:
         path: A file of `save_weights` with 'network' and 'class_names' in its metadata.
-        network: The kind.
-        class_names: The foreground classes; None: any.
+        network: The kind of network that the file must hold.
+        class_names: The foreground classes of the dataset; None: any classes.
 
     Raises:
-        UserError: The file holds another network, or one of other classes.
+        UserError: The file is missing or damaged, or holds another kind of network, or one that was
+            trained on other classes.
     """
     weights = load_weights(path)
     found, trained_on = weights.metadata.get("network"), weights.metadata.get("class_names")
@@ -143,10 +144,10 @@ def load_network_weights(path: Path, *, network: str, class_names: Sequence[str]
 
 @contextmanager
 def rebuilding(path: Path) -> Iterator[None]:
-    """Tells of a file what is wrong with what it says about its own network.
+    """Adds the name of a weights file to errors while its network is rebuilt from its metadata.
 
     Raises:
-        UserError: Anything is; one line that names the file.
+        UserError: The metadata is invalid; one line that names the file.
     """
     try:
         yield

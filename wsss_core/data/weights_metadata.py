@@ -1,4 +1,4 @@
-"""The facts in a weights file, read without torch: for pages about a network, not for its use."""
+"""Reads the metadata of a weights file without torch, for pages about a network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wsss_core.runtime.errors import UserError
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Reads the metadata of a file that `save_weights` wrote; no tensor is read, and no code runs.
+    """Reads the metadata of a file of `save_weights`. Reads no tensor and runs no code.
 
     Raises:
-        UserError: The file is missing, damaged, or of another kind.
+        UserError: The file is missing or damaged, or was not written by `save_weights`.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -24,14 +24,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: weights file not found") from None
     except Exception as error:  # a damaged pickle can raise anything
-        raise UserError(f"{path}: not a readable weights file of ours") from error
+        raise UserError(f"{path}: not a readable weights file of this project") from error
     if not isinstance(metadata, dict):
-        raise UserError(f"{path}: not a readable weights file of ours")
+        raise UserError(f"{path}: not a readable weights file of this project")
     return metadata
 
 
 class _WithoutTensors(pickle.Unpickler):
-    """Puts None where a tensor is. Whatever a pickle names, only these two are ever called."""
+    """Reads None for each tensor. Calls only `dict` and `_nothing`, whatever the pickle names."""
 
     def find_class(self, module: str, name: str) -> Any:
         return dict if (module, name) == ("collections", "OrderedDict") else _nothing
@@ -41,4 +41,4 @@ class _WithoutTensors(pickle.Unpickler):
 
 
 def _nothing(*_: object) -> None:
-    """Stands for the function that would build a tensor."""
+    """Replaces all functions of the pickle, such as the one that builds a tensor."""

@@ -1,4 +1,4 @@
-"""A verified archive, from a file that the user has or the first mirror that gives it."""
+"""Obtains a verified archive: from a file of the user, or from the first mirror that works."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
 
-SHIPPED = "download"  # stands for the addresses in the table
+SHIPPED = "download"  # this source means the addresses in archives.yaml
 
 
 def obtain(archive: Archive, *, sources: Sequence[str], directory: Path) -> Path:
     """Finds an archive or downloads it.
 
-    Files that the user names are looked at first and stay where they are. A download goes to
-    `directory` under the archive's name only after size and checksum are verified.
+    Files of the user are tried first and stay where they are. A download gets its final name in
+    `directory` only after its size and checksum are verified.
 
     Args:
-        archive: What is wanted.
-        sources: Paths, file:// addresses, other addresses, or 'download' for the archive's own.
-        directory: Where downloads are kept.
+        archive: The archive.
+        sources: Paths, file:// addresses, other addresses, or 'download' for the archive's own
+            addresses.
+        directory: Folder for downloads.
 
     Returns:
-        A file with the right content.
+        Path of the verified archive.
 
     Raises:
-        UserError: No source has it, or it cannot be written.
+        UserError: No source has the archive, or the download cannot be written.
     """
     urls = [url for source in sources for url in (archive.urls if source == SHIPPED else [source])]
     paths = {url: path for url in urls if (path := _local_path(url)) is not None}
@@ -65,10 +66,10 @@ def obtain(archive: Archive, *, sources: Sequence[str], directory: Path) -> Path
 
 
 def verify(path: Path, archive: Archive) -> None:
-    """Checks that a file is an archive, byte for byte.
+    """Checks that a file has the size and checksum of an archive.
 
     Raises:
-        SourceError: What is wrong with it.
+        SourceError: It has not. The text says what is wrong, without the path.
     """
     if path.is_dir():
         raise SourceError("is a directory, expected the archive as it was published")
@@ -89,7 +90,7 @@ def verify(path: Path, archive: Archive) -> None:
 def _download_any(
     archive: Archive, urls: Sequence[str], target: Path, *, failures: Sequence[str]
 ) -> None:
-    """Downloads an archive from the first address that gives it."""
+    """Downloads an archive from the first address that works."""
     partial = partial_path(target)
     if size_of(partial) > archive.size:
         partial.unlink()
@@ -111,8 +112,8 @@ def _download_any(
 def _download_verified(archive: Archive, url: str, partial: Path) -> None:
     """Downloads an archive from one address.
 
-    If the whole is wrong, that may be the fault of bytes that another source gave before: then it
-    is thrown away, and this source may show what it has from the first byte on.
+    A wrong checksum may come from bytes of an earlier attempt at another address. In this case the
+    file is discarded and downloaded once more from the first byte.
     """
     while True:
         resumed = size_of(partial) > 0
@@ -122,17 +123,17 @@ def _download_verified(archive: Archive, url: str, partial: Path) -> None:
         except SourceError as error:
             partial.unlink()
             if not resumed:
-                raise SourceError(f"{error}: thrown away") from error
+                raise SourceError(f"{error}; discarded") from error
             sys.stderr.write(
-                f"{archive.file}, begun by an earlier attempt, {error}: thrown away, and once more "
-                f"from the start\n"
+                f"{archive.file}, begun by an earlier attempt, {error}; discarded, downloading it "
+                f"again from the start\n"
             )
         else:
             return
 
 
 def _local_path(url: str) -> Path | None:
-    """The file that a path or file:// address names; None for other addresses."""
+    """Returns the file that a path or file:// address names; None for other addresses."""
     parts = urlsplit(url)
     if "://" not in url:
         return Path(url)
@@ -141,6 +142,6 @@ def _local_path(url: str) -> Path | None:
 
 def _nowhere(archive: Archive, failures: Sequence[str]) -> UserError:
     return UserError(
-        f"{archive.file} cannot be had: {'; '.join(failures)}; expected the file, or an address "
-        f"that has it, as archives.{archive.name} in the config"
+        f"{archive.file} could not be obtained: {'; '.join(failures)}; expected the file, or an "
+        f"address that has it, as archives.{archive.name} in the config"
     )

@@ -1,4 +1,4 @@
-"""What is known about published archives: read from a table, never from code."""
+"""Facts about published archives, read from archives.yaml."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class Archive(ConfigModel):
     """A published archive.
 
     Attributes:
-        name: Its name in the table and the config.
-        file: Name that it is kept under.
-        size: Bytes.
-        checksum: Algorithm (one of hashlib) and digest in hex, with a colon between them.
-        urls: Where it can be had, tried in turn.
-        root: Directory in the archive that is needed.
-        members: How many files a complete archive has of each pattern below root, whose last part
-            only may have wildcards; None: at least one. Nothing else is unpacked.
+        name: Its name in the table and in the config.
+        file: Name of the downloaded file.
+        size: Size of the file in bytes.
+        checksum: "<algorithm>:<hex digest>", with an algorithm of hashlib.
+        urls: Addresses, tried in turn.
+        root: The directory in the archive that is needed.
+        members: The files to unpack: a pattern below root, and the number of files that a complete
+            archive has of it (None: at least one). Only the last part of a pattern may have
+            wildcards.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A directory that large files go to, and what may go wrong with that."""
+"""Error messages for a directory to which large files are written."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from wsss_core.runtime.errors import UserError
 
 @contextmanager
 def disk_errors(directory: Path, *, kept: str) -> Iterator[None]:
-    """Tells in one line that a directory cannot be written.
+    """Turns an OSError of the block into a one-line message.
 
     Args:
-        directory: Where the block writes.
-        kept: What of it stays for the next run.
+        directory: The directory to which the block writes.
+        kept: Part of the message: what stays on disk for the next run.
+
+    Raises:
+        UserError: The block raised an OSError.
     """
     try:
         yield
@@ -31,12 +34,12 @@ def disk_errors(directory: Path, *, kept: str) -> Iterator[None]:
 
 
 def require_space(directory: Path, size: int, *, purpose: str) -> None:
-    """Stops before a long work that could not be finished.
+    """Raises UserError if a disk has not enough free space.
 
     Args:
-        directory: Where bytes will be written.
-        size: How many.
-        purpose: What they are, for the message.
+        directory: The directory to be written to.
+        size: Number of bytes that are needed.
+        purpose: What needs the space, for the message.
     """
     free = shutil.disk_usage(directory).free
     if free < size:

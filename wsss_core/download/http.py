@@ -1,4 +1,4 @@
-"""A large file over HTTP, continued where an earlier attempt was cut off."""
+"""Downloads a large file over HTTP, and resumes an interrupted download."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from urllib3.exceptions import HTTPError
 from wsss_core.runtime.progress import progress
 
 CONNECT_TIMEOUT = 15.0  # seconds
-STALL_TIMEOUT = 60.0  # seconds without a single byte
-ATTEMPTS = 5  # in a row that bring nothing new
-FIRST_PAUSE = 1.0  # seconds; doubles with each such attempt
+STALL_TIMEOUT = 60.0  # seconds without any byte
+ATTEMPTS = 5  # number of attempts in a row without any new byte
+FIRST_PAUSE = 1.0  # seconds; doubles after each such attempt
 LONGEST_PAUSE = 60.0
 CHUNK = 1 << 20
 MEGABYTE = 1_000_000
-PASSING = (408, 425, 429)  # client errors that pass, as all server errors may
+PASSING = (408, 425, 429)  # client errors that are worth a retry, as all server errors are
 
 
 class SourceError(Exception):
-    """A source does not give the file that is wanted; another one may."""
+    """A source does not have the wanted file. Another source may have it."""
 
 
 class _CutOffError(Exception):
-    """An attempt failed for a reason that may have passed at the next."""
+    """An attempt failed, but the next attempt may succeed."""
 
     def __init__(self, message: str, *, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -37,16 +37,16 @@ class _CutOffError(Exception):
 
 
 def download(url: str, partial: Path, *, size: int) -> None:
-    """Brings a file to its full size, after what is there of it.
+    """Downloads the rest of a file.
 
     Args:
-        url: Where the file is, http or https.
-        partial: What an earlier attempt, at this or another address, has left; may be missing. It
-            stays if this one fails.
-        size: Bytes of the whole file. That they are the right ones is the caller's to check.
+        url: Address of the file, http or https.
+        partial: The file to write. It may hold the first bytes from an earlier attempt, at this or
+            another address. It is kept if this attempt fails.
+        size: Size of the complete file in bytes. The caller must check the content.
 
     Raises:
-        SourceError: The address has no such file, or fails again and again.
+        SourceError: The address does not have the file, or it failed ATTEMPTS times in a row.
     """
     failures = 0
     have = size_of(partial)
@@ -63,22 +63,22 @@ def download(url: str, partial: Path, *, size: int) -> None:
             except _CutOffError as error:
                 failures = 1 if size_of(partial) > have else failures + 1
                 if failures == ATTEMPTS:
-                    raise SourceError(f"{error}, at {ATTEMPTS} attempts") from error
+                    raise SourceError(f"{error}, after {ATTEMPTS} attempts") from error
                 pause = max(error.wait, FIRST_PAUSE * 2 ** (failures - 1))
-                sys.stderr.write(f"{url}: {error}; again in {pause:.0f} s\n")
+                sys.stderr.write(f"{url}: {error}; retrying in {pause:.0f} s\n")
                 time.sleep(min(pause, LONGEST_PAUSE))
             have = size_of(partial)
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, 0 if it is missing."""
+    """Returns the size of a file in bytes, 0 if it is missing."""
     return path.stat().st_size if path.exists() else 0
 
 
 def _continue(url: str, partial: Path, *, size: int, bar: tqdm[Any]) -> None:
-    """Asks for the bytes that are missing, and writes what comes."""
+    """Requests the missing bytes and appends them."""
     have = size_of(partial)
-    # Some servers name a .tgz as a compressed encoding of a .tar, which must not be undone.
+    # Some servers send a .tgz as a compressed .tar, which requests would decompress.
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -97,23 +97,23 @@ def _continue(url: str, partial: Path, *, size: int, bar: tqdm[Any]) -> None:
 
 
 def _first_byte(response: requests.Response, *, have: int, size: int) -> int:
-    """Checks an answer before its content is read; at which byte of the file it starts."""
+    """Checks a response, and returns the byte of the file at which its content starts."""
     status = f"{response.status_code} {response.reason}"
     if response.status_code in PASSING or response.status_code >= 500:
         seconds = response.headers.get("Retry-After", "")
         raise _CutOffError(status, wait=float(seconds) if seconds.isdecimal() else 0.0)
-    if response.status_code == 416:  # no bytes after those that we have
+    if response.status_code == 416:  # the server has no bytes after ours
         raise SourceError(f"has no more than {have:,} bytes, expected {size:,}")
     if response.status_code not in (200, 206):
         raise SourceError(status)
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise SourceError("answers with a web page, perhaps to log in")
-    if response.status_code == 200:  # the whole file, whether or not a part was asked for
+        raise SourceError("answered with a web page, perhaps a login page")
+    if response.status_code == 200:  # the whole file, even if a part was requested
         offset, total = 0, response.headers.get("Content-Length")
     else:
         found = re.fullmatch(r"bytes (\d+)-\d+/(.+)", response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != have:
-            raise SourceError(f"answers with bytes that nobody asked for (from {have:,} on)")
+            raise SourceError(f"did not answer with the requested bytes (from {have:,} on)")
         offset, total = have, found[2]
     if total is not None and total.isdecimal() and int(total) != size:
         raise SourceError(f"has {int(total):,} bytes, expected {size:,}")
@@ -123,13 +123,13 @@ def _first_byte(response: requests.Response, *, have: int, size: int) -> int:
 def _copy(
     response: requests.Response, partial: Path, *, offset: int, size: int, bar: tqdm[Any]
 ) -> None:
-    """Writes the content of an answer over the file from a byte on.
+    """Writes the content of a response to the file, from byte `offset` on.
 
-    If the answer is the whole file again, what was there is written over but not cut off: were
-    this attempt shorter than the one before, nothing would be lost.
+    If the server sends the whole file again, the existing bytes are overwritten but not truncated:
+    nothing is lost if this attempt ends earlier than the one before.
     """
     partial.touch()
-    with partial.open("r+b", buffering=0) as file:  # unbuffered: what is written survives a kill
+    with partial.open("r+b", buffering=0) as file:  # unbuffered: written bytes survive a kill
         file.seek(offset)
         while data := _read(response, offset=offset, size=size):
             offset += len(data)
@@ -143,7 +143,7 @@ def _copy(
 
 
 def _read(response: requests.Response, *, offset: int, size: int) -> bytes:
-    """What has arrived, at most a chunk; nothing at the end."""
+    """Reads the bytes that have arrived, at most CHUNK; empty at the end."""
     try:
         return response.raw.read1(CHUNK, decode_content=False)
     except HTTPError as error:
@@ -152,14 +152,14 @@ def _read(response: requests.Response, *, offset: int, size: int) -> bytes:
 
 
 def _write(file: Any, data: bytes) -> None:
-    """Writes all of some bytes; without a buffer a single write may take only a part."""
+    """Writes all of `data`. A single unbuffered write may write only a part."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
 
 
 def _cause(error: BaseException) -> str:
-    """What lies at the bottom of an error of requests, in a few words."""
+    """Returns a short text for the original cause of an error of requests."""
     while error.__context__ is not None:
         error = error.__context__
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""What is needed of an archive, as a directory that appears whole or not at all."""
+"""Unpacks the needed files of an archive to a directory. Errors leave no partial directory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
 from wsss_core.runtime.progress import progress
 
-STAMP = "archive.json"  # in an unpacked directory: of what it was made
+STAMP = "archive.json"  # in an unpacked directory: facts about the archive it comes from
 MEGABYTE = 1_000_000
-# The file was right when download_archive ran, so only that can help.
+# download_archive has verified the file, so it was changed later and must be downloaded again.
 REPLACE = (
     "expected the archive as it was published: delete what is there, and run snakemake once with "
     "--forcerun download_archive"
@@ -30,26 +30,26 @@ REPLACE = (
 
 
 def unpack(archive: Archive, path: Path | None, *, directory: Path) -> Path:
-    """Unpacks an archive, unless that has been done.
+    """Unpacks an archive, unless it is unpacked already.
 
     Args:
-        archive: What it is.
-        path: The file; None if it is expected to be unpacked already.
-        directory: Gets a directory of the archive's name.
+        archive: The archive.
+        path: The archive file; None if it should be unpacked already.
+        directory: Folder in which a directory with the archive's name is made.
 
     Returns:
-        The archive's root in there.
+        The archive's root inside this directory.
 
     Raises:
         UserError: The archive is wrong, incomplete, damaged or dangerous, or the directory cannot
-            be written. What was unpacked earlier stays.
+            be written. Files that were unpacked earlier stay.
     """
     target = directory / archive.name
     kept = "the archive is kept, and what was unpacked earlier"
     if not is_unpacked(archive, directory):
         if path is None or not path.is_file():
             missing = path or directory / archive.file
-            raise UserError(f"{missing} is missing, though it was there before; {REPLACE}")
+            raise UserError(f"{missing} is missing, though it existed before; {REPLACE}")
         with disk_errors(directory, kept=kept):
             directory.mkdir(parents=True, exist_ok=True)
             with exclusive(target):
@@ -59,7 +59,7 @@ def unpack(archive: Archive, path: Path | None, *, directory: Path) -> Path:
 
 
 def is_unpacked(archive: Archive, directory: Path) -> bool:
-    """Whether a directory has all that is needed of an archive.
+    """Says whether all needed files of an archive are unpacked.
 
     Args:
         archive: The archive.
@@ -79,15 +79,17 @@ def is_unpacked(archive: Archive, directory: Path) -> bool:
 
 
 def extract(archive: Archive, path: Path, output: Path) -> None:
-    """Writes the needed members of an archive, in one pass over it.
+    """Writes the needed members of an archive, in one pass.
 
-    Only contents of regular files are read, and only files and directories made; times, owners and
-    permissions are not taken over.
+    Only regular files are unpacked. Their times, owners and permissions are ignored.
 
     Args:
-        archive: Which members are needed.
-        path: A tar file, compressed or not.
-        output: Directory that gets the archive's root.
+        archive: The archive; says which members are needed.
+        path: The tar file, compressed or not.
+        output: Directory in which the archive's root is made.
+
+    Raises:
+        UserError: The archive is damaged, incomplete or dangerous.
     """
     root = PurePosixPath(archive.root)
     patterns = {root / pattern: pattern for pattern in archive.members}
@@ -100,7 +102,7 @@ def extract(archive: Archive, path: Path, output: Path) -> None:
             if not wanted or member.isdir():
                 continue
             content = tar.extractfile(member)
-            assert content is not None, "of a regular file there is a content"
+            assert content is not None, "a regular file has content"
             _write(content, output / name, path=path)
             found.update(wanted)
     if miscounted := _miscounted(archive, found):
@@ -110,7 +112,7 @@ def extract(archive: Archive, path: Path, output: Path) -> None:
 
 
 def _unpack(archive: Archive, path: Path, target: Path) -> None:
-    # Not atomic_dir, whose words for a full disk know nothing of archives.directory.
+    # Not atomic_dir: its message about a full disk does not name archives.directory.
     with staging_dir(target) as staging:
         extract(archive, path, staging)
         (staging / STAMP).write_text(_stamp(archive), encoding="utf-8")
@@ -118,13 +120,13 @@ def _unpack(archive: Archive, path: Path, target: Path) -> None:
 
 
 def _stamp(archive: Archive) -> str:
-    """Tells apart what was unpacked of other archives, or less of this one."""
+    """Returns the text of the stamp. It changes if the archive or the needed members change."""
     return json.dumps(archive.model_dump(mode="json", exclude={"urls"}), indent=2) + "\n"
 
 
 @contextmanager
 def _members(path: Path) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]]:
-    """Goes through a tar file once, with a bar that shows how far in the file that is."""
+    """Iterates over the members of a tar file, with a progress bar over its bytes."""
     with (
         path.open("rb") as file,
         tarfile.open(fileobj=file, mode="r:*") as tar,
@@ -146,7 +148,7 @@ def _members(path: Path) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.Tar
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Tells in one line that an archive cannot be read to its end."""
+    """Turns errors of a damaged archive into a one-line message."""
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error) as error:
@@ -156,12 +158,12 @@ def _damage(path: Path) -> Iterator[None]:
 def _refuse_dangerous(
     member: tarfile.TarInfo, name: PurePosixPath, *, root: PurePosixPath, path: Path
 ) -> None:
-    """Refuses an archive that tries to write elsewhere, or through a link.
+    """Refuses a member that would be written outside the output directory, or through a link.
 
-    Links and devices at places that nothing is taken from are no danger: they are never made.
+    Links and devices outside `root` are harmless, since they are not unpacked.
     """
     if name.is_absolute() or ".." in name.parts:
-        kind = "lies outside of the directory that it is unpacked to"
+        kind = "is outside the directory that it is unpacked to"
     elif member.isreg() or member.isdir():
         return
     elif name.is_relative_to(root) or root.is_relative_to(name):
@@ -187,7 +189,7 @@ def _write(content: IO[bytes], target: Path, *, path: Path) -> None:
 
 
 def _miscounted(archive: Archive, found: Counter[str]) -> list[str]:
-    """Which patterns have another number of files than they should, in words."""
+    """Returns a text for each pattern with a wrong number of files."""
     return [
         f"{found[pattern]:,} members {archive.root}/{pattern}, expected "
         f"{'some' if expected is None else f'{expected:,}'}"

@@ -1,4 +1,4 @@
-"""Whether an exported file computes what the trained network does."""
+"""Checks that an exported file computes the same as the trained network."""
 
 from typing import NamedTuple
 
@@ -11,21 +11,21 @@ from wsss_core.ops.grid import even, pixels, resample
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import PROB_STRIDE
 
-# Other kernels sum in another order; that changed a probability by 2e-5 at most in what was tried.
+# Other kernels sum in another order. In our trials this changed a probability by at most 2e-5.
 PROB_TOLERANCE = 1e-3
-# Pixels whose two best classes are equally likely may change sides.
+# Share of pixels. Where two classes are equally likely, the order of sums may decide.
 MASK_TOLERANCE = 1e-3
-# Batch, and what is added to the smallest side: multiples of all strides, and odd sizes, lengthwise
-# and across.
+# Batch size, and the pixels that are added to the smallest height and width: multiples of all
+# strides and odd sizes, in landscape and portrait format.
 SIZES = ((1, 0, 32), (2, 33, 70), (3, 97, 6))
 
 
 class Difference(NamedTuple):
-    """How far two networks are apart, at most.
+    """The largest differences between the outputs of two networks.
 
     Attributes:
-        prob: Between probabilities.
-        mask: Share of pixels of other classes.
+        prob: Difference of probabilities.
+        mask: Share of pixels with different classes, 0 to 1.
     """
 
     prob: float
@@ -36,13 +36,13 @@ def check_outputs(run: Run, network: DeepLab, *, smallest_side: int, what: str) 
     """Compares an exported file with its network on random pictures of several sizes.
 
     Args:
-        run: Runs the file.
-        network: In evaluation mode, on the CPU.
-        smallest_side: Of pictures.
-        what: The file, for the message.
+        run: Function that runs the exported file.
+        network: The network, in evaluation mode and on the CPU.
+        smallest_side: Smallest height and width of a picture, in pixels.
+        what: Name of the format, for the message.
 
     Raises:
-        UserError: They differ by more than the tolerances.
+        UserError: The outputs differ by more than the tolerances.
     """
     generator = torch.Generator().manual_seed(0)
     differences = []
@@ -55,7 +55,7 @@ def check_outputs(run: Run, network: DeepLab, *, smallest_side: int, what: str) 
         if not (prob <= PROB_TOLERANCE and mask <= MASK_TOLERANCE):  # NaN fails too
             raise UserError(
                 f"{what}: for pictures {shape} its probabilities differ from the network's by "
-                f"{prob:.2g}, {100 * mask:.2g} % of the masks; expected at most "
+                f"{prob:.2g} and its masks in {100 * mask:.2g} % of the pixels; expected at most "
                 f"{PROB_TOLERANCE:g} and {100 * MASK_TOLERANCE:g} %"
             )
         differences.append((prob, mask))
@@ -64,7 +64,7 @@ def check_outputs(run: Run, network: DeepLab, *, smallest_side: int, what: str) 
 
 @torch.no_grad()
 def reference(network: DeepLab, image: Tensor) -> tuple[Tensor, Tensor]:
-    """What `segment` does at scale 1, in float32: pictures uint8 [B, 3, H, W] -> prob, mask."""
+    """Computes what `segment` does at scale 1: pictures uint8 [B, 3, H, W] -> prob, mask."""
     height, width = image.shape[-2:]
     size = (height, width)
     grid = (-(-height // PROB_STRIDE), -(-width // PROB_STRIDE))

@@ -1,7 +1,7 @@
-"""Files of a portable segmenter that run without this package, and what runs them here.
+"""Writes a segmenter in formats that run without this package, and loads such files.
 
-Sizes of the batch and of the pictures stay variable in each format. Each file tells about itself:
-ONNX in `metadata_props`, the others in the extra file `metadata.json`.
+All formats accept any batch size and picture size. Each file holds its metadata: ONNX in
+`metadata_props`, the others in the extra file `metadata.json`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from wsss_core.runtime.errors import UserError
 
 METADATA_FILE = "metadata.json"
 OUTPUTS = ("prob", "mask")
-LARGEST_SIDE = 2**16  # some bound is needed; no picture comes near it
+LARGEST_SIDE = 2**16  # torch.export needs a bound; pictures are far smaller
 
 Run = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Format(NamedTuple):
-    """A format: the extension of its files, and what writes and runs them."""
+    """A format: the suffix of its files, and the functions that write and load them."""
 
     suffix: str
     write: Callable[[PortableSegmenter, Path, Mapping[str, Any]], None]
@@ -39,7 +39,7 @@ class Format(NamedTuple):
 
 
 def smallest_side(segmenter: PortableSegmenter) -> int:
-    """The smallest height and width of pictures, which the coarsest scale must not undo."""
+    """Returns the smallest height and width: 32 pixels after shrinking to the coarsest scale."""
     return math.ceil(32 / min(segmenter.scales, default=1))
 
 
@@ -49,13 +49,13 @@ def write_format(
     """Writes a segmenter in one of `FORMATS`.
 
     Args:
-        name: Which one.
-        segmenter: On the CPU.
-        path: The file.
-        metadata: Plain values.
+        name: Name of the format.
+        segmenter: The segmenter, on the CPU.
+        path: The file to write.
+        metadata: Plain values to store in the file.
 
     Raises:
-        UserError: The exporter cannot handle something in the network.
+        UserError: The exporter does not support a part of the network.
         OSError: The file cannot be written.
     """
     try:
@@ -63,13 +63,13 @@ def write_format(
             FORMATS[name].write(segmenter, path, metadata)
     except OSError:
         raise
-    except Exception as error:  # exporters fail in many ways, on networks that timm goes on adding
+    except Exception as error:  # exporters can raise anything, and timm adds new networks
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UserError(f"this network cannot be exported as {name}: {reason}") from error
 
 
 def load_format(name: str, path: Path) -> Run:
-    """Loads a file of `write_format`; what it returns runs it on the CPU."""
+    """Loads a file of `write_format`, and returns a function that runs it on the CPU."""
     with _quiet():
         return FORMATS[name].load(path)
 
@@ -79,9 +79,9 @@ def _write_torchscript(
 ) -> None:
     side = smallest_side(segmenter)
     image = torch.zeros(2, 3, side + 1, side + 2, dtype=torch.uint8)
-    # Not checked here: `check_outputs` tries other sizes as well.
+    # No check_trace: `check_outputs` compares the results, also at other sizes.
     traced = torch.jit.trace(segmenter, (image,), check_trace=False)  # type: ignore[no-untyped-call]
-    file = io.BytesIO()  # given a path, torch ends the whole process where the disk is full
+    file = io.BytesIO()  # given a path, torch would abort the process if the disk is full
     torch.jit.save(traced, file, _extra_files={METADATA_FILE: json.dumps(metadata)})
     path.write_bytes(file.getbuffer())
 
@@ -95,7 +95,7 @@ def _write_torch_export(
     segmenter: PortableSegmenter, path: Path, metadata: Mapping[str, Any]
 ) -> None:
     program = _exported_program(segmenter)
-    file = io.BytesIO()  # as above
+    file = io.BytesIO()  # as in _write_torchscript
     torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(metadata)})
     path.write_bytes(file.getbuffer())
 
@@ -137,14 +137,14 @@ def _exported_program(segmenter: PortableSegmenter) -> torch.export.ExportedProg
         2: torch.export.Dim("height", min=least, max=LARGEST_SIDE),
         3: torch.export.Dim("width", min=least, max=LARGEST_SIDE),
     }
-    # Sizes that none of the strides divides, as those that one does divide are a special case.
+    # Use sizes that no stride divides, since torch.export treats divisible sizes as a special case.
     image = torch.zeros(2, 3, least + 5, least + 7, dtype=torch.uint8)
     return torch.export.export(segmenter, (image,), dynamic_shapes={"image": sizes}, strict=False)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what exporters tell their own developers to themselves."""
+    """Hides the warnings and logs of exporters, which are for their developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):

@@ -1,4 +1,4 @@
-"""A trained segmenter as one function of pictures, in a form that other programs can run.
+"""A trained segmenter as one module that takes pictures, in a form that can be exported.
 
 Letters: B batch, C classes (background first), H W picture, h w feature map.
 """
@@ -17,22 +17,22 @@ from wsss_core.models.deeplab import DeepLab
 from wsss_core.ops.grid import ceil_div, even, pixels, resample, within
 from wsss_core.stages.segment import PROB_STRIDE
 
-# Finer factors than that do not fit into what is computed of sizes in 64 bits.
+# Larger denominators would overflow the 64-bit arithmetic of sizes.
 MAX_DENOMINATOR = 1000
 
 
 class PortableSegmenter(nn.Module):
-    """What `segment` does at scale 1, for batches of pictures of one size.
+    """Does what `segment` does at scale 1, for batches of pictures of one size.
 
-    `forward` computes with sizes only by +, -, *, //, on whatever stands for them while it is
-    exported, so that they stay variable.
+    `forward` uses only +, -, * and // on sizes. Exporters replace sizes by symbols, which support
+    these operations, so sizes stay variable.
     """
 
     def __init__(self, network: DeepLab) -> None:
-        """Copies the network and makes it plain.
+        """Copies the network and replaces layers that cannot be exported.
 
         Args:
-            network: A trained one, on the CPU; it is not changed.
+            network: A trained network on the CPU. It is not changed.
         """
         super().__init__()
         network = copy.deepcopy(network).eval()
@@ -47,7 +47,8 @@ class PortableSegmenter(nn.Module):
         """Pictures uint8 [B, 3, H, W], RGB -> probabilities and masks.
 
         Returns:
-            prob: float32 [B, C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up; sums to 1.
+            prob: float32 [B, C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up; sums to 1 over
+                the classes.
             mask: uint8 [B, H, W] class indices.
         """
         height, width = image.shape[-2:]
@@ -58,7 +59,7 @@ class PortableSegmenter(nn.Module):
         return logits.softmax(dim=1), enlarged.argmax(dim=1).to(torch.uint8)
 
     def _logits(self, image: Tensor) -> Tensor:
-        """Image in [0, 1] -> logits [B, C, h, w], the highest over the scales (`DeepLab`)."""
+        """Image in [0, 1] -> logits [B, C, h, w], the maximum over the scales as in `DeepLab`."""
         sides = image.shape[-2], image.shape[-1]
         target = self.geometry.grid(-1, sides)
         logits = self._classify(image)
@@ -72,7 +73,7 @@ class PortableSegmenter(nn.Module):
         return logits
 
     def _classify(self, image: Tensor) -> Tensor:
-        """Image in [0, 1] -> logits [B, C, h, w], as `Backbone` pads it."""
+        """Image in [0, 1] -> logits [B, C, h, w] of one scale, with the padding of `Backbone`."""
         backbone = self.backbone
         normalized = backbone.normalize(image)
         if backbone.multiple > 1:
@@ -88,12 +89,12 @@ class PortableSegmenter(nn.Module):
         return logits
 
     def _padded(self, side: int) -> int:
-        """The next multiple of `backbone.multiple`."""
+        """Rounds a side up to a multiple of `backbone.multiple`."""
         multiple = self.backbone.multiple
         count = ceil_div(side, multiple)
         if torch.compiler.is_exporting():
-            # torch.export keeps sizes as formulas of the picture's, which grow with each layer
-            # until they cannot be handled. To it, this is a number that comes from elsewhere.
+            # torch.export keeps sizes as formulas of the picture's size. They grow with each layer
+            # until it cannot handle them. item() makes this size a new symbol without a formula.
             count = cast(int, torch.scalar_tensor(count, dtype=torch.int64).item())
             torch._check(count >= 1)
         return count * multiple

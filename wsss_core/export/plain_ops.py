@@ -1,8 +1,8 @@
-"""Rewrites of a trained network into layers that every other program knows.
+"""Replaces special layers of a trained network by standard layers, which all formats support.
 
-The network computes the same. What it was rewritten for stays behind: training on CPUs, and
-images of sizes that strides do not divide, to which 'same' padding adapts at each layer. Here the
-image is padded first, and then every layer pads by a constant.
+The network computes the same. Two features of the special layers are lost: fast training on CPUs,
+and 'same' padding that depends on the input size. Instead, the image must be padded first to a
+multiple of all strides; then the padding of each layer is constant.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from wsss_core.models.folding import FoldedConv2d
 
 
 class Branches(nn.Module):
-    """Sum of parallel layers, as DeepLab-v2 defines its head."""
+    """Sum of parallel layers: the head of DeepLab-v2."""
 
     def __init__(self, branches: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -29,9 +29,9 @@ class Branches(nn.Module):
 
 
 def make_plain(module: nn.Module) -> None:
-    """Replaces all layers that are not plain ones, in place.
+    """Replaces all special layers of a network by standard ones, in place.
 
-    Right for networks whose input is padded to a multiple of all their strides.
+    The result is correct only if the input is padded to a multiple of all strides.
     """
     for name, child in module.named_children():
         plain = _plain(child)
@@ -54,7 +54,7 @@ def _plain(layer: nn.Module) -> nn.Module | None:
 
 
 def _plain_conv(conv: nn.Conv2d, *, scale: Tensor | None, bias: Tensor | None) -> nn.Module:
-    """A convolution with its outputs multiplied by `scale` [C] and shifted by `bias` [C]."""
+    """Builds a convolution with outputs multiplied by `scale` [C] and shifted by `bias` [C]."""
     plain = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
@@ -86,7 +86,7 @@ def _plain_pool(pool: nn.AvgPool2d) -> nn.Module:
 
 
 def _same_padding(layer: nn.Conv2d | nn.AvgPool2d) -> nn.ZeroPad2d:
-    """TensorFlow's padding for inputs that are multiples of the stride."""
+    """Builds TensorFlow's 'same' padding for inputs whose sides are multiples of the stride."""
     dilations = _pair(getattr(layer, "dilation", 1))
     kernels, strides = _pair(layer.kernel_size), _pair(layer.stride)
     height, width = (

@@ -1,4 +1,4 @@
-"""How well single images are segmented."""
+"""The mean IoU of single images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from wsss_core.ops.metrics import intersection_over_union
 
 
 def image_miou(counts: pd.DataFrame, num_classes: int) -> dict[str, float]:
-    """Computes the mean IoU of each image over the classes that it has or was given, in percent.
+    """Computes the mean IoU of each image, over the classes in its true or its predicted mask.
 
     Args:
-        counts: rows of read_pixel_counts, of one split, one method and seed.
+        counts: Rows of read_pixel_counts for one split, method and seed.
         num_classes: C, with background.
+
+    Returns:
+        Percent, by image id.
     """
     images, totals = class_counts(counts, num_classes)
     iou = intersection_over_union(*np.moveaxis(totals, 1, 0))

@@ -1,4 +1,4 @@
-"""Loss curves of all trainings: a row of panels for each stage, a panel for each method."""
+"""Draws the loss curves of all trainings: a row of panels per stage, a column per method."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from wsss_core.runtime.errors import UserError
 CLOCK_COLUMNS = ("step", "epoch", "lr")
 TOTAL = "loss"
 PANEL_SIZE = (3.6, 2.5)  # inches
-MAX_RAW_POINTS = 400  # of an unsmoothed line: enough to see its noise, and the file stays small
-SMOOTHING = 0.06  # of the training: width of the running mean
-LEGEND_ROOM = 0.3  # of a panel's range of losses
+MAX_RAW_POINTS = 400  # points of an unsmoothed line: they show the noise, and keep the file small
+SMOOTHING = 0.06  # width of the running mean, as a share of the training
+LEGEND_ROOM = 0.3  # space above the lines, as a share of the panel's range of losses
 MAX_EPOCH_MARKS = 20
-LOG_RATIO = 20.0  # between the largest and the smallest loss, from where a log scale is needed
+LOG_RATIO = 20.0  # largest loss / smallest loss above which the scale is logarithmic
 TOTAL_COLOR = "#1f2430"
 COLORS = ("#1976c4", "#e2711d", "#2a9d4a", "#b5338a", "#7a5af0", "#94730d", "#0f9ba8")
 PARAMETERS = {
@@ -42,7 +42,7 @@ PARAMETERS = {
     "xtick.color": "#5b6375",
     "ytick.color": "#5b6375",
     "axes.labelcolor": "#5b6375",
-    "svg.hashsalt": "loss curves",  # element names that do not change from run to run
+    "svg.hashsalt": "loss curves",  # makes element names the same in each run
 }
 
 
@@ -51,10 +51,10 @@ class Curves:
     """The history of one training.
 
     Attributes:
-        stage: what was trained, e.g. classifier: a row of panels.
-        method: a panel of that row.
-        history: step, epoch, lr, loss (the weighted total) and each loss (unweighted) and other
-            measure by name.
+        stage: The network that was trained, such as "classifier".
+        method: Name of the method.
+        history: Columns step, epoch, lr and loss (the weighted total), and one column for each
+            loss (unweighted) and other measure.
     """
 
     stage: str
@@ -63,7 +63,7 @@ class Curves:
 
     @property
     def losses(self) -> list[str]:
-        """The losses, total first; a total of only one loss is left out."""
+        """Names of the losses, total first. With a single loss there is no total."""
         parts = [name for name in self.history if name not in (*CLOCK_COLUMNS, TOTAL)]
         return [TOTAL, *parts] if len(parts) > 1 else parts or [TOTAL]
 
@@ -72,9 +72,12 @@ def read_curves(label: str, path: Path) -> Curves:
     """Reads the history of a training.
 
     Args:
-        label: `<stage>/<method>`; what follows another slash (the seed) is not shown, histories
-            of equal stage and method are drawn in one panel.
+        label: `<stage>/<method>` or `<stage>/<method>/<seed>`. The seed is not shown: all seeds of
+            a method are drawn in one panel.
         path: CSV file with a row per logged step.
+
+    Raises:
+        UserError: The label or the file is not valid.
     """
     stage, _, method = label.partition("/")
     if not method:
@@ -90,11 +93,11 @@ def read_curves(label: str, path: Path) -> Curves:
 
 
 def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Averages each value with its neighbours; at the ends, with those that there are.
+    """Computes a running mean. At the ends, it is over the values that exist.
 
     Args:
         values: float [N].
-        window: odd number of values that are averaged.
+        window: Number of values in a mean, odd.
     """
     kernel = np.ones(window)
     padded = np.pad(values, window // 2)
@@ -103,11 +106,11 @@ def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def write_loss_curves(path: Path, curves: Sequence[Curves]) -> None:
-    """Draws the figure.
+    """Draws the figure and writes it.
 
     Args:
-        path: file to write, .svg or .png.
-        curves: rows and columns appear in their order.
+        path: The file to write, .svg or .png.
+        curves: The trainings. Rows and columns have the order of their first appearance.
     """
     with mpl.rc_context(PARAMETERS), atomic_file(path) as partial_path:
         metadata = {"Date": None} if path.suffix == ".svg" else None
@@ -115,7 +118,7 @@ def write_loss_curves(path: Path, curves: Sequence[Curves]) -> None:
 
 
 def draw_loss_curves(curves: Sequence[Curves]) -> Figure:
-    """Builds the figure; the arguments are those of write_loss_curves."""
+    """Draws the figure; `curves` is as in write_loss_curves."""
     stages = list(dict.fromkeys(one.stage for one in curves))
     methods = list(dict.fromkeys(one.method for one in curves))
     width, height = PANEL_SIZE
@@ -146,9 +149,9 @@ def draw_panel(axes: Axes, group: Sequence[Curves], *, colors: dict[str, str]) -
     """Draws the losses of one stage and method, a pair of lines for each seed, without legend.
 
     Args:
-        axes: where.
-        group: the trainings, one for each seed.
-        colors: by loss.
+        axes: The panel.
+        group: The trainings, one per seed.
+        colors: Colour of each loss, by name.
     """
     smoothed = []
     for number, one in enumerate(group):
@@ -177,19 +180,19 @@ def _add_legend(axes: Axes, curves: Curves) -> None:
 
 
 def legend_text(name: str) -> str:
-    """How a loss is called in a legend."""
+    """Returns the name of a loss in a legend."""
     return "weighted sum" if name == TOTAL else name.replace("_", " ")
 
 
 def smoothing_window(num_values: int) -> int:
-    """Returns the width of the running mean over a training of so many logged steps, odd."""
+    """Returns the width of the running mean for a number of logged steps. It is odd."""
     return 2 * int(SMOOTHING * num_values / 2) + 1
 
 
 def _scale(axes: Axes, values: NDArray[np.float64]) -> None:
-    """Chooses a scale on which every line can be seen, with room for the legend above.
+    """Chooses a scale that shows all smoothed lines, with space for the legend above them.
 
-    The noise may leave the panel.
+    Noise of the raw lines may be outside the panel.
     """
     low, high = np.nanmin(values), np.nanmax(values)
     if low > 0 and high / low > LOG_RATIO:
@@ -206,7 +209,7 @@ def _mark_epochs(axes: Axes, history: pd.DataFrame) -> None:
     epoch = np.floor(history["epoch"].to_numpy(dtype=float))
     steps = history["step"].to_numpy()
     starts = steps[1:][np.diff(epoch) > 0]
-    starts = starts[starts < steps[-1]]  # the end of the last epoch begins none
+    starts = starts[starts < steps[-1]]  # the last step ends an epoch and begins none
     if len(starts) <= MAX_EPOCH_MARKS:
         for step in starts:
             axes.axvline(step, color="#c9cedb", linewidth=0.7, linestyle=(0, (2, 3)), zorder=0.5)

@@ -1,4 +1,4 @@
-"""Classes painted over a photograph, for the eye."""
+"""Paints masks over images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from wsss_core.data.images import IGNORE_INDEX, voc_palette
 from wsss_core.ops.trimap import beside_another
 
-FILL_OPACITY = 0.6  # of a class colour over the photograph
-PHOTO_LIGHT = 0.75  # photographs are darkened below what is drawn on them
+FILL_OPACITY = 0.6  # opacity of a class colour over the image
+PHOTO_LIGHT = 0.75  # factor on the brightness of the image, so that colours stand out
 
 
 def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Paints classes over a photograph: tinted areas with full outlines, white where ignored.
+    """Paints a mask over an image: tinted areas with opaque outlines; ignored pixels are white.
 
     Args:
         photo: uint8 [H, W, 3].
@@ -36,5 +36,5 @@ def paint_mask(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.
 
 
 def outline(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Finds the pixels of classes, bool [H, W], that have a neighbour of another index."""
+    """Finds foreground pixels with a neighbour of another index: bool [H, W]."""
     return beside_another(mask) & (mask != 0)

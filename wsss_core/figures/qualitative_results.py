@@ -1,4 +1,4 @@
-"""Qualitative results: what a method makes of a few photographs, one stage after the other.
+"""Draws qualitative results: the outputs of all stages of a method for a few images.
 
 H and W are the size of one image, n the number of its classes.
 """
@@ -27,15 +27,15 @@ from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
 COLUMN_WIDTH = 2.5  # inches
-MIN_ASPECT, MAX_ASPECT = 0.5, 1.1  # of a row, height to width; other images get margins
+MIN_ASPECT, MAX_ASPECT = 0.5, 1.1  # height / width of a row; other images get margins
 GAP = 0.04  # inches between images
 SIDE = 0.25  # inches left of the images
 HEAD, FOOT = 0.52, 0.4  # inches above and below the images, with two rows of class names
 LEGEND_ROW = 0.17  # inches
 DOTS_PER_INCH = 110
 JPEG_QUALITY = 88
-PEAK_MARGIN = 0.14  # of an image: half of a class name that is written in it
-HEAT_OPACITY = (0.25, 0.7)  # of the heat map, at scores 0 and 1
+PEAK_MARGIN = 0.14  # half the width of a class name, as a share of the image's width
+HEAT_OPACITY = (0.25, 0.7)  # opacity of the heat map at scores 0 and 1
 TEXT_COLOR = "#1f2430"
 DIM_COLOR = "#5b6375"
 
@@ -45,18 +45,18 @@ def choose_images(
 ) -> list[str]:
     """Chooses images so that each class is shown about equally often.
 
-    The choice depends on nothing but the labels: the figures of all methods and runs show the
-    same images, and none is chosen for its result.
+    The choice depends only on ids and labels. So the figures of all methods and runs show the same
+    images, and none is chosen for its result.
 
     Args:
-        labels: uint8 [K] multi-hot label by image.
-        image_ids: what to choose from.
-        count: how many images.
+        labels: uint8 [K] multi-hot label by image id.
+        image_ids: Ids to choose from.
+        count: Number of images.
 
     Returns:
-        Up to `count` images, class after class; one with several classes counts for each.
+        Up to `count` ids. In turn, an image of the class that is shown least often so far.
     """
-    # By digest, not by name: names are often in order of date or source.
+    # By digest, not by name, since names are often in the order of date or source.
     left = sorted(image_ids, key=lambda image_id: hashlib.sha256(image_id.encode()).digest())
     left = [image_id for image_id in left if labels[image_id].any()]
     shown = np.zeros(len(next(iter(labels.values()))), dtype=int) if labels else np.zeros(0)
@@ -72,7 +72,7 @@ def choose_images(
 
 
 def paint_heat(photo: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lays the highest score of all classes over a photograph as a heat map.
+    """Paints the highest score of all classes over an image as a heat map.
 
     Args:
         photo: uint8 [H, W, 3].
@@ -85,7 +85,7 @@ def paint_heat(photo: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray
     heat = mpl.colormaps["turbo"](highest)[..., :3] * 255
     low, high = HEAT_OPACITY
     opacity = (low + (high - low) * highest)[..., None]
-    grey = photo.mean(axis=-1, keepdims=True)  # colours belong to the heat alone
+    grey = photo.mean(axis=-1, keepdims=True)  # grey, so that only the heat map has colours
     return ((1 - opacity) * grey + opacity * heat).round().astype(np.uint8)
 
 
@@ -101,12 +101,15 @@ def write_qualitative_results(
     """Draws a figure with a row for each image.
 
     Args:
-        path: file to write, .jpg or .png.
-        dataset: has the photographs, and true masks, which are shown where all images have one.
-        image_ids: the rows.
-        cams: cams of at least these images.
-        masks: further columns, by title: the path of the predicted mask of each image.
-        title: what stands above the figure.
+        path: The file to write, .jpg or .png.
+        dataset: The dataset with the images. True masks are shown if all images have one.
+        image_ids: The images, one per row.
+        cams: CAMs of at least these images.
+        masks: More columns, by title: the path of the predicted mask of each image.
+        title: Title of the figure.
+
+    Raises:
+        UserError: An image has no mask.
     """
     photos = [dataset.read_image(image_id) for image_id in image_ids]
     records = [cams.read(image_id) for image_id in image_ids]
@@ -154,11 +157,11 @@ def _legend_columns(width: float) -> int:
 def lay_out(
     columns: Mapping[str, Sequence[NDArray[np.uint8]]], *, foot: float
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Places the pictures of all columns, in rows as high as their pictures need.
+    """Places the pictures of all columns. The height of a row depends on its first picture.
 
     Args:
-        columns: pictures by title, uint8 [H, W, 3].
-        foot: inches that are left free below them.
+        columns: Pictures by title of the column, uint8 [H, W, 3].
+        foot: Free space below the pictures, in inches.
 
     Returns:
         The figure, and its axes by row and column.
@@ -192,7 +195,7 @@ def _row_aspect(picture: NDArray[np.uint8]) -> float:
 
 
 def name_row(axes: Axes, image_id: str) -> None:
-    """Writes the image's name along the left edge of the figure."""
+    """Writes the image id at the left edge of the figure."""
     box = axes.get_position(original=True)
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -210,7 +213,7 @@ def name_row(axes: Axes, image_id: str) -> None:
 
 
 def _name_peaks(axes: Axes, record: ScoreRecord, class_names: Sequence[str]) -> None:
-    """Writes the name of each class where its score is highest, or as near as it is readable."""
+    """Writes the name of each class where its score is highest, moved inside the image."""
     for class_id, scores in zip(record.class_ids, record.scores, strict=True):
         height, width = scores.shape
         y, x = np.unravel_index(int(scores.argmax()), scores.shape)

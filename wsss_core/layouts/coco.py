@@ -1,7 +1,8 @@
-"""Masks as COCO's JSON, which CVAT and Label Studio read, and `wsss check` and the workflow, too.
+"""Masks as COCO annotations (JSON), which CVAT, Label Studio and this workflow read.
 
-Each connected part of a class is one object with one polygon. Its edges run between pixels, and a
-hole is joined to the outline by an edge there and back: the mask can be drawn again exactly.
+Each connected part of a class is one object with one polygon. The edges of a polygon run between
+pixels. A hole is connected to the outer contour by an edge in both directions. So the exact mask
+can be drawn again from the polygons.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from numpy.typing import NDArray
 from wsss_core.data.images import IGNORE_INDEX
 
 Polygon = list[float]  # x, y, x, y, ...
-FINENESS = 3  # parts of a pixel's side: an outline runs through the outermost parts of its pixels
+FINENESS = 3  # subpixels per side of a pixel; a contour runs through the outermost subpixels
 
 
 class CocoWriter:
     """Collects masks, picture by picture."""
 
     def __init__(self, class_names: Sequence[str]) -> None:
-        """Starts without pictures; `class_names` are the foreground classes."""
+        """Starts an empty collection; `class_names` are the foreground classes."""
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
         self._categories = [{"id": k, "name": n} for k, n in enumerate(class_names, start=1)]
 
     def add(self, file_name: str, mask: NDArray[np.uint8]) -> None:
-        """Adds a picture's mask, uint8 [H, W] class indices; what is ignored is left out."""
+        """Adds the mask of a picture, uint8 [H, W] class indices; ignored pixels are left out."""
         image_id = len(self._images) + 1
         height, width = mask.shape
         self._images += [{"id": image_id, "file_name": file_name, "height": height, "width": width}]
@@ -48,7 +49,7 @@ class CocoWriter:
                 ]
 
     def content(self) -> dict[str, Any]:
-        """What the file holds."""
+        """Returns the content of the JSON file."""
         return {
             "images": self._images,
             "annotations": self._annotations,
@@ -57,7 +58,7 @@ class CocoWriter:
 
 
 def _parts(area: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
-    """The connected parts of an area, each cut out, and the column and row of its corner."""
+    """Yields each connected part of an area: its crop, and the column and row of its corner."""
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(
         area.astype(np.uint8), connectivity=4
     )
@@ -67,12 +68,15 @@ def _parts(area: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.uint8], int, in
 
 
 def outline(part: NDArray[np.uint8], *, x: int, y: int) -> Polygon:
-    """The polygon around a connected part.
+    """Computes the polygon around a connected part.
 
     Args:
         part: uint8 [h, w] of 0 and 1.
-        x: Column of the picture that its first one is.
-        y: Row, likewise.
+        x: Column of the part's first column in the picture.
+        y: Row of the part's first row in the picture.
+
+    Returns:
+        x, y, x, y, ... in pixels; the first pixel reaches from 0 to 1.
     """
     fine = np.kron(part, np.ones((FINENESS, FINENESS), dtype=np.uint8))
     contours, _ = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)

@@ -1,4 +1,4 @@
-"""CAMs as the scripts of IRN read them (step/cam_to_ir_label.py, step/make_sem_seg_labels.py)."""
+"""CAMs in the format of IRN's scripts (step/cam_to_ir_label.py, step/make_sem_seg_labels.py)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import torch.nn.functional as F
 
 from wsss_core.data.score_maps import ScoreRecord
 
-STRIDE = 4  # pixels per cell of IRN's random walk
-EPS = 1e-5  # as there
+STRIDE = 4  # image pixels per cell of IRN's random walk
+EPS = 1e-5  # as in IRN
 
 
 def irn_dict(cam: ScoreRecord) -> dict[str, Any]:
-    """Turns the CAMs of an image into what step/make_cam.py has in a file.
+    """Converts the CAMs of an image to the content of a file of step/make_cam.py.
 
-    Differs from there: the maps of the walk are means over its cells, where IRN interpolates them
-    from the network's, which are no longer known.
+    Differs from IRN: the low-resolution maps are means over the cells of the walk. IRN interpolates
+    them from the output of the network, which is not stored here.
 
     Args:
         cam: Scores [n, H, W] of the n classes present.
 
     Returns:
-        keys: int64 [n], the classes; the first class is 0.
-        cam: A tensor, float32 [n, ceil(H / 4), ceil(W / 4)], each map's maximum is 1.
+        keys: int64 [n], the classes, counted from 0 without background.
+        cam: Tensor, float32 [n, ceil(H / 4), ceil(W / 4)]; the maximum of each map is 1.
         high_res: float32 [n, H, W].
     """
     height, width = cam.scores.shape[-2:]

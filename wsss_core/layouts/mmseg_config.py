@@ -1,7 +1,7 @@
-"""The part of an mmsegmentation config that is about the data, for a folder of voc_folder.
+"""Writes the data part of an mmsegmentation config, for a folder in VOC layout (layouts/voc.py).
 
-Facts: docs/en/advanced_guides/add_datasets.md and mmseg/datasets/basesegdataset.py of
-mmsegmentation 1.x, "Predefined variables" of mmengine's page on configs.
+Sources: docs/en/advanced_guides/add_datasets.md and mmseg/datasets/basesegdataset.py of
+mmsegmentation 1.x; "Predefined variables" on mmengine's page about configs.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from wsss_core.data.dataset import TRAIN_SPLIT
 from wsss_core.data.images import voc_palette
 
-# {{ fileDirname }} is filled in by mmengine: the folder can be moved.
+# mmengine replaces {{ fileDirname }} by the folder of the file, so the folder can be moved.
 HEAD = """\
-# Data of an mmsegmentation 1.x config: name this file in `_base_`. Index 0 is background and is
-# learnt like a class, so nothing may shift the indices: no reduce_zero_label.
-num_classes = {num_classes}  # of the model's decode_head and auxiliary_head
+# Data part of an mmsegmentation 1.x config. Put the name of this file into `_base_`. Index 0 is the
+# background, which is learnt like a class. So reduce_zero_label must stay False.
+num_classes = {num_classes}  # for decode_head and auxiliary_head of the model
 data_root = '{{{{ fileDirname }}}}'
 crop_size = (512, 512)
 metainfo = dict(
@@ -83,8 +83,8 @@ def mmseg_config(
 
     Args:
         class_names: The foreground classes.
-        train_masks: Directory of what is learnt from.
-        scored: Split that is scored, and directory of its true masks; None if there are none.
+        train_masks: Directory of the masks for training.
+        scored: The split to score, and the directory of its true masks; None: there are no masks.
     """
     classes = ["background", *class_names]
     palette = voc_palette()[: len(classes)].tolist()

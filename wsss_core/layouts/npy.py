@@ -1,8 +1,8 @@
-"""Dictionaries of arrays in `.npy` files, as the published scripts of this field exchange them.
+"""Writes dictionaries of arrays as `.npy` files, the exchange format of published WSSS scripts.
 
-Those read with `np.load(path, allow_pickle=True).item()`, often under a NumPy of before 1.26, which
-cannot find `numpy._core`, as the pickles of NumPy 2 name it. So ours name only what every version
-has. We write such files for others and never read them.
+These scripts read with `np.load(path, allow_pickle=True).item()`, often with NumPy below 1.26. The
+pickles of NumPy 2 refer to `numpy._core`, which old versions do not have. So this module writes
+pickles that refer only to names which every version has. The project never reads such files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Pickler(pickle.Pickler):
             return NotImplemented
         if value.dtype == object:
             return np.array, (value.item(), object)
-        # A bytearray, since arrays in bytes could not be written to.
+        # A bytearray, since an array over bytes would be read-only.
         return np.ndarray, (value.shape, value.dtype.str, bytearray(value.tobytes()))
 
 

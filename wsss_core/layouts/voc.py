@@ -1,15 +1,15 @@
-"""A run's masks in the layout of PASCAL VOC, which mmsegmentation and many others read.
+"""Exports the masks of a run in the layout of PASCAL VOC, which mmsegmentation and others read.
 
     JPEGImages/<id>.jpg
-    SegmentationClass/<id>.png           true masks, of the images that have one
+    SegmentationClass/<id>.png           true masks of the images that have one
     SegmentationClassPseudo/<id>.png     pseudo labels of the random walk
-    SegmentationClassPredicted/<id>.png  masks of the segmentation network, where the run has one
+    SegmentationClassPredicted/<id>.png  masks of the segmentation network, if the run has one
     ImageSets/Segmentation/<split>.txt
-    classes.txt                          a class to each index, background first
-    mmseg_dataset.py                     part of a config of mmsegmentation
+    classes.txt                          class names in the order of their indices, background first
+    mmseg_dataset.py                     data part of an mmsegmentation config
 
-Pseudo labels are not in SegmentationClassAug: the published configs that read it take the true
-masks of train as well.
+Pseudo labels are not in SegmentationClassAug, since published configs that read this folder expect
+the true masks of train in it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def write_voc_folder(
     Args:
         dataset: Images, true masks and splits.
         output: The directory to write.
-        pseudo_labels: Directories of <id>.png, one for each shard.
-        predicted: The same of the segmentation network; none if the run has no network.
+        pseudo_labels: Directories of <id>.png, one per shard.
+        predicted: Directories with masks of the segmentation network; empty if the run has none.
 
     Raises:
-        UserError: An image that is trained on has no pseudo label.
+        UserError: A training image has no pseudo label.
     """
     pseudo_paths = list(find_masks(pseudo_labels, what="pseudo label").values())
     check_complete(dataset.split(TRAIN_SPLIT), pseudo_paths)
@@ -70,7 +70,7 @@ def write_voc_folder(
 
 
 def check_complete(image_ids: Iterable[str], pseudo_paths: Iterable[Path]) -> None:
-    """Refuses pseudo labels that are not there for all of some images."""
+    """Raises UserError if an image has no pseudo label."""
     missing = sorted(set(image_ids) - {path.stem for path in pseudo_paths})
     if missing:
         raise UserError(
@@ -80,7 +80,7 @@ def check_complete(image_ids: Iterable[str], pseudo_paths: Iterable[Path]) -> No
 
 
 def is_scored(dataset: Dataset) -> bool:
-    """Says whether networks can be scored: there is a split for it, and all its true masks."""
+    """Says whether networks can be scored: SCORED_SPLIT exists and has all its true masks."""
     if not dataset.has_split(SCORED_SPLIT):
         return False
     image_ids = dataset.split(SCORED_SPLIT)
@@ -88,11 +88,11 @@ def is_scored(dataset: Dataset) -> bool:
 
 
 def place_images(paths: Sequence[Path], directory: Path) -> None:
-    """Links photographs that are JPEG files, and turns others into such.
+    """Links JPEG images to a directory, and converts PNG images to JPEG.
 
     Args:
         paths: JPEG and PNG files, RGB.
-        directory: Where to put <id>.jpg; it is made.
+        directory: The directory for <id>.jpg. It is created.
     """
     directory.mkdir(parents=True)
     for path in progress(paths, desc="images"):
@@ -104,16 +104,16 @@ def place_images(paths: Sequence[Path], directory: Path) -> None:
 
 
 def link_files(paths: Iterable[Path], directory: Path) -> None:
-    """Links files of any directories into one, which is made."""
+    """Links files from any directories to one directory, which is created."""
     directory.mkdir(parents=True)
     for path in paths:
         link_file(path, directory / path.name)
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Gives a file a second name: a hard link, which every copying tool takes for a file.
+    """Makes a hard link, which copying tools treat as a normal file.
 
-    On another file system, or on one without hard links, it is a symbolic link.
+    If hard links are not possible, for example to another file system, makes a symbolic link.
     """
     real = source.resolve()
     try:

@@ -1,7 +1,7 @@
-"""The archive of masks that PASCAL VOC's evaluation server takes, checked before it is written.
+"""Writes the archive of masks for PASCAL VOC's evaluation server, after checking all masks.
 
-The layout is the one of VOCdevkit's documentation (devkit_doc, "Submission of results"): palette
-PNGs of class indices, which the server compares with masks that it alone has.
+The layout is that of VOCdevkit's documentation (devkit_doc, "Submission of results"): palette PNGs
+of class indices. Only the server has the true masks.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from wsss_core.runtime.errors import UserError, name_some
 from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 
-# comp5 is for what learns from VOC alone; ImageNet's weights make it comp6, any other data.
+# comp5 allows training on VOC alone. ImageNet weights are other data, so this is comp6.
 DIRECTORY = f"results/VOC2012/Segmentation/comp6_{TEST_SPLIT}_cls"
 
 
 @dataclass(frozen=True)
 class Member:
-    """A mask to be sent in, or what is wrong with it.
+    """A mask of the submission.
 
     Attributes:
-        image_id: Of which image.
-        png: Its file.
-        problem: One line; None if all is well.
+        image_id: Id of the image.
+        png: Content of the PNG file.
+        problem: What is wrong with it, in one line; None: nothing.
     """
 
     image_id: str
@@ -51,13 +51,13 @@ def write_submission(
     """Checks names, sizes, modes and indices of masks and packs them.
 
     Args:
-        dataset: VOC, with the split test.
-        directories: Directories of <id>.png, one for each shard.
-        output: The tar file to write: the same bytes for the same masks.
+        dataset: PASCAL VOC with the split test.
+        directories: Directories of <id>.png, one per shard.
+        output: The tar file to write. Equal masks give an identical file.
         processes: Number of processes that check masks.
 
     Raises:
-        UserError: The server would refuse it, or score something else than was meant.
+        UserError: The server would refuse the archive, or its scores would be wrong.
     """
     check_classes(dataset)
     paths = find_masks(directories)
@@ -82,7 +82,7 @@ def write_submission(
 
 
 def check_classes(dataset: Dataset) -> None:
-    """Refuses a dataset of other classes, whose indices mean something else to the server."""
+    """Raises UserError if the classes are not VOC's, since the server knows only their indices."""
     if dataset.class_names != class_names():
         raise UserError(
             f"{dataset.root}/classes.txt has {name_some(dataset.class_names)}; expected VOC's "
@@ -91,7 +91,7 @@ def check_classes(dataset: Dataset) -> None:
 
 
 def check_names(image_ids: Iterable[str], paths: Mapping[str, Path]) -> None:
-    """Refuses missing masks, and masks of other images."""
+    """Raises UserError if masks are missing, or if there are masks of other images."""
     listed = set(image_ids)
     for what, names in (
         ("without a mask", listed - paths.keys()),
@@ -105,10 +105,10 @@ def check_names(image_ids: Iterable[str], paths: Mapping[str, Path]) -> None:
 
 
 def check_member(paths: tuple[Path, Path], *, num_indices: int) -> Member:
-    """Reads a mask and looks for what the server would stumble over.
+    """Reads a mask and checks what the server requires.
 
     Args:
-        paths: The mask, and its image.
+        paths: Paths of the mask and of its image.
         num_indices: C, the number of classes with background.
     """
     path, image_path = paths

@@ -18,15 +18,15 @@ class AffinityLosses(NamedTuple):
 
 
 def affinity_loss(affinity: Tensor, targets: PairTargets, *, eps: float = 1e-5) -> AffinityLosses:
-    """Cross-entropy of the affinities, averaged over each set of known pairs by itself (psa).
+    """Computes the cross-entropy of affinities, as one mean for each set of known pairs (psa).
 
-    Background pairs are by far the most, so that a common mean would drown the others. The mean
-    of an empty set is 0, with gradient 0.
+    Most pairs are background pairs, so they would dominate a common mean. The mean of an empty set
+    is 0, with gradient 0.
 
     Args:
         affinity: [B, P, h, w] in [0, 1].
-        targets: The sets of alike and of different pairs.
-        eps: Keeps logarithms and means finite.
+        targets: The pairs of the same class (background, foreground) and of two classes (negative).
+        eps: Added in logarithms and denominators, so that they stay finite.
     """
     for name, members in targets._asdict().items():
         expect_shape(f"set of {name} pairs", members, affinity.shape)

@@ -1,4 +1,4 @@
-"""The loss that all classifiers learn from image-level labels by.
+"""The classification loss, with which all classifiers learn from image-level labels.
 
 Letters: B images, K foreground classes, H W pixels.
 """
@@ -10,7 +10,7 @@ from wsss_core.losses.shapes import expect_shape
 
 
 def classification_loss(cam_logits: Tensor, label: Tensor) -> Tensor:
-    """Multi-label soft-margin loss of the spatial mean of the CAM.
+    """Computes the multi-label soft-margin loss of the spatial mean of the CAM.
 
     Args:
         cam_logits: [B, K, H, W], any range.

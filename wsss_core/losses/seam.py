@@ -1,4 +1,4 @@
-"""Losses of SEAM (Wang et al., CVPR 2020), on which the paper's objective L_b stands.
+"""Losses of SEAM (Wang et al., CVPR 2020). Together they are L_b of the paper.
 
 Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
 """
@@ -15,13 +15,13 @@ EcrBackground = Literal["everywhere", "where_strongest"]
 
 
 def adaptive_min_loss(strongest: Tensor) -> Tensor:
-    """Mean of the quarter of pixels where the present classes respond least (train_SEAM.py).
+    """Computes the mean over the quarter of pixels with the lowest response (train_SEAM.py).
 
-    Keeps the refined CAM from covering the whole image.
+    This loss keeps the refined CAM from covering the whole image.
 
     Args:
-        strongest: [B, H, W], the highest refined CAM of the present classes, not normalised; 0
-            where there is none.
+        strongest: [B, H, W], at each pixel the highest refined CAM of the present classes, not
+            normalised; 0 for an image without classes.
 
     Returns:
         Scalar.
@@ -32,11 +32,11 @@ def adaptive_min_loss(strongest: Tensor) -> Tensor:
 
 
 def equivariance_loss(cam: Tensor, other_cam: Tensor) -> Tensor:
-    """ER: mean absolute difference of the CAMs of two scales, brought to one size.
+    """ER: mean absolute difference of the CAMs of two scales, after resizing to one size.
 
     Args:
         cam: [B, K, H, W] in [0, 1], absent classes zero.
-        other_cam: The same of the other scale.
+        other_cam: The CAM of the other scale, likewise.
 
     Returns:
         Scalar in [0, 1].
@@ -56,11 +56,13 @@ def cross_refinement_loss(
 
     Args:
         refined_cam: [B, C, H, W] in [0, 1], background first, absent classes zero.
-        target: The other scale's CAM, likewise; no gradient flows into it. Only its strongest
-            class per pixel counts.
-        top_fraction: Share in (0, 1] of each image's C * H * W elements that enters the mean.
-        background: Where the target has a background: "everywhere" beside the strongest class
-            (SEAM, train_SEAM.py), or only "where_strongest", and no class there.
+        target: The CAM of the other scale, likewise. It gets no gradient. At each pixel only its
+            strongest class counts.
+        top_fraction: The mean is over this share, in (0, 1], of the C * H * W elements of each
+            image: those with the largest differences.
+        background: Where the target has a background score. "everywhere": at each pixel, beside the
+            strongest class (SEAM, train_SEAM.py). "where_strongest": only where it is the highest
+            score, and then no class has one.
 
     Returns:
         Scalar in [0, 1].

@@ -1,4 +1,4 @@
-"""The segmentation network's loss against pseudo labels."""
+"""The loss of the segmentation network on pseudo labels."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,10 @@ from wsss_core.losses.shapes import expect_shape
 
 
 def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """Mean pixel-wise cross-entropy over the pixels that are not ignored.
+    """Computes the mean cross-entropy over the pixels that are not ignored.
 
-    Differs from the DeepLab-v2 code that the paper names: that one shrinks the mask to the
-    logits' grid, which drops thin parts and boundary pixels at stride 8; here logits come at the
+    Differs from the DeepLab-v2 code that the paper names: that code shrinks the mask to the grid of
+    the logits, which drops thin parts and boundary pixels at stride 8. Here the logits have the
     size of the mask.
 
     Args:
@@ -20,10 +20,10 @@ def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
         mask: [B, H, W] integer class ids in 0..C-1, 255 where there is no target.
 
     Returns:
-        Scalar >= 0; zero, with zero gradients, where every pixel is ignored.
+        Scalar >= 0; zero, with zero gradients, if all pixels are ignored.
     """
     expect_shape("mask", mask, (len(logits), *logits.shape[-2:]))
-    # float32: the mean over some 1e5 pixels is too fine for the bf16 of an autocast region.
+    # float32, since bf16 of an autocast region is too coarse for a mean over about 1e5 pixels.
     precise = logits if logits.dtype == torch.float64 else logits.float()
     target = mask.long()
     total = F.cross_entropy(precise, target, ignore_index=IGNORE_INDEX, reduction="sum")

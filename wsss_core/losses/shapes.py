@@ -1,4 +1,4 @@
-"""What losses ask of their arguments, which would otherwise be stretched to fit each other."""
+"""Checks the shapes of loss arguments, which torch would otherwise broadcast silently."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from torch import Tensor
 
 
 def expect_shape(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
-    """Refuses a tensor of another shape.
+    """Raises an error if a tensor does not have the expected shape.
 
     Args:
-        name: What the tensor is, for the message.
+        name: Name of the tensor, for the message.
         tensor: The tensor.
-        shape: The shape that goes with the other arguments.
+        shape: The expected shape.
 
     Raises:
-        ValueError: It has another one.
+        ValueError: The tensor has another shape.
     """
     if tensor.shape != tuple(shape):
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected {tuple(shape)}")

@@ -23,16 +23,16 @@ CHARBONNIER_EPS = 1e-6  # the paper prints 1 exp^-6; its code has 0.001 squared
 def boundary_loss(
     boundary_logits: Tensor, boundary: Tensor, *, of: BoundaryLoss = "logits"
 ) -> Tensor:
-    """Cross-entropy of the predicted semantic boundary, mean over all elements (paper eq. 2).
+    """Computes the mean cross-entropy of the predicted semantic boundary (paper eq. 2).
 
-    Differs from the paper: eq. 2 has the arguments of the logarithm swapped and the wrong sign,
-    which would be infinite for a boundary of zeros and ones.
+    Differs from the paper: eq. 2 swaps prediction and target in the logarithm and has the wrong
+    sign. It would be infinite for a boundary of zeros and ones.
 
     Args:
-        boundary_logits: [B, C, H, W] of the boundary head.
+        boundary_logits: [B, C, H, W], output of the boundary head.
         boundary: [B, C, H, W] in [0, 1].
-        of: "logits" is exact; "probabilities", as in the paper's code, takes their sigmoid first:
-            a wrong logit beyond 17 in single precision then costs 100 and has no gradient.
+        of: "logits" is exact. "probabilities" first takes the sigmoid, as in the paper's code: in
+            single precision a wrong logit above 17 then gives a loss of 100 without gradient.
 
     Returns:
         Scalar.
@@ -40,27 +40,27 @@ def boundary_loss(
     expect_shape("boundary", boundary, boundary_logits.shape)
     if of == "logits":
         return F.binary_cross_entropy_with_logits(boundary_logits, boundary)
-    with torch.autocast(boundary_logits.device.type, enabled=False):  # which forbids this loss
+    with torch.autocast(boundary_logits.device.type, enabled=False):  # it forbids this loss
         prob = boundary_logits.to(boundary.dtype).sigmoid()
         return F.binary_cross_entropy(prob, boundary)
 
 
 class Change(NamedTuple):
-    """Derivatives of a map, each [B, C, H, W]."""
+    """First and second derivatives of a map, each [B, C, H, W]."""
 
     first: tuple[Tensor, ...]
     second: tuple[Tensor, ...]
 
 
 def derive(x: Tensor, *, derivatives: Derivatives, padding: Padding) -> Change:
-    """First and second derivatives of a map.
+    """Computes first and second derivatives of a map.
 
     Args:
         x: [B, C, H, W].
-        derivatives: "differences" of neighbours in each direction (delta and delta^2 of the
-            paper's eq. 3 and 4); "sobel", as in the paper's code, Sobel responses in each direction
-            and one Laplacian.
-        padding: What lies outside. "zeros" make an edge around every crop.
+        derivatives: "differences": differences of neighbours in each direction (delta and delta^2
+            of the paper's eq. 3 and 4). "sobel": Sobel responses in each direction and one
+            Laplacian, as in the paper's code.
+        padding: Values outside the map. "zeros" add an edge around each crop.
     """
     if derivatives == "sobel":
         return Change(sobel(x, padding=padding), (laplacian(x, padding=padding),))
@@ -76,7 +76,7 @@ def derive(x: Tensor, *, derivatives: Derivatives, padding: Padding) -> Change:
 
 
 def sobel(x: Tensor, *, padding: Padding = "replicate") -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical 3x3 Sobel responses (gain 8).
+    """Computes horizontal and vertical 3x3 Sobel responses (8 for a slope of 1 per pixel).
 
     Args:
         x: [B, C, H, W].
@@ -92,7 +92,7 @@ def sobel(x: Tensor, *, padding: Padding = "replicate") -> tuple[Tensor, Tensor]
 
 
 def laplacian(x: Tensor, *, padding: Padding = "replicate") -> Tensor:
-    """Eight-neighbour Laplacian: 8 times a pixel minus its neighbours.
+    """Computes the eight-neighbour Laplacian: 8 times a pixel minus its neighbours.
 
     Args:
         x: [B, C, H, W].
@@ -112,8 +112,8 @@ class Operators(NamedTuple):
 
     Attributes:
         derivatives: See `derive`.
-        edge_weight: What relaxes the penalty at a pixel: "gradient", the same derivative of the
-            boundary, or "value", the boundary itself, so that the CAM may fall on the whole band.
+        edge_weight: What relaxes the penalty at a pixel. "gradient": the same derivative of the
+            boundary. "value": the boundary itself, so that the CAM may change anywhere on the band.
         order_weights: Weights of first and second derivatives.
         padding: See `derive`.
     """
@@ -125,7 +125,7 @@ class Operators(NamedTuple):
 
 
 OPERATORS = {
-    "text": Operators(),  # the paper's eq. 3 to 5; padding is not in them
+    "text": Operators(),  # the paper's eq. 3 to 5, which do not say the padding
     "released": Operators("sobel", "value", (10.0, 1.0), "zeros"),  # the paper's code
 }
 
@@ -145,24 +145,25 @@ def smoothness_loss(  # noqa: PLR0913
     """Penalises change of the CAM wherever there is no semantic boundary (paper eq. 3 to 5).
 
     Args:
-        cam: [B, K, H, W] in [0, 1]; or C channels, the background first, which the paper's code
-            has and nothing else trains; or, so that others cost nothing, each present class of
-            each image by itself (`ops/present.py`), [N, 1, H, W].
-        boundary: The same channels of the boundary, in [0, 1].
-        present: The same classes, [B, K], [B, C] or [N, 1] in {0, 1}; others do not count.
+        cam: One of three forms, in [0, 1]. [B, K, H, W]: all classes. [B, C, H, W]: with a
+            background channel first, as in the paper's code. [N, 1, H, W]: only the present
+            classes of each image (`ops/present.py`), so that absent ones cost no time.
+        boundary: The boundary, in [0, 1], in the same form as `cam`.
+        present: [B, K], [B, C] or [N, 1] in {0, 1}: whether a class is present. Absent classes do
+            not count.
         operators: How change is measured and relaxed.
         edge_alpha: A boundary of 1 multiplies the change by exp(-edge_alpha).
-        pixel_size: Side of a pixel in the unit that derivatives of the CAM are taken by.
+        pixel_size: Side of a pixel in the unit of length of the derivatives.
         num_classes: The sum over present classes is divided by this number for each image. The
-            paper counts all classes and the background, so that a weight means less the more
-            classes a dataset has. None: by the number of present classes.
-        without_boundary: Maps of present classes whose boundary is zero everywhere: "smooth" makes
-            them flat; "leave" counts them as perfectly smooth.
-        num_images: How many images the maps are of; None: B.
+            paper divides by the number of all classes and the background, so the loss is weaker
+            the more classes a dataset has. None: divide by the number of present classes.
+        without_boundary: What happens to a present class whose boundary is zero everywhere.
+            "smooth": its loss counts like others. "leave": its loss is 0.
+        num_images: Number of images in the batch; None: B.
 
     Returns:
-        Scalar. Where a class is present, None gives at least 0.001 times the number of
-        derivatives, each with its order's weight, since the absolute value is smoothed.
+        Scalar. With num_classes None, "smooth" and a class present, it is at least 0.001 times the
+        weighted number of derivatives, since the smoothed absolute value is 0.001 at zero.
     """
     expect_shape("boundary", boundary, cam.shape)
     expect_shape("present", present, cam.shape[:2])
@@ -193,5 +194,5 @@ def _pad(x: Tensor, padding: Padding) -> Tensor:
 
 
 def _charbonnier(x: Tensor) -> Tensor:
-    """Psi of the paper: an absolute value that is smooth at zero."""
+    """Computes psi of the paper: an absolute value that is smooth at zero."""
     return torch.sqrt(x * x + CHARBONNIER_EPS)

@@ -15,7 +15,7 @@ from wsss_core.training.loss_monitor import Alarm
 
 
 class Config(MethodConfig):
-    """A method of this kind has no keys of its own."""
+    """This kind has no keys of its own."""
 
 
 class Training(nn.Module):
@@ -34,7 +34,7 @@ class Training(nn.Module):
         return {"classification": classification_loss(cam_logits, batch["label"])}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained backbone and of the new CAM layer."""
+        """Returns the parameters of the pretrained backbone and of the new CAM layer."""
         return {
             "backbone": list(self.net.backbone.parameters()),
             "head": list(self.net.classifier.parameters()),
@@ -44,7 +44,7 @@ class Training(nn.Module):
 def build_network(
     config: ClassifierTraining, num_classes: int, *, load: Loader | None = None
 ) -> CamNet:
-    """Backbone and CAM layer."""
+    """Builds the network: backbone and CAM layer."""
     backbone = build_backbone(config.backbone, load=load)
     return CamNet(backbone, num_classes, dropout=config.classifier.dropout)
 
@@ -52,5 +52,5 @@ def build_network(
 def build_training(
     net: CamNet, config: ClassifierTraining, *, init: Path | None = None
 ) -> Training:
-    """The network with its loss."""
+    """Adds the loss to the network."""
     return Training(net)

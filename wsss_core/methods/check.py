@@ -1,4 +1,4 @@
-"""Checks the methods of a config by the code of their kinds, as a program of its own (plans.py).
+"""Checks the methods of a config with the code of their kinds. A separate program, see plans.py.
 
 python -m wsss_core.methods.check < question.json
 """
@@ -36,13 +36,13 @@ def main() -> None:
 
 
 def _check(experiment: Experiment, modules: Mapping[str, str | None]) -> Iterator[Problem]:
-    """Finds mistakes in what kinds ask for, and features that a backbone does not have."""
+    """Finds mistakes in the keys of methods, and feature stages that a backbone does not have."""
     stages = _Stages()
     told: set[tuple[str, Key, str]] = set()
     for name, entry in experiment.methods.items():
         for key, text in _check_method(entry, modules[name], experiment, stages):
             told.add((name, key, text))
-            if (entry.extends, key, text) not in told:  # once, where it was made
+            if (entry.extends, key, text) not in told:  # report an inherited mistake only once
                 yield ("methods", name, *key), text
     affinity = experiment.affinity
     yield from stages.lacking(("affinity", "features"), affinity.features, affinity.backbone)
@@ -55,7 +55,7 @@ def _check(experiment: Experiment, modules: Mapping[str, str | None]) -> Iterato
 def _check_method(
     entry: MethodEntry, module: str | None, experiment: Experiment, stages: _Stages
 ) -> Iterator[Problem]:
-    """Finds what is wrong with one method, by keys below its own."""
+    """Finds the mistakes in one method. Keys are relative to the method."""
     if module is None:
         yield ("kind",), _unknown_kind(entry.kind)
         return
@@ -78,7 +78,7 @@ def _check_method(
 
 
 class _Stages:
-    """How many feature maps backbones have, each found once."""
+    """Number of feature maps of each backbone, computed once per backbone."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
@@ -86,13 +86,13 @@ class _Stages:
     def lacking(
         self, key: Key, wanted: Sequence[int], backbone: BackboneConfig
     ) -> Iterator[Problem]:
-        """Says that a key asks for feature maps that its backbone does not have."""
+        """Finds feature maps that a key names and its backbone does not have."""
         if not wanted:
             return
         try:
             most = self._number(backbone)
         except UserError:
-            return  # told by the program that builds it, with what it is for
+            return  # the stage that builds the network reports this error with more context
         if not all(1 <= stage <= most for stage in wanted):
             text = f"got {list(wanted)}; expected stages 1 to {most}, which {backbone.name} has"
             yield key, text
@@ -126,7 +126,7 @@ def _plan(name: str, experiment: Experiment, module: str) -> MethodPlan:
 
 
 def _wrong_references(plans: Mapping[str, MethodPlan]) -> Iterator[Problem]:
-    """Finds methods that need one that is not there, or themselves."""
+    """Finds methods that need a method that does not exist, or that need themselves."""
     finished: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> Iterator[Problem]:
@@ -148,7 +148,7 @@ def _wrong_references(plans: Mapping[str, MethodPlan]) -> Iterator[Problem]:
 
 
 def _no_crf(plans: Mapping[str, MethodPlan], experiment: Experiment) -> Iterator[Problem]:
-    """Finds methods whose boundaries come after a CRF that there is not."""
+    """Finds methods that use masks after the CRF although segment.crf is null."""
     for name, plan in plans.items():
         if plan.boundaries and plan.boundaries.stage == "segmentation_crf":
             if experiment.segment.crf is None:

@@ -1,8 +1,8 @@
-"""Kinds of methods: each is one module, found by its name.
+"""Kinds of methods. Each kind is one module, which is found by its name.
 
-A kind is a module of this package ("seam" is methods/seam.py), or a module of the user's by its
-dotted path ("my_ideas.entropy"). It is imported when its name is met, and by nobody else: so the
-code of one kind is part of the digests of that kind's methods alone. docs/your-method.md makes one.
+A kind is a module of this package ("seam" is methods/seam.py), or a user's module by its dotted
+path ("my_ideas.entropy"). It is imported by name when it is needed, and nowhere else. So the code
+of a kind is only in the digests of the methods of this kind. docs/your-method.md shows an example.
 """
 
 from __future__ import annotations
@@ -31,50 +31,50 @@ NEEDED = ("Config", "build_network", "build_training")
 
 
 class ClassifierNet(Protocol):
-    """A network that is trained on image-level labels and has class activation maps."""
+    """A network that is trained on image-level labels and computes class activation maps."""
 
     backbone: Backbone
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Those of any module."""
+        """Returns the parameters, as nn.Module does."""
         ...
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Moves it, as any module."""
+        """Moves the network, as nn.Module does."""
         ...
 
     def infer(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] in [0, 1] -> CAM [B, K, h, w], not negative, the best it has."""
+        """Image [B, 3, H, W] in [0, 1] -> the best non-negative CAM [B, K, h, w]."""
         ...
 
     def infer_raw(self, image: Tensor) -> Tensor:
-        """The same as it comes from the classifier."""
+        """Image [B, 3, H, W] in [0, 1] -> non-negative CAM [B, K, h, w] of the classifier."""
         ...
 
 
 class Kind(Protocol):
-    """What a module must have to be a kind of method."""
+    """The names that the module of a kind must define."""
 
     Config: type[MethodConfig]
 
     def build_network(
         self, config: ClassifierTraining, num_classes: int, *, load: Loader | None
     ) -> nn.Module:
-        """The network alone, a `ClassifierNet`: what is saved and what inference uses.
+        """Builds the network without losses, a `ClassifierNet`. It is saved and used for inference.
 
-        `load` puts ImageNet weights into the backbone; None where a checkpoint follows.
+        `load` loads ImageNet weights into the backbone; None: a checkpoint follows.
         """
         ...
 
     def build_training(
         self, net: nn.Module, config: ClassifierTraining, *, init: Path | None
     ) -> TrainableModel:
-        """The network with its losses; `init` is the weights file that it started from."""
+        """Adds the losses to the network; `init` is the weights file of its initial weights."""
         ...
 
 
 def module_name(kind: str) -> str:
-    """Name of the module that a kind is."""
+    """Returns the name of the module of a kind."""
     return kind if "." in kind else f"{PACKAGE}.{kind}"
 
 
@@ -82,7 +82,7 @@ def find_kind(kind: str) -> Kind:
     """Imports the module of a kind.
 
     Raises:
-        UserError: There is none, it cannot be imported, or it lacks something.
+        UserError: There is no such module, it cannot be imported, or it lacks a name of NEEDED.
     """
     name = module_name(kind)
     try:
@@ -92,7 +92,7 @@ def find_kind(kind: str) -> Kind:
             raise UserError(f"kind {kind!r}: its module imports {error.name}: not found") from error
         expected = "a module beside the config" if "." in kind else "cam, seam, smoothing, or a.b"
         raise UserError(f"unknown kind {kind!r}; expected {expected}") from error
-    except Exception as error:  # a module of the user's can raise anything
+    except Exception as error:  # a user's module can raise anything
         raise UserError(f"kind {kind!r}: {type(error).__name__}: {error}") from error
     lacking = [item for item in NEEDED if not hasattr(module, item)]
     if lacking:
@@ -101,12 +101,12 @@ def find_kind(kind: str) -> Kind:
 
 
 def read_training(sections: str) -> ClassifierTraining:
-    """Reads what a program is told: JSON with `classifier`, `method` and perhaps `canny`."""
+    """Parses the --config of a program: JSON with `classifier`, `method` and perhaps `canny`."""
     return training_config(json.loads(sections))
 
 
 def training_config(sections: Mapping[str, Any]) -> ClassifierTraining:
-    """Validates these sections, the method's by the config of its kind."""
+    """Validates these sections. The config class of the kind validates the method."""
     kind = find_kind(sections["method"]["kind"])
     return ClassifierTraining(
         classifier=ClassifierConfig.model_validate(sections.get("classifier", {})),
@@ -120,12 +120,12 @@ def load_classifier(path: Path, class_names: Sequence[str], *, kind: str) -> Cla
 
     Args:
         path: Weights file of `train_classifier`.
-        class_names: The classes it must have been trained on.
-        kind: Of its method. The one that the file names is not imported unless it is this one:
-            a file may come from anywhere.
+        class_names: The classes on which it must have been trained.
+        kind: The kind of its method. A file may come from anywhere, so its kind is only imported if
+            it is this one.
 
     Raises:
-        UserError: The file holds another network, or one of other classes or of another kind.
+        UserError: The file holds another network, or a classifier of other classes or another kind.
     """
     weights = load_network_weights(path, network="classifier", class_names=class_names)
     config = weights.metadata["config"]

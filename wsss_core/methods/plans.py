@@ -1,8 +1,8 @@
-"""What the workflow must know of each method, with every key checked before anything runs.
+"""Checks all keys of all methods before any job runs, and tells the workflow what each needs.
 
-Kinds are modules that import torch, and to know which features a backbone has takes timm: seconds
-and a gigabyte, at each start of Snakemake. So a program of its own finds it out (check.py). What it
-found of a config is remembered until the config, our code or one of these libraries changes.
+The check imports the kinds with torch, and timm to know the stages of backbones. This takes seconds
+and a gigabyte of memory at each start of Snakemake. So a separate program does it (check.py), and
+its result is cached until the config, the code or one of these libraries changes.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ Problem = tuple[Key, str]
 
 
 class Question(ConfigModel):
-    """What the program is given: an experiment, and the file of each method's kind."""
+    """Input of the program: an experiment, and the file of the kind of each method."""
 
     experiment: Experiment
     modules: dict[str, str | None]
 
 
 class Findings(ConfigModel):
-    """What it answers: plans, or mistakes by key."""
+    """Output of the program: plans, or mistakes by key."""
 
     plans: dict[str, MethodPlan]
     problems: tuple[Problem, ...]
@@ -59,13 +59,16 @@ def plan_methods(
     """Checks the methods of an experiment.
 
     Args:
-        experiment: Everything else is checked already.
-        folders: Where the user's kinds may be: the folders of the config files.
-        memory: Folder for what is remembered.
+        experiment: The experiment. Everything but the keys of kinds is checked already.
+        folders: Folders to search for the user's kinds: those of the config files.
+        memory: Folder of the cache.
         sources: Name and content of each config file, see `load_experiment`.
 
+    Returns:
+        The plan of each method, by name.
+
     Raises:
-        UserError: One line for each mistake, naming file and key and what was expected.
+        UserError: There are mistakes. Each has a line with the file, the key and what was expected.
     """
     modules = {name: kind_file(method.kind, folders) for name, method in experiment.methods.items()}
     remembered = memory / f"{_key(experiment, modules)}.json"
@@ -78,14 +81,14 @@ def plan_methods(
         with atomic_file(remembered) as temporary:
             temporary.write_bytes(PLANS.dump_json(findings.plans))
     except (OSError, UserError):
-        pass  # a project that cannot be written to: found anew each time
+        pass  # the folder is read-only, so nothing is cached
     return findings.plans
 
 
 def _find(
     experiment: Experiment, modules: Mapping[str, Path | None], folders: Sequence[Path]
 ) -> Findings:
-    """Asks the program, whose memory is given back when it ends."""
+    """Runs the program. Its memory is free again when it ends."""
     files = {name: path and str(path) for name, path in modules.items()}
     question = Question(experiment=experiment, modules=files)
     path = [str(PROJECT), os.environ.get("PYTHONPATH", ""), *map(str, folders)]
@@ -99,14 +102,19 @@ def _find(
     )
     if run.returncode:
         raise UserError(f"methods: could not be checked: {run.stderr.strip().splitlines()[-1]}")
-    # A module of the user's may print something of its own when it is imported.
+    # A user's module may print other lines when it is imported.
     return Findings.model_validate_json(run.stdout.splitlines()[-1])
 
 
 def kind_file(kind: str, folders: Sequence[Path]) -> Path | None:
-    """The module of a kind: ours relative to the project, the user's absolute; None: there is none.
+    """Finds the module file of a kind.
 
-    The user's are looked for in some folders.
+    Args:
+        kind: Name of a kind, or the dotted path of a user's module.
+        folders: Folders to search for a user's module, in this order.
+
+    Returns:
+        The path: relative to the project, or absolute for a user's module. None: not found.
     """
     if "." not in kind:
         path = Path("wsss_core", "methods", f"{kind}.py")
@@ -117,7 +125,7 @@ def kind_file(kind: str, folders: Sequence[Path]) -> Path | None:
 
 
 def _key(experiment: Experiment, modules: Mapping[str, Path | None]) -> str:
-    """Digest of all that plans follow from."""
+    """Computes the cache key: a digest of everything that plans depend on."""
     files = sorted({str(path) for path in modules.values() if path is not None})
     parts = [
         experiment.model_dump_json(),

@@ -1,9 +1,9 @@
-"""The JSON schema of config files, by which editors complete keys and mark mistakes.
+"""Writes the JSON schema of config files, with which editors complete keys and mark mistakes.
 
     python -m wsss_core.methods.schema > config.schema.json
 
-It says less than the models check: what two keys must agree on is told when the workflow starts,
-and a key of one kind is accepted in a method of another.
+The schema is less strict than the models. It does not check keys against each other, and it accepts
+the keys of one kind in a method of another kind. The workflow checks both when it starts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KINDS = (cam, seam, smoothing)
 
 
 def config_schema() -> dict[str, Any]:
-    """Makes the schema of the models; no key is required, since files are merged over config.yaml.
+    """Builds the schema. No key is required, since config files are merged over config.yaml.
 
     Returns:
         A JSON schema, draft 2020-12.

@@ -27,17 +27,18 @@ from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses
 from wsss_core.training.loss_monitor import Alarm
 
-MIN_SIDE = 8  # pixels of the second scale's image, of which there is one feature cell then
+MIN_SIDE = 8  # smallest side of the second scale in pixels: one feature cell
 
 
 class LossWeights(ConfigModel):
-    """Factor of each loss (SEAM: all 1). A loss with weight 0 is computed and logged only.
+    """Weight of each loss (SEAM: all 1). A loss with weight 0 is computed and logged only.
 
     Attributes:
-        classification: Of the multi-label classification loss.
-        adaptive_min: Of the mean over the quarter of pixels with the lowest response.
-        er: Of the equivariant regularisation: CAMs of both scales must agree.
-        ecr: Of the equivariant cross regularisation: refined CAMs must agree with the other scale.
+        classification: Weight of the multi-label classification loss.
+        adaptive_min: Weight of the mean over the quarter of pixels with the lowest response.
+        er: Weight of the equivariant regularisation: CAMs of both scales must agree.
+        ecr: Weight of the equivariant cross regularisation: the refined CAM of each scale must
+            agree with the CAM of the other scale.
     """
 
     classification: Weight = 1.0
@@ -49,35 +50,44 @@ class LossWeights(ConfigModel):
 class Config(MethodConfig):
     """SEAM: second scale, pixel correlation module (PCM) and losses."""
 
-    scale: float = Field(0.3, gt=0, le=1, description="size of the second scale's image")
+    scale: float = Field(
+        0.3, gt=0, le=1, description="size of the second, smaller copy of the image, as a factor"
+    )
     pcm_features: tuple[Stage, Stage] = Field(
-        (4, 5), description="backbone stages that the PCM reads"
+        (4, 5), description="backbone stages that the pixel correlation module (PCM) reads"
     )
     pcm_channels: tuple[Channels, Channels] = Field(
-        (64, 128), description="channels each of them is reduced to"
+        (64, 128), description="the PCM reduces each of these stages to this many channels"
     )
     ecr_top_fraction: float = Field(
-        0.2, gt=0, le=1, description="share of hardest elements in the ECR loss"
+        0.2,
+        gt=0,
+        le=1,
+        description="the ECR loss is the mean of this share of its elements, the hardest",
     )
     ecr_background: Literal["everywhere", "where_strongest"] = Field(
         "everywhere",
-        description="where the target of the ECR loss has a background beside the strongest class",
+        description=(
+            "where the target of the ECR loss contains background: 'everywhere': at each cell, "
+            "beside the strongest class, as in SEAM's code; 'where_strongest': where background "
+            "wins, and no class there"
+        ),
     )
     background: bool = Field(
         default=False,
         description=(
-            "a CAM channel of its own for the background, which only the smoothness loss reads, as "
-            "in the released code"
+            "adds a CAM channel for the background, which only the smoothness loss trains, as in "
+            "the released code"
         ),
     )
     loss_weights: LossWeights = LossWeights()
 
     def feature_stages(self) -> dict[str, tuple[int, ...]]:
-        """Backbone stages F_m that the PCM reads."""
+        """Returns the backbone stages F_m that the PCM reads."""
         return {"pcm_features": self.pcm_features}
 
     def check_crop(self, crop_size: int) -> None:
-        """Raises ValueError where the second scale would have hardly a cell."""
+        """Raises ValueError if the second scale would have less than one feature cell."""
         if crop_size * self.scale < MIN_SIDE:
             raise ValueError(
                 f"scale is {self.scale}; expected at least {MIN_SIDE} pixels of a crop_size of "
@@ -86,7 +96,7 @@ class Config(MethodConfig):
 
 
 class Scale(NamedTuple):
-    """One scale of a batch, and what the network says about it."""
+    """One scale of a batch, and the output of the network for it."""
 
     image: Tensor  # [B, 3, H, W] in [0, 1]
     output: SeamOutput
@@ -99,7 +109,7 @@ class Scale(NamedTuple):
 
 
 class Training(nn.Module):
-    """SEAM's network with its losses (SEAM, train_SEAM.py)."""
+    """SEAM's network with its losses (train_SEAM.py)."""
 
     alarms: tuple[Alarm, ...] = ()
 
@@ -119,18 +129,18 @@ class Training(nn.Module):
 
     @property
     def images(self) -> Callable[[Tensor], list[Tensor]]:
-        """A function on any device, from an image [B, 3, H, W] to what the network sees of it."""
+        """Returns a function from images [B, 3, H, W], on any device, to both scales of them."""
         geometry = self.net.backbone.geometry
         return partial(_both_scales, scale=self.config.scale, geometry=geometry)
 
     def losses(self, scales: list[Scale], batch: Batch) -> dict[str, Tensor]:
-        """The losses of both scales, whose maps at full size are of present classes alone."""
+        """Computes the losses of both scales. Only maps of present classes are resized."""
         label = batch["label"]
         of_cams, of_refined = batch["present"], with_background(batch["present"], len(label))
         cams = [self._enlarge(take(s.output.cam_logits, of_cams), s.size) for s in scales]
         refined = [self._enlarge(take(s.output.refined_cam, of_refined), s.size) for s in scales]
         classification = [self._classification(scale, label) for scale in scales]
-        classes = slice(len(label), None)  # behind the backgrounds
+        classes = slice(len(label), None)  # without the first B maps, the backgrounds
         adaptive_min = [
             adaptive_min_loss(strongest(r[classes], of_cams, num_images=len(label)))
             for r in refined
@@ -155,9 +165,10 @@ class Training(nn.Module):
         }
 
     def _classification(self, scale: Scale, label: Tensor) -> Tensor:
-        """The loss of all classes' means over the image's pixels, without maps of that size.
+        """Computes the loss of the means over the image's pixels without resizing the maps.
 
-        The mean over a resized map is that over its cells, weighted by how much they count.
+        The mean over a resized map is a weighted mean over its cells. The weights are the gradient
+        of this mean.
         """
         cam_logits = scale.output.cam_logits.float()
         with torch.enable_grad():
@@ -175,11 +186,11 @@ class Training(nn.Module):
         )
 
     def _enlarge(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
-        """Maps on the cells of an image of a size -> on its pixels."""
+        """Resizes maps from the cells to the pixels of an image of the given size."""
         return self.net.backbone.geometry.spread(maps, size, size)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained backbone and of the new layers."""
+        """Returns the parameters of the pretrained backbone and of the new layers."""
         return {
             "backbone": list(self.net.backbone.parameters()),
             "head": [*self.net.classifier.parameters(), *self.net.pcm.parameters()],
@@ -194,7 +205,7 @@ def _both_scales(image: Tensor, *, scale: float, geometry: FeatureGeometry) -> l
 def build_network(
     config: ClassifierTraining, num_classes: int, *, load: Loader | None = None
 ) -> SeamNet:
-    """Backbone, CAM layer and PCM."""
+    """Builds the network: backbone, CAM layer and PCM."""
     method = config.method
     assert isinstance(method, Config), "a method of this kind"
     return SeamNet(
@@ -210,6 +221,6 @@ def build_network(
 def build_training(
     net: SeamNet, config: ClassifierTraining, *, init: Path | None = None
 ) -> Training:
-    """The network with its losses."""
+    """Adds the losses to the network."""
     assert isinstance(config.method, Config), "a method of this kind"
     return Training(net, config.method)

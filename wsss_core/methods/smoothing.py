@@ -30,24 +30,24 @@ from wsss_core.training.batches import Batch
 from wsss_core.training.distributed import Losses, MeanOf
 from wsss_core.training.loss_monitor import Alarm
 
-# Between the foreground scores of sound and of collapsed CAMs, see `foreground_score`. No config
-# key, since a key of a method trains it anew.
+# A value between the foreground scores of good and of collapsed CAMs, see `foreground_score`. Not a
+# config key, since a change of a method's key would train it again.
 COLLAPSED = Alarm(
     "foreground", 0.3, "the CAM is collapsing; expected less with a smaller lambda_smoothness"
 )
 
 
 class Config(seam.Config):
-    """SEAM's keys and those of the branch."""
+    """The keys of SEAM and of the smoothing branch."""
 
     smoothing: BranchConfig
 
     def feature_stages(self) -> dict[str, tuple[int, ...]]:
-        """Backbone stages F_m that the PCM and the boundary head read."""
+        """Returns the backbone stages F_m that the PCM and the boundary head read."""
         return super().feature_stages() | {"smoothing.features": self.smoothing.features}
 
     def boundary_inputs(self) -> BoundaryInputs:
-        """The teacher's segmentations, and edges where the head fuses them."""
+        """Returns the inputs: masks of the teacher, and Canny edges if the head uses them."""
         branch = self.smoothing
         radius = branch.boundary_radius if branch.boundary_resize == "maps" else None
         key = "smoothing.boundaries_from"
@@ -57,7 +57,7 @@ class Config(seam.Config):
 
 
 def smoothness_operators(config: BranchConfig) -> Operators:
-    """Those of the smoothness loss, with what is given in their place."""
+    """Returns the operators of the smoothness loss, with the values that the config replaces."""
     own = OPERATORS[config.operators]
     return own._replace(
         order_weights=config.order_weights or own.order_weights,
@@ -66,7 +66,7 @@ def smoothness_operators(config: BranchConfig) -> Operators:
 
 
 class SmoothingBranch(nn.Module):
-    """Boundary head and both losses of the branch, for any network with CAM and feature maps."""
+    """Boundary head and both losses of the branch, for any network with a CAM and features."""
 
     def __init__(
         self,
@@ -80,14 +80,15 @@ class SmoothingBranch(nn.Module):
         """Builds the boundary head.
 
         Args:
-            backbone: Whose features are read; it stays part of the network it belongs to.
+            backbone: The backbone whose features the head reads. It stays a part of its network
+                and does not become a part of this module.
             num_classes: K, without background.
             config: Head and losses.
-            canny: What the edges are of, and their value.
-            background: Whether the network's CAM has a channel for the background.
+            canny: Input and value of the edges.
+            background: Whether the CAM of the network has a channel for the background.
 
         Raises:
-            UserError: The backbone has no such features.
+            UserError: The backbone does not have a stage of `config.features`.
         """
         super().__init__()
         self.config = config
@@ -108,7 +109,7 @@ class SmoothingBranch(nn.Module):
         )
 
     def forward(self, scales: list[seam.Scale], batch: Batch) -> Losses:
-        """What the network says of a batch at each scale -> unweighted losses and a measure."""
+        """Network outputs at each scale, and the batch -> unweighted losses and a measure."""
         label = batch["label"]
         pairs = [self._losses(index, scale, batch) for index, scale in enumerate(scales)]
         smoothness = torch.stack([smoothness for _, smoothness in pairs]).mean()
@@ -122,7 +123,7 @@ class SmoothingBranch(nn.Module):
         }
 
     def load_released(self, path: Path) -> None:
-        """Loads the trained head of SBNet's files; others, which have none, change nothing."""
+        """Loads the trained head of a file of SBNet. Files without a head change nothing."""
         shapes = tensor_shapes(self.head.state_dict())
         tensors = to_boundary_head(
             read_checkpoint(path), shapes, stages=self.config.features, source=str(path)
@@ -131,7 +132,7 @@ class SmoothingBranch(nn.Module):
             self.head.load_state_dict(tensors)
 
     def _losses(self, index: int, scale: seam.Scale, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Boundary and smoothness loss of one scale, at its image's size divided by the stride."""
+        """Computes boundary and smoothness loss of one scale, at its size divided by the stride."""
         config, output = self.config, scale.output
         size = (scale.size[0] // config.stride, scale.size[1] // config.stride)
         grid = pixels(size) if config.stride == 1 else even(scale.size, size)
@@ -145,10 +146,10 @@ class SmoothingBranch(nn.Module):
         return boundary_loss(logits, boundary, of=config.boundary_loss), smoothness
 
     def _smoothness(self, scale: seam.Scale, boundary: Tensor, present: Tensor) -> Tensor:
-        """Smoothness loss of one scale, at the size of its boundaries [B, C, h, w].
+        """Computes the smoothness loss of one scale, at the size of `boundary` [B, C, h, w].
 
-        The raw CAM trains the classifier and the refined one the PCM alone. So their losses are
-        added: neither makes the other one weaker.
+        The loss of the raw CAM trains the classifier, and that of the refined CAM only the PCM. So
+        the two losses are added and not averaged.
         """
         config, output, num_images = self.config, scale.output, len(scale.image)
         maps = {"raw": output.cam_logits, "refined": output.refined_cam[:, 1:]}
@@ -177,7 +178,7 @@ class SmoothingBranch(nn.Module):
         return torch.stack(losses).sum()
 
     def _boundary(self, batch: Batch, scale: seam.Scale, grid: Grid) -> Tensor:
-        """Semantic boundaries [B, C, h, w] in [0, 1] on a grid over the image of a scale."""
+        """Computes semantic boundaries [B, C, h, w] in [0, 1] on a grid over one scale."""
         is_soft = self.config.boundary_resize == "maps"
         given: Tensor = batch["boundary"] if is_soft else batch["mask"]
         crop = given.shape[-2], given.shape[-1]
@@ -191,13 +192,13 @@ class SmoothingBranch(nn.Module):
         )
 
     def _edges(self, index: int, batch: Batch, size: Size) -> Tensor:
-        """Canny edges [B, 1, h, w] for a scale, 0 or up to `edge_value`."""
+        """Returns the Canny edges [B, 1, h, w] of one scale, in [0, `edge_value`]."""
         edges = batch["edges" if self.canny.input == "rgb" else f"edges_{index}"]
         return F.adaptive_max_pool2d(edges, size) * self.canny.edge_value
 
 
 class Training(nn.Module):
-    """SEAM's training and the branch, on one network."""
+    """The losses of SEAM and of the smoothing branch on one network."""
 
     alarms = (COLLAPSED,)
 
@@ -213,7 +214,7 @@ class Training(nn.Module):
 
     @property
     def net(self) -> SeamNet:
-        """What is saved: inference needs no branch."""
+        """The network that is saved; inference does not need the branch."""
         return self.seam.net
 
     def forward(self, batch: Batch) -> Losses:
@@ -222,7 +223,7 @@ class Training(nn.Module):
         return {**self.seam.losses(scales, batch), **self.branch(scales, batch)}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained backbone and of the new layers, the branch's included."""
+        """Returns the parameters of the backbone and of the new layers, including the branch."""
         groups = self.seam.param_groups()
         groups[self.branch.config.lr_group] += self.branch.parameters()
         return groups
@@ -234,7 +235,7 @@ build_network = seam.build_network
 def build_training(
     net: SeamNet, config: ClassifierTraining, *, init: Path | None = None
 ) -> Training:
-    """The network with its losses; from SBNet's files the boundary head is taken too."""
+    """Adds the losses to the network. From a file of SBNet, also loads the boundary head."""
     method = config.method
     assert isinstance(method, Config), "a method of this kind"
     branch = SmoothingBranch(

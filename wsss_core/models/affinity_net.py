@@ -1,4 +1,4 @@
-"""AffinityNet (psa, Ahn and Kwak, CVPR 2018): features that differ where pixels do not belong."""
+"""AffinityNet (psa, Ahn and Kwak, CVPR 2018): features that differ between classes."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from wsss_core.ops.grid import Grid, Size, pool, resample, spaced
 
 
 class AffinityNet(nn.Module):
-    """Chosen backbone stages, each reduced by a 1x1 conv and ELU, concatenated and mixed by one.
+    """Reduces backbone stages by 1x1 convolutions with ELU, and mixes them by another one.
 
     Attributes:
-        stride: Pixels of the image per cell of the features.
-        radius: Pairs of cells nearer than this are what it was trained on.
+        stride: Image pixels per cell of the features.
+        radius: The network is trained on pairs of cells that are nearer than this, in cells.
     """
 
     def __init__(
@@ -30,10 +30,13 @@ class AffinityNet(nn.Module):
         """Adds the head to a backbone.
 
         Args:
-            backbone: Network whose stages are read.
-            stages: Which stages, 1-based.
-            channels: Channels that each is reduced to.
-            radius: In cells.
+            backbone: The backbone.
+            stages: Numbers of the stages to read, from 1.
+            channels: Number of channels to which each stage is reduced.
+            radius: Radius of pairs, in cells.
+
+        Raises:
+            UserError: The backbone does not have a stage.
         """
         super().__init__()
         self.backbone = backbone
@@ -52,17 +55,17 @@ class AffinityNet(nn.Module):
         nn.init.xavier_uniform_(self.mix.weight, gain=4)
 
     def grid(self, image: Size) -> Grid:
-        """Where the cells of the features of an image of a size lie.
+        """Returns the positions of the feature cells in an image of the given size.
 
-        With ResNet38d in the middle of their pixels, as psa takes them to; that its maps are
-        spread to the corners is what SEAM takes them to.
+        With ResNet38d, psa takes a cell to be in the middle of its pixels. SEAM instead takes the
+        maps to be spread from corner to corner.
         """
         return self._grid(self.stages[-1], image)
 
     def forward(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] -> features [B, C, H / stride, W / stride], rounded up.
 
-        This is the grid of the last chosen stage, to which other maps are brought.
+        The features are on the grid of the last chosen stage. Other stages are resized to it.
         """
         maps = self.backbone(image)
         sides = image.shape[-2], image.shape[-1]
@@ -80,7 +83,7 @@ class AffinityNet(nn.Module):
         return geometry.grid(stage, image)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters by how fast they learn: 'backbone' (pretrained) and 'head' (new)."""
+        """Returns the parameters by learning rate: "backbone" (pretrained) and "head" (new)."""
         head = [*self.reduce.parameters(), *self.mix.parameters()]
         return {"backbone": list(self.backbone.parameters()), "head": head}
 
@@ -98,10 +101,10 @@ def build_affinity_net(config: AffinityConfig, *, load: Loader | None = None) ->
 
     Args:
         config: Backbone, stages and channels.
-        load: Puts ImageNet weights into the backbone; None when a checkpoint follows.
+        load: Function that loads ImageNet weights into the backbone; None: a checkpoint follows.
 
     Raises:
-        UserError: The backbone does not have a chosen stage, or cannot be built.
+        UserError: The backbone cannot be built, or it does not have a chosen stage.
     """
     backbone = build_backbone(config.backbone, load=load)
     net = AffinityNet(

@@ -1,4 +1,4 @@
-"""Backbones: feature maps by stage, with one interface for timm models and ResNet38d."""
+"""Backbones: one interface to the feature maps of timm models and ResNet38d."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
 
 PACKAGED_LITE0 = "package:efficientnet-lite0"
-# How the packaged EfficientNet-Lite0 was trained: (x * 255 - 127) / 128.
+# The packaged EfficientNet-Lite0 was trained on (x * 255 - 127) / 128.
 PACKAGED_LITE0_MEAN, PACKAGED_LITE0_STD = 127 / 255, 128 / 255
-# The network of He et al. (2016), of which timm has the successor with strides elsewhere. Its
-# images are in 0..255, less the mean colour.
+# The network of He et al. (2016). timm has a later version, with the strides at other layers. The
+# input is in 0..255, minus the mean colour.
 CAFFE_RESNET101 = "resnet101.caffe"
 CAFFE_MEAN, CAFFE_STD = (122.675 / 255, 116.669 / 255, 104.008 / 255), (1 / 255,) * 3
 
@@ -30,14 +30,14 @@ Loader = Callable[[nn.Module, BackboneConfig], None]
 
 
 class Backbone(nn.Module):
-    """Feature maps F_1..F_n of a network whose BatchNorms are frozen.
+    """A network with frozen BatchNorms that computes feature maps F_1..F_n.
 
     Attributes:
-        channels: Channels of F_1..F_n.
-        geometry: Where their cells lie in the image.
-        mean: RGB colour in [0, 1] that normalises to zero: what padding should look like.
+        channels: Number of channels of F_1..F_n.
+        geometry: Positions of their cells in the image.
+        mean: RGB colour in [0, 1] that normalises to zero. Padding should have this colour.
         multiple: Height and width, with the geometry's margin, are padded to multiples of this.
-        is_dense: Whether its work is that of matrix products, so that a CPU's units for bf16 pay.
+        is_dense: Whether most of the work is matrix products, so that bf16 units of a CPU help.
     """
 
     mean: Tensor
@@ -65,19 +65,19 @@ class Backbone(nn.Module):
 
     @property
     def fill(self) -> tuple[int, int, int]:
-        """The padding colour as RGB 0..255."""
+        """The colour of padding, RGB 0..255."""
         red, green, blue = (round(255 * value) for value in self.mean.tolist())
         return red, green, blue
 
     def channels_of(self, stages: Sequence[int], *, key: str) -> tuple[int, ...]:
-        """Channels of some of F_1..F_n.
+        """Returns the number of channels of some stages.
 
         Args:
-            stages: Their numbers.
-            key: The config key that chose them, for the message.
+            stages: Numbers of the stages, from 1.
+            key: The config key with these numbers, for the message.
 
         Raises:
-            UserError: There is no such stage.
+            UserError: The backbone does not have a stage.
         """
         if not all(1 <= stage <= len(self.channels) for stage in stages):
             raise UserError(
@@ -87,14 +87,14 @@ class Backbone(nn.Module):
         return tuple(self.channels[stage - 1] for stage in stages)
 
     def normalize(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] in [0, 1] -> the network's own range."""
+        """Image [B, 3, H, W] in [0, 1] -> normalised as the network expects it."""
         return (image - self.mean[:, None, None]) / self.std[:, None, None]
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], F_m of ceil(H / stride) rows.
+        """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], with ceil(H / stride) rows each.
 
-        The network sees the image with a margin before it, padded to `multiple` below and on its
-        right. Cells that lie in the margin are left out.
+        The image gets a margin at the top and left, and is padded to `multiple` at the bottom and
+        right. Cells in the margin are cut off.
         """
         height, width = image.shape[-2:]
         margin = self.geometry.margin
@@ -114,11 +114,11 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
 
     Args:
         config: Name, output stride and ImageNet weights.
-        load: Puts `config.weights` into the network; None when a checkpoint follows. Passed in,
-            so that what reads such files is no part of the stages that only apply a network.
+        load: Function that loads `config.weights` into the network; None: a checkpoint follows. It
+            is an argument so that inference stages do not depend on the code that reads such files.
 
     Raises:
-        UserError: The name, the stride, the weights or the frozen stages do not exist.
+        UserError: The name, stride, weights or frozen stages do not exist.
     """
     build = _build_resnet38d if config.name == "resnet38d" else _build_timm
     backbone = build(config, load=load)
@@ -131,10 +131,10 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
 
 
 def num_stages(config: BackboneConfig) -> int:
-    """How many feature maps F_1..F_n a backbone has; no weights are made.
+    """Returns the number of feature maps F_1..F_n of a backbone, without allocating weights.
 
     Raises:
-        UserError: There is no such network.
+        UserError: The network does not exist.
     """
     if config.name == "resnet38d":
         return len(ResNet38d.strides)
@@ -143,9 +143,9 @@ def num_stages(config: BackboneConfig) -> int:
 
 
 def freeze_unread(backbone: Backbone, last_stage: int) -> None:
-    """Stops all weights that no feature map up to F_`last_stage` depends on from learning.
+    """Freezes all weights that have no influence on the feature maps up to F_`last_stage`.
 
-    Several GPUs would wait for their gradients.
+    Otherwise DDP would wait for their gradients.
     """
     _, unread = _split_params(backbone, last_stage)
     for param in unread:
@@ -155,7 +155,7 @@ def freeze_unread(backbone: Backbone, last_stage: int) -> None:
 def _split_params(
     backbone: Backbone, num_stages: int
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Of the parameters that learn, those that F_1..F_n depend on, and the others."""
+    """Splits the trainable parameters into those that influence F_1..F_n, and the others."""
     params = [p for p in backbone.parameters() if p.requires_grad]
     with torch.enable_grad():
         features = backbone(torch.zeros(1, 3, 64, 64))[:num_stages]
@@ -187,9 +187,10 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
 
 
 def _create_timm(config: BackboneConfig, *, pretrained: bool = False) -> Any:
-    """A timm network with its feature maps, `pretrained` from the file that was obtained of it."""
+    """Builds a timm network with features_only; `pretrained` loads its downloaded weights file."""
     name = "resnet101" if config.name == CAFFE_RESNET101 else config.name
-    # Of a name such as hf-hub:..., which may come from a weights file, timm would fetch the config.
+    # timm would download the config of a name such as hf-hub:..., and anybody's weights file may
+    # have such a name.
     if not timm.is_model(name.split(".")[0]):
         raise UserError(f"backbone '{config.name}': timm has no network of this name")
     file = config.weights_file if pretrained else None
@@ -234,7 +235,7 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         geometry=geometry,
         mean=mean,
         std=std,
-        multiple=32,  # undilated, these networks halve the image five times
+        multiple=32,  # without dilation, these networks halve the image five times
         is_dense=not any(m.groups > 1 for m in network.modules() if isinstance(m, nn.Conv2d)),
     )
 
@@ -242,8 +243,8 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
 def _use_caffe_strides(network: nn.Module) -> None:
     """Moves the stride of each stage from its first 3x3 convolution to the 1x1 before it.
 
-    So the 3x3 convolution works on the coarser grid already and, where dilation stands for that
-    grid, is dilated like those after it.
+    The 3x3 convolution then works on the coarser grid. If dilation replaces the stride, it gets the
+    dilation of the convolutions after it.
     """
     for stage in network.children():
         blocks = [cast(Any, b) for b in stage.children() if isinstance(b, Bottleneck)]
@@ -255,7 +256,7 @@ def _use_caffe_strides(network: nn.Module) -> None:
 
 
 def _simplify(network: nn.Module) -> nn.Module:
-    """Makes a network cheaper without changing it, and freezes the BatchNorms that are left."""
+    """Makes a network faster with the same results, and freezes the remaining BatchNorms."""
     network.eval().requires_grad_(requires_grad=True)
     fold_batch_norms(network)
     unroll_dilation(network)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wsss_core.ops.grid import Grid, resample
 
-REDUCTION = 16  # of channels, inside the channel attention of the released form
+REDUCTION = 16  # factor between channels, in the channel attention of the released form
 
 Form = Literal["paper", "released"]
 
@@ -16,12 +16,13 @@ Form = Literal["paper", "released"]
 class BoundaryHead(nn.Module):
     """Predicts a boundary map per class from several backbone stages and Canny edges.
 
-    Of the form "paper", two 3x3 convolutions make the initial boundary, and each class is fused
-    with the edges by itself. Of the form "released", the paper's code, a residual block with
-    channel attention and one convolution make it, and each class is fused with those of all others
-    too. The paper names no activations; both forms have those of the code.
+    Form "paper": two 3x3 convolutions compute the initial boundary. Each class is fused with the
+    edges separately.
+    Form "released" (the paper's code): a residual block with channel attention and a convolution
+    compute the initial boundary. All classes and the edges are fused together.
+    The paper does not name the activations; both forms use those of the code.
 
-    Letters: B images, C classes (background first), h w its own resolution.
+    Letters: B images, C classes (background first), h w resolution of the head.
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class BoundaryHead(nn.Module):
         """Boundary logits [B, C, h, w].
 
         Args:
-            features: The chosen F_m, [B, D_m, h_m, w_m] each, and where their cells lie.
-            edges: Canny edges [B, 1, h, w], not negative; None if the head takes none.
-            grid: Where to predict, h x w.
+            features: The chosen F_m, [B, D_m, h_m, w_m] each, and the positions of their cells.
+            edges: Canny edges [B, 1, h, w], not negative; None if the head does not use them.
+            grid: Positions of the h x w predicted pixels.
         """
         resized = [
             resample(reduce(feature), source, grid)
@@ -72,9 +73,9 @@ class BoundaryHead(nn.Module):
 
 
 class ResidualChannelAttention(nn.Module):
-    """Two 3x3 convolutions, whose channels are shifted by what they are on average, and a skip.
+    """Two 3x3 convolutions with channel attention and a skip connection.
 
-    Channel attention as in the paper's code: it adds to a channel and does not scale it.
+    As in the paper's code, the attention adds a value to each channel and does not scale it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -99,7 +100,7 @@ class ResidualChannelAttention(nn.Module):
 
 
 def _refine(channels: int, form: Form) -> list[nn.Module]:
-    """What lies between the joint features and the initial boundary."""
+    """Builds the layers between the joined features and the last convolution."""
     if form == "released":
         return [ResidualChannelAttention(channels)]
     return [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(inplace=True)]
@@ -108,8 +109,8 @@ def _refine(channels: int, form: Form) -> list[nn.Module]:
 def _fusion(num_classes: int, form: Form) -> nn.Conv2d:
     if form == "released":
         return nn.Conv2d(2 * num_classes, num_classes, 1, bias=False)
-    # A depthwise 1x1 convolution over interleaved (boundary, edges) pairs is two factors and a bias
-    # per class. It starts as the initial boundary alone.
+    # A grouped 1x1 convolution over interleaved (boundary, edges) pairs: two factors and a bias per
+    # class. At the start it returns the initial boundary.
     fuse = nn.Conv2d(2 * num_classes, num_classes, 1, groups=num_classes)
     with torch.no_grad():
         fuse.weight.copy_(torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))

@@ -7,7 +7,7 @@ from wsss_core.models.backbone import Backbone
 
 
 class CamLayer(nn.Conv2d):
-    """A 1x1 convolution as the last layer of a classifier, so that its output is a CAM."""
+    """A 1x1 convolution as the last layer of a classifier. Its output is the CAM."""
 
     def __init__(self, in_channels: int, num_classes: int, *, dropout: float) -> None:
         super().__init__(in_channels, num_classes, 1, bias=False)
@@ -34,10 +34,10 @@ class CamNet(nn.Module):
 
     @torch.inference_mode()
     def infer_raw(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], as it comes from the classifier."""
+        """Image [B, 3, H, W] in [0, 1] -> non-negative CAM [B, K, h, w] of the classifier."""
         cam_logits: Tensor = self(image)
         return cam_logits.relu()
 
     def infer(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], the best that the network has."""
+        """Image [B, 3, H, W] in [0, 1] -> non-negative CAM [B, K, h, w]; same as `infer_raw`."""
         return self.infer_raw(image)

@@ -1,9 +1,9 @@
-"""Where the cells of a network's feature maps lie in the image.
+"""Finds the positions in the image of the cells of a network's feature maps.
 
-Cell i of a map of stride s is centred on pixel s * i where convolutions pad alike on both sides, on
-pixel s * i + s - 1 where they pad like TensorFlow ('same'), and in the middle of its pixels where
-they join patches. This differs from stage to stage of one network, so it is followed from layer to
-layer.
+The centre of cell i of a map with stride s depends on the convolutions. It is pixel s * i if they
+pad equally on both sides, pixel s * i + s - 1 if they pad like TensorFlow ('same'), and the middle
+of the cell's pixels if they merge patches. It can differ between the stages of one network, so it
+is computed layer by layer.
 """
 
 import math
@@ -15,32 +15,32 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-PROBE = 64  # pixels per side of the image that is followed; a multiple of all strides
+PROBE = 64  # side of the test image in pixels; a multiple of all strides
 
 aten = torch.ops.aten
 
 
 class Cells(NamedTuple):
-    """Cell i of a map is centred on pixel `offset + stride * i`, along both sides."""
+    """Positions of cells: along both sides, the centre of cell i is pixel `offset + stride * i`."""
 
     stride: float
     offset: float
 
 
-@torch.inference_mode(mode=False)  # in which layers are not taken apart into what is followed here
+@torch.inference_mode(mode=False)  # else torch would not show the operations of MOVES
 @torch.no_grad()
 def locate_cells(network: nn.Module) -> list[Cells]:
-    """Follows an image through the convolutions, poolings and paddings of a network.
+    """Computes the cell positions of each feature map of a network.
 
-    Branches that meet may lie apart by parts of a cell: their mean is taken. Where another layer
-    halves or doubles a map, as one that merges patches does, its cells keep to the middle of their
-    pixels.
+    Runs the network on a test image, and tracks positions through convolutions, poolings and
+    paddings. If branches with different positions meet, their mean is used. If another layer halves
+    or doubles a map, such as one that merges patches, a cell is in the middle of its pixels.
 
     Args:
         network: Image [B, 3, H, W] -> feature maps [B, D_m, h_m, w_m], in evaluation mode.
 
     Returns:
-        Those of each feature map.
+        The positions for each feature map.
     """
     image = torch.zeros(1, 3, PROBE, PROBE)
     with _Follower(image) as follower:
@@ -49,13 +49,13 @@ def locate_cells(network: nn.Module) -> list[Cells]:
 
 
 def _scale(cells: Cells, stride: float) -> Cells:
-    """Cells that lie about `stride` pixels apart, whatever was not followed."""
+    """Corrects cells for layers that were not tracked; `stride` is about the real stride."""
     stride = cells.stride * 2 ** round(math.log2(stride / cells.stride))
     return Cells(stride, cells.offset + (stride - cells.stride) / 2)
 
 
 class _Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes where the cells lie of each tensor that is computed from the image."""
+    """Records the cell positions of each tensor that is computed from the image."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -75,7 +75,7 @@ class _Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
-    """The tensors among values, and among lists and tuples of them."""
+    """Yields the tensors among values, including those in lists and tuples."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
@@ -108,7 +108,7 @@ def _pad(cells: Cells, padding: Any, *_args: Any) -> Cells:
 
 
 def _slide(cells: Cells, kernel: int, stride: int, padding: int, dilation: int = 1) -> Cells:
-    """The centres of windows, of which the first begins `padding` cells before the map."""
+    """Computes the centres of sliding windows; the first starts `padding` cells before the map."""
     centre = (kernel - 1) * dilation / 2 - padding
     return Cells(cells.stride * stride, cells.offset + cells.stride * centre)
 

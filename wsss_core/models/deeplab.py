@@ -1,4 +1,4 @@
-"""DeepLab: a backbone and a head that classifies its cells, over one or more scales.
+"""DeepLab: a backbone and a head that classifies each cell, at one or more scales.
 
 Letters: B batch, C classes (background first), D channels, R rates, H W image, h w feature map.
 """
@@ -21,10 +21,10 @@ from wsss_core.ops.grid import even, pixels, resample, within
 class Aspp(nn.Module):
     """Sum of parallel 3x3 convolutions with different dilations (DeepLab-v2, section 3.2).
 
-    Parameters are those of R ordinary convolutions. They are evaluated as one matrix product,
-    which gives each cell's contribution to each of the 9R taps, and R shifted sums (`fold`):
-    the same numbers, and a backward pass that takes a quarter of the time on a CPU where the
-    dilations are wide, since no convolution of few channels and large padding is left.
+    It has the parameters of R normal convolutions. But it computes one matrix product, which gives
+    the contribution of each cell to each of the 9R taps, and then R shifted sums (`fold`). The
+    result is the same. On a CPU with large dilations, the backward pass takes a quarter of the
+    time, since convolutions with few channels and large padding are slow.
     """
 
     def __init__(self, channels: int, num_classes: int, *, rates: tuple[int, ...]) -> None:
@@ -41,7 +41,7 @@ class Aspp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features [B, D, h, w] -> logits [B, C, h, w]."""
         branches = [cast(nn.Conv2d, branch) for branch in self.branches]
-        # A convolution gathers from p + tap, fold scatters to p - tap: hence the flip.
+        # Flipped, since a convolution gathers from p + tap, but fold scatters to p - tap.
         weight = torch.stack([branch.weight.flip(2, 3) for branch in branches])
         weight = weight.permute(0, 1, 3, 4, 2).flatten(0, 3)  # [R * C * 9, D]
         taps = (weight @ x.flatten(2)).float()  # [B, R * C * 9, h * w]
@@ -53,13 +53,13 @@ class Aspp(nn.Module):
 
 
 class DeepLab(nn.Module):
-    """A backbone whose last feature map is classified cell by cell.
+    """A backbone, and a head that classifies each cell of its last feature map.
 
-    It can look at smaller versions of the image too, and believes whichever is surest (DeepLab-v2's
-    multi-scale inputs, MSC).
+    The network can also process smaller copies of the image. The highest logit of all scales counts
+    (multi-scale inputs of DeepLab-v2, MSC).
 
     Attributes:
-        scales: Factors on the image's size, below 1, at which it is looked at again.
+        scales: Sizes of the copies, as factors below 1 on the image's size.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class DeepLab(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] -> logits [B, C, H / stride, W / stride], rounded up.
 
-        The highest over the scales, for each class by itself.
+        For each cell and class, this is the maximum over the scales.
         """
         return highest(self.at_scales(image))
 
     def at_scales(self, image: Tensor) -> list[Tensor]:
-        """Logits of the image itself and at each of `scales`, all on the grid of the first."""
+        """Computes the logits of the image and of its copies, all on the grid of the image."""
         return [self._classify(image), *(self._look_again(image, scale) for scale in self.scales)]
 
     def _look_again(self, image: Tensor, scale: float) -> Tensor:
-        """Logits of a smaller copy of the image, on the grid of the image itself."""
+        """Computes the logits of a smaller copy of the image, on the grid of the image."""
         sides = image.shape[-2], image.shape[-1]
         size = max(1, int(scale * sides[0])), max(1, int(scale * sides[1]))
         copy = even(sides, size)
@@ -96,7 +96,7 @@ class DeepLab(nn.Module):
 
 
 def highest(logits: Sequence[Tensor]) -> Tensor:
-    """Element-wise maximum."""
+    """Computes the element-wise maximum."""
     return reduce(torch.maximum, logits)
 
 
@@ -108,7 +108,7 @@ def build_deeplab(
     Args:
         config: Backbone, head and scales.
         num_classes: C, background included.
-        load: Puts ImageNet weights into the backbone; None when a checkpoint follows.
+        load: Function that loads ImageNet weights into the backbone; None: a checkpoint follows.
     """
     backbone = build_backbone(config.backbone, load=load)
     head = _build_head(config, backbone.channels[-1], num_classes)

@@ -1,9 +1,9 @@
-"""Exact rewrites that make a frozen-BatchNorm backbone cheaper, for training and inference.
+"""Exact rewrites that make a backbone with frozen BatchNorms faster, in training and inference.
 
-On CPUs, frozen BatchNorms and dilated depthwise convolutions take time that need not be spent:
-without both, a training step of EfficientNet-Lite0 takes 18 % less at output stride 16, and 35 %
-less at 8. The network computes the same function. What is rewritten is told by timm's own types,
-of which it is known in which order they work.
+On CPUs, frozen BatchNorms and dilated depthwise convolutions are slow. Without them, a training
+step of EfficientNet-Lite0 takes 18 % less time at output stride 16, and 35 % less at 8. The network
+computes the same function. Only known types of timm modules are rewritten, since the order in which
+a module applies its layers must be known.
 """
 
 from collections import OrderedDict
@@ -40,7 +40,7 @@ from timm.models.resnet import BasicBlock, Bottleneck
 from timm.models.xception_aligned import SeparableConv2d
 from torch import Tensor, nn
 
-# Modules in which a BatchNorm that is registered right after a convolution works on its output.
+# Modules in which a BatchNorm directly after a convolution is applied to its output.
 IN_ORDER = (
     nn.Sequential,
     # networks
@@ -73,7 +73,7 @@ DEPTHWISE_BLOCKS = (DepthwiseSeparableConv, InvertedResidual)
 class FoldedConv2d(nn.Module):
     """A convolution with the frozen BatchNorm behind it folded into its weight and bias.
 
-    The unfolded weight stays the parameter, so gradients, learning rates and weight decay mean
+    The parameter is still the original weight, so gradients, learning rates and weight decay mean
     the same as with a separate BatchNorm.
     """
 
@@ -93,7 +93,7 @@ class FoldedConv2d(nn.Module):
         self.register_buffer("shift", shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C', H', W'] as BatchNorm(conv(x)) gives it."""
+        """[B, C, H, W] -> [B, C', H', W'], the same as BatchNorm(conv(x))."""
         conv = self.conv
         if isinstance(conv, Conv2dSame):
             x = pad_same(x, list(conv.kernel_size), list(conv.stride), list(conv.dilation))
@@ -104,18 +104,18 @@ class FoldedConv2d(nn.Module):
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Folds BatchNorms into the convolutions before them, in place, inside of `IN_ORDER`.
+    """Folds BatchNorms into the convolutions before them, in place, in modules of `IN_ORDER`.
 
-    What is left of a BatchNorm is its activation. Others stay as they are.
+    A folded BatchNorm is replaced by its activation. BatchNorms in other modules stay.
     """
     for parent in list(network.modules()):
-        if type(parent) not in IN_ORDER:  # a subclass may do things in another order
+        if type(parent) not in IN_ORDER:  # no subclasses: they may apply layers in another order
             continue
         for (before, conv), (name, norm) in pairwise(list(parent.named_children())):
             while isinstance(conv, nn.Sequential):  # a stem of several convolutions
                 inner, conv = list(conv.named_children())[-1]
                 before = f"{before}.{inner}"
-            is_read = before in getattr(parent, "return_layers", {})  # as a feature map, by others
+            is_read = before in getattr(parent, "return_layers", {})  # as a feature map
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and not is_read:
                 parent.set_submodule(before, FoldedConv2d(conv, norm))
                 act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
@@ -125,8 +125,8 @@ def fold_batch_norms(network: nn.Module) -> None:
 def space_to_batch(x: Tensor, factor: int) -> Tensor:
     """[B, C, H, W] -> [B d d, C, H / d, W / d]: the d x d interleaved sub-grids of each map.
 
-    A cell's neighbours at distance d all lie in its own sub-grid, so a convolution of dilation d
-    is an undilated one there. H and W must be multiples of d.
+    The neighbours of a cell at distance d are in the same sub-grid. So on sub-grids a convolution
+    with dilation d becomes one without dilation. H and W must be multiples of d.
     """
     d = factor
     b, c, h, w = x.shape
@@ -144,13 +144,13 @@ def batch_to_space(x: Tensor, factor: int) -> Tensor:
 
 
 class SubGridSequential(nn.Sequential):
-    """Blocks of which some work on sub-grids, where they need no dilation.
+    """A sequence of blocks in which dilated blocks run on sub-grids, without dilation.
 
-    Their names stay, so that weights fit a network of another output stride.
+    Parameter names stay the same, so weights fit a network with another output stride.
     """
 
     def __init__(self, blocks: nn.Sequential, dilations: Sequence[int]) -> None:
-        """Takes over the blocks, and undilates those whose dilation is more than 1."""
+        """Takes the blocks, and removes the dilation of those with a dilation above 1."""
         super().__init__(OrderedDict(blocks.named_children()))
         self.dilations = dilations
         for dilation, block in zip(dilations, self, strict=True):
@@ -172,9 +172,10 @@ class SubGridSequential(nn.Sequential):
 
 
 def unroll_dilation(network: nn.Module) -> None:
-    """Lets dilated depthwise blocks work undilated on sub-grids, in place.
+    """Makes dilated depthwise blocks run on sub-grids without dilation, in place.
 
-    Only blocks of `DEPTHWISE_BLOCKS`: dense convolutions are as fast when they are dilated.
+    Only blocks of `DEPTHWISE_BLOCKS` are changed, since dilation does not slow down dense
+    convolutions.
     """
     for name, stage in list(network.named_modules()):
         if isinstance(stage, nn.Sequential):
@@ -184,10 +185,10 @@ def unroll_dilation(network: nn.Module) -> None:
 
 
 def _dilation(block: nn.Module) -> int:
-    """The dilation of a block that computes the same on sub-grids; 1 of any other block.
+    """Returns the dilation of a block that computes the same on sub-grids; 1 for other blocks.
 
-    A block with squeeze-and-excitation, which looks at the whole map, would not, nor would one
-    that blurs.
+    Blocks with squeeze-and-excitation, which uses the whole map, and blocks with blur would compute
+    something else on sub-grids.
     """
     if type(block) not in DEPTHWISE_BLOCKS:
         return 1

@@ -1,4 +1,4 @@
-"""Where a backbone's feature maps lie in its image, and how they are brought to other grids."""
+"""Positions of a backbone's feature maps in the image, and resizing of maps to other grids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from wsss_core.ops.grid import Grid, Size, cornered, even, pixels, resample, spa
 
 @dataclass(frozen=True)
 class FeatureGeometry:
-    """The cells of F_1..F_n.
+    """The positions of the cells of F_1..F_n.
 
     Attributes:
-        cells: Image pixels per cell of each, and where the first one lies.
-        is_cornered: The maps are taken to be spread from the first pixel of the image to the last,
-            and so are smaller copies of the image, as the reference code does with ResNet38d. Its
-            cells lie elsewhere: the last one up to 7 pixels before the image's edge.
-        margin: Rows of padding that go above the image, and columns of it on its left. The first
-            `margin // stride` cells of a map, which lie there, are left out.
+        cells: Stride and position of the first cell of each map, in image pixels.
+        is_cornered: If True, maps and smaller copies of the image are taken to be spread from the
+            first to the last pixel of the image, as the reference code does with ResNet38d. This is
+            not exact: the real last cell is up to 7 pixels before the edge.
+        margin: Number of padding rows above the image, and of padding columns at its left. The
+            first `margin // stride` cells of a map are in the margin and are cut off.
     """
 
     cells: tuple[Cells, ...]
@@ -29,15 +29,15 @@ class FeatureGeometry:
 
     @classmethod
     def centred(cls, cells: Sequence[Cells]) -> Self:
-        """That of a network whose image gets a margin which centres the cells of the last map.
+        """Builds a geometry with a margin that centres the cells of the last map in the image.
 
-        Where convolutions pad like TensorFlow, the first cell lies almost a stride within the
-        image, and the last one at the image's edge: without a margin, nothing would be known of a
-        band as wide as a cell. Networks that pad alike have their first cell on the first pixel,
-        and no margin.
+        If convolutions pad like TensorFlow, the first cell is almost a stride inside the image and
+        the last one at its edge. Without a margin, a border as wide as a cell would have no cell.
+        If convolutions pad equally on both sides, the first cell is on the first pixel and there is
+        no margin.
 
         Args:
-            cells: Where those of F_1..F_n lie in what the network is given.
+            cells: Positions of the cells of F_1..F_n in the input of the network.
         """
         last = cells[-1]
         margin = max(0, int(last.offset - (last.stride - 1) / 2 + 0.5))
@@ -51,32 +51,32 @@ class FeatureGeometry:
         return tuple(int(cells.stride) for cells in self.cells)
 
     def grid(self, stage: int, image: Size) -> Grid:
-        """Where the cells of F_`stage` (1..n; -1 is the last) of an image of a size are."""
+        """Returns the cell positions of F_`stage` (1..n; -1: the last) for an image size."""
         cells = self.cells[stage - 1 if stage > 0 else stage]
         grid = spaced(image, stride=int(cells.stride), offset=cells.offset)
         return cornered(image, grid.size) if self.is_cornered else grid
 
     def spread(self, maps: Tensor, image: Size, size: Size) -> Tensor:
-        """Brings maps on the cells of F_n to a grid that divides their image evenly.
+        """Resizes maps from the cells of F_n to the pixels of the image or of a copy of it.
 
         Args:
-            maps: [B, C, h, w], one value for each cell.
-            image: Height and width of the image that the network saw.
-            size: Height and width wanted: those of the image, or of another copy of it.
+            maps: [B, C, h, w], one value per cell of F_n.
+            image: Height and width of the input image.
+            size: Height and width of the result: those of the image, or of a copy.
 
         Returns:
             float32 [B, C, *size].
         """
         source = self.grid(-1, image)
-        if self.is_cornered:  # by way of the image's pixels (SEAM, infer_SEAM.py)
+        if self.is_cornered:  # first to the image's pixels, as SEAM (infer_SEAM.py)
             maps, source = resample(maps, source, pixels(image)), pixels(image)
         return resample(maps, source, even(image, size))
 
     def copy(self, image: Size, size: Size) -> Grid:
-        """Where the pixels lie of the smaller copy that `resize` makes of an image."""
+        """Returns the pixel positions of the smaller copy that `resize` makes of an image."""
         return cornered(image, size) if self.is_cornered else even(image, size)
 
     def resize(self, image: Tensor, size: Size) -> Tensor:
-        """Resizes images, or maps of their pixels: [B, C, H, W] -> float32 [B, C, *size]."""
+        """Resizes images, or maps with their size: [B, C, H, W] -> float32 [B, C, *size]."""
         sides = image.shape[-2], image.shape[-1]
         return resample(image, pixels(sides), self.copy(sides, size))

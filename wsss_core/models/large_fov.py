@@ -1,4 +1,4 @@
-"""DeepLab-v1's head with a large field of view, as SEAM's authors train it on ResNet38d."""
+"""The head of DeepLab-v1 with a large field of view, as SEAM's authors use it on ResNet38d."""
 
 from typing import cast
 
@@ -10,10 +10,10 @@ DROPOUT = 0.5
 
 
 class LargeFov(nn.Module):
-    """A dilated 3x3 convolution and a 1x1 one, each with BatchNorm and ReLU, then the classes.
+    """A dilated 3x3 and a 1x1 convolution, each with BatchNorm and ReLU, then the classifier.
 
-    The BatchNorms have statistics alone: in the published code their scales and biases are given
-    to no optimiser, and so stay 1 and 0.
+    The BatchNorms have no scales and biases. The published code has them, but does not give them to
+    its optimiser, so they stay 1 and 0.
     """
 
     def __init__(self, channels: int, num_classes: int, *, rate: int) -> None:

@@ -1,8 +1,8 @@
-"""In what precision networks compute.
+"""The precision in which networks compute.
 
-`float32` is single precision on every device: on GPUs without the 10-bit products (TF32) that
-torch allows by default. `bfloat16` is torch's autocast: products have 8 bits, and what is made of a
-network's output is in float32 again.
+`float32` is full single precision on all devices. On GPUs it turns off TF32, which torch uses for
+some operations by default. `bfloat16` is torch's autocast: products have 8 significant bits. All
+computations on the outputs of a network are in float32.
 """
 
 from typing import Literal
@@ -17,12 +17,12 @@ Precision = Literal["float32", "bfloat16"]
 def choose_precision(
     asked: AskedPrecision, device: torch.device, *, pays_on_cpu: bool = True
 ) -> Precision:
-    """What a job computes in.
+    """Chooses the precision of a job.
 
     Args:
-        asked: "auto" is bfloat16 where the device gains from it.
-        device: Where it computes.
-        pays_on_cpu: Whether a CPU with units for bfloat16 gains from it in this job.
+        asked: The config value; "auto": bfloat16 if the device gains from it, otherwise float32.
+        device: The device of the job.
+        pays_on_cpu: Whether this job is faster in bfloat16 on a CPU with bfloat16 units.
     """
     if asked != "auto":
         return asked
@@ -31,9 +31,9 @@ def choose_precision(
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device has units for products in bfloat16, and need not imitate them.
+    """Says whether the device has hardware units for bfloat16.
 
-    GPUs from the A100 and the RTX 30 series on have, and CPUs with AMX or AVX512-BF16.
+    GPUs from the A100 and the RTX 30 series on have them, and CPUs with AMX or AVX512-BF16.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -42,20 +42,20 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def use_exact_products() -> None:
-    """Products of float32 numbers are computed in that, also on GPUs, from here on.
+    """Turns off TF32 for the whole process, so that GPUs compute float32 in full precision.
 
-    Beside bfloat16 too: what autocast leaves in float32 is little work, and needs its bits.
+    Used with bfloat16 too: autocast leaves few operations in float32, and they need the precision.
     """
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """A context in which networks compute in a precision."""
+    """Returns a context in which networks compute in the given precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def start_inference(asked: AskedPrecision, device: torch.device) -> Precision:
-    """What a job that applies a trained network computes in; prepares this process for it."""
+    """Chooses the precision of an inference job, and sets up the process for it."""
     use_exact_products()
     return choose_precision(asked, device)

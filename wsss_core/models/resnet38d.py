@@ -12,7 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 
 class Plan(NamedTuple):
-    """One row of the published block table; a bottleneck when `bottleneck` is the 3x3 width."""
+    """A block of the published table; `bottleneck` is the 3x3 width of a bottleneck block."""
 
     name: str
     channels: tuple[int, int, int]  # in, middle, out
@@ -38,21 +38,21 @@ PLANS = (
     Plan("b7", (2048, 1024, 4096), dilations=(4, 4), bottleneck=2048, dropout=0.5),
 )
 FIRST_CHANNELS, LAST_CHANNELS = 64, 4096
-# The features conv1..conv6 are the activated inputs of these blocks; conv7 follows the last one.
+# Features conv1..conv6 are the activated inputs of these blocks. conv7 is the final output.
 FEATURE_BLOCKS = ("b2", "b3", "b4", "b5", "b6", "b7")
 FROZEN = ("conv1a", "b2", "b2_1", "b2_2")
 
 
 class FrozenBatchNorm(FrozenBatchNorm2d):  # type: ignore[misc]
-    """A batch norm with fixed statistics and affine terms, kept in the input's precision.
+    """A BatchNorm with fixed statistics and affine terms that keeps the dtype of its input.
 
-    torchvision's own forward multiplies by float32 buffers, which turns every bf16 activation
-    of an autocast region back into float32; one fused multiply-add keeps the type instead and
-    saves no input for the backward pass.
+    torchvision's forward multiplies by float32 buffers, which turns each bf16 activation of an
+    autocast region into float32. A fused multiply-add keeps the dtype, and stores no input for the
+    backward pass.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the normalised x, [B, C, h, w] in x's own type."""
+        """Normalises x, [B, C, h, w]; the result has the dtype of x."""
         scale = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * scale
         return torch.addcmul(shift.view(1, -1, 1, 1).to(x), x, scale.view(1, -1, 1, 1).to(x))
@@ -73,7 +73,7 @@ def _conv(
 
 
 class ResidualBlock(nn.Module):
-    """BN-ReLU before each convolution; the shortcut is a 1x1 convolution where shapes change."""
+    """BN-ReLU before each convolution; the shortcut is a 1x1 convolution if the shape changes."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -124,16 +124,16 @@ class BottleneckBlock(nn.Module):
 
 
 class ResNet38d(nn.Module):
-    """The backbone; parameter names are those of the public PyTorch conversions of its weights.
+    """The backbone. Parameter names are those of the public PyTorch conversions of its weights.
 
-    Every batch norm has fixed statistics and affine terms, and conv1a and the b2 blocks do not
-    train, as in the released code.
+    As in the released code, all BatchNorms have fixed statistics and affine terms, and conv1a and
+    the b2 blocks are not trained.
 
     Attributes:
-        channels: Channels of conv1..conv7.
+        channels: Number of channels of conv1..conv7.
         strides: Image pixels per cell of conv1..conv7.
-        mean: RGB mean, of 1, that images are normalised with,
-        std: and the standard deviation.
+        mean: RGB mean for normalisation, for images in [0, 1].
+        std: RGB standard deviation for normalisation.
     """
 
     strides = (1, 2, 4, 8, 8, 8, 8)

@@ -16,28 +16,28 @@ from wsss_core.models.cam_net import CamLayer
 from wsss_core.ops.cam import EPS, add_background, keep_strongest
 from wsss_core.ops.grid import Grid, pixels, resample
 
-# Affinities of an image that are held at a time: 64 MB in float32. A grid of up to 64 x 64 cells is
-# one block, so the crops of every training are.
+# Number of affinities of an image in memory at a time: 64 MB in float32. Grids of up to 64 x 64
+# cells, and so all training crops, are one block.
 BLOCK_AFFINITIES = 2**24
 
 
 class SeamOutput(NamedTuple):
-    """What SEAM says about an image at the resolution of its features."""
+    """Output of SEAM at the resolution of the features."""
 
     cam_logits: Tensor  # [B, K, h, w]
     refined_cam: Tensor  # [B, C, h, w], background first, in [0, 1]
     features: list[Tensor]  # F_1..F_n of the backbone
-    background_logits: Tensor  # [B, 1, h, w], or no channel where the net has none
+    background_logits: Tensor  # [B, 1, h, w], or [B, 0, h, w] without a background channel
 
 
 class PixelCorrelation(nn.Module):
-    """PCM: replaces each cell's scores by a mean over the cells that look like it.
+    """PCM: replaces the scores of each cell by a weighted mean over similar cells.
 
-    Features and CAM are detached: the losses on the refined CAM train this module only.
+    Features and CAM are detached, so losses on the refined CAM train only this module.
 
-    All N x N affinities are 441 MB for a photograph of 500 x 333 pixels at scale 2 and stride 8.
-    Cells do not depend on each other, so they are refined block by block, and inference holds one
-    block at a time; training keeps them all for the gradients.
+    All N x N affinities need 441 MB for an image of 500 x 333 pixels at scale 2 and stride 8. So
+    cells are refined in blocks. Inference has one block in memory at a time; training keeps all
+    blocks for the gradients.
     """
 
     def __init__(self, in_channels: tuple[int, int], channels: tuple[int, int]) -> None:
@@ -57,13 +57,13 @@ class PixelCorrelation(nn.Module):
         """Score [B, C, h, w] -> refined score [B, C, h, w].
 
         Args:
-            score: CAM scores with background.
-            inputs: Two feature maps, and where their cells lie in the image.
-            image: [B, 3, H, W], normalised as the backbone sees it.
-            grid: Where the cells of the scores lie.
+            score: CAM scores with background, in [0, 1].
+            inputs: Two feature maps, and the positions of their cells in the image.
+            image: [B, 3, H, W], normalised for the backbone.
+            grid: Positions of the cells of `score`.
 
         Returns:
-            In [0, 1]: each cell's mean of the scores, weighted by its similarity to their cells.
+            In [0, 1]. For each cell: the mean of all scores, weighted by similarity to the cell.
         """
         sides = image.shape[-2], image.shape[-1]
         joint = [resample(image, pixels(sides), grid)]
@@ -81,26 +81,26 @@ class PixelCorrelation(nn.Module):
 
 
 def _mean_over_similar(score: Tensor, embedding: Tensor, *, of: Tensor) -> Tensor:
-    """Mean of the scores of all cells, weighted by their similarity to some of the cells.
+    """Computes, for some cells, the mean of the scores of all cells, weighted by similarity.
 
     Args:
         score: [B, C, N].
-        embedding: [B, D, N], of length 1 or 0 at each cell.
-        of: [B, D, n], the part of `embedding` that a mean is wanted for.
+        embedding: [B, D, N], a vector of length 1 (or 0) for each cell.
+        of: [B, D, n], the columns of `embedding` for the cells of the result.
 
     Returns:
         [B, C, n].
     """
     affinity = F.relu(embedding.transpose(1, 2) @ of, inplace=True)  # [B, N, n]
-    # Divided by the sums after the product: a second map of N x n values would be too many.
+    # Divide after the product: normalised affinities would be a second array of N x n values.
     return (score @ affinity) / (affinity.sum(1, keepdim=True) + EPS)
 
 
 class SeamNet(nn.Module):
     """CAM layer and PCM on one backbone.
 
-    The CAM layer may have a row for the background, before the classes, as in the released code.
-    Only the smoothness loss reads it: elsewhere background is what the classes leave over.
+    The CAM layer can have a channel for the background before the classes, as in the released code.
+    Only the smoothness loss uses it. Elsewhere, background is 1 minus the strongest class.
     """
 
     def __init__(
@@ -141,20 +141,20 @@ class SeamNet(nn.Module):
 
     @torch.inference_mode()
     def infer_raw(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] -> non-negative CAM [B, K, h, w], as it comes from the classifier."""
+        """Image [B, 3, H, W] in [0, 1] -> non-negative CAM [B, K, h, w] of the classifier."""
         logits: Tensor = self.classifier(self.backbone(image)[-1])
         return logits[:, self.num_background :].relu()
 
     @torch.inference_mode()
     def infer(self, image: Tensor) -> Tensor:
-        """Image [B, 3, H, W] -> refined CAM of the classes [B, K, h, w] in [0, 1]."""
+        """Image [B, 3, H, W] in [0, 1] -> refined CAM of the classes [B, K, h, w] in [0, 1]."""
         output: SeamOutput = self(image)
         return output.refined_cam[:, 1:]
 
 
 def _pcm_score(cam_logits: Tensor) -> Tensor:
-    """[B, K, h, w] -> what PCM spreads: background, and each cell's strongest class."""
-    cam = cam_logits.float().relu()  # in bf16, equally strong classes would be common
+    """CAM logits [B, K, h, w] -> scores for the PCM: background and each cell's strongest class."""
+    cam = cam_logits.float().relu()  # bf16 would often give two classes the same score
     cam = (cam - EPS).relu() / (cam.amax((-2, -1), keepdim=True) + EPS)
     background = add_background(cam)[:, :1]
     return torch.cat([background, keep_strongest(cam)], dim=1)

@@ -89,12 +89,12 @@ def test_figure_is_a_pdf_a_png_and_a_caption(results, tmp_path, number):
     caption = (tmp_path / "figure.md").read_text()
     assert caption.startswith(f"**Figure {number}.** ")
     assert ("- seam: `snakemake seam`" in caption) == (number in (1, 3, 4))
-    assert ("From above: " in caption) == (number != 5)
+    assert ("From top to bottom: " in caption) == (number != 5)
 
 
 def test_rule_needs_both_methods_and_caption_says_so(results, tmp_path):
     make_figure(tmp_path / "figure.pdf", inputs(results, 3, ("sb",)))
-    assert "Sampled, not chosen by the rule" in (tmp_path / "figure.md").read_text()
+    assert "These images are sampled: the rule" in (tmp_path / "figure.md").read_text()
     make_figure(tmp_path / "figure.pdf", inputs(results, 1, ("cam", "sb")))
     assert "chosen by rule: the largest gains" in (tmp_path / "figure.md").read_text()
 
@@ -102,7 +102,7 @@ def test_rule_needs_both_methods_and_caption_says_so(results, tmp_path):
 def test_images_that_the_config_names_are_shown(results, tmp_path):
     make_figure(tmp_path / "figure.pdf", inputs(results, 6, ("sb",), ("val_1",)))
     caption = (tmp_path / "figure.md").read_text()
-    assert "From above: val_1; named by the config, paper.images" in caption
+    assert "From top to bottom: val_1; named in the config, paper.images" in caption
     with pytest.raises(UserError, match=r"paper.images.figure_6: 'x' is no image of split 'val'"):
         make_figure(tmp_path / "figure.pdf", inputs(results, 6, ("sb",), ("x",)))
 

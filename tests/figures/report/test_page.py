@@ -93,7 +93,7 @@ def test_an_element_has_a_name_of_its_own(text):
 
 def test_page_tells_of_changed_keys_and_leads_to_files(text):
     page = Page(text)
-    keys = page.text[page.text.index("Changed from the config") :]
+    keys = page.text[page.text.index("Differences from the shipped config") :]
     assert "dataset.name" in keys
     assert "methods.sb.epochs" not in keys
     links = {attrs["href"] for attrs in page.all("a")}

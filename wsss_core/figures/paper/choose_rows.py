@@ -1,4 +1,4 @@
-"""Which images the paper's figures show where the config names none: chosen by a rule each.
+"""Rules that choose the images of the paper's figures if the config names none.
 
 The paper does not say which images its figures show.
 """
@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Labels = Mapping[str, NDArray[np.uint8]]  # multi-hot [K] by image
-Scores = Mapping[str, float]  # mean IoU of one method, percent, by image
+Labels = Mapping[str, NDArray[np.uint8]]  # uint8 [K] multi-hot label by image id
+Scores = Mapping[str, float]  # mean IoU of one method in percent, by image id
 
 
 class Row(NamedTuple):
-    """An image, and the class whose CAM is shown; None: the highest of all its classes."""
+    """An image, and the class whose CAM is shown; None: the maximum over its classes."""
 
     image_id: str
     class_id: int | None = None
@@ -25,16 +25,16 @@ class Row(NamedTuple):
 def largest_gains(
     labels: Labels, image_ids: Sequence[str], ours: Scores, baseline: Scores, count: int
 ) -> list[Row]:
-    """Takes the images that gain most, each of another class as long as there are others.
+    """Chooses the images with the largest gains, of different classes as long as possible.
 
-    Images of one class alone come first, whose CAM is one picture.
+    Images with a single class come first, since a single CAM shows all of their result.
 
     Args:
-        labels: of the images.
-        image_ids: to choose from.
-        ours: scores of the paper's method.
-        baseline: scores of what it is compared with.
-        count: how many.
+        labels: Labels of the images.
+        image_ids: Ids to choose from.
+        ours: Scores of the paper's method.
+        baseline: Scores of the method to compare with.
+        count: Number of images.
     """
 
     def gain(image_id: str) -> tuple[bool, float, str]:
@@ -60,15 +60,16 @@ def largest_losses(
     class_changes: Sequence[float],
     count: int,
 ) -> list[Row]:
-    """Takes the classes that lose most, and of each the image that loses most.
+    """Chooses the classes with the largest losses, and the image with the largest loss of each.
 
     Args:
-        labels: of the images.
-        image_ids: to choose from.
-        ours: scores of the paper's method.
-        baseline: scores of what it is compared with.
-        class_changes: ours less the baseline's IoU of each of the K classes; NaN: not known.
-        count: how many classes.
+        labels: Labels of the images.
+        image_ids: Ids to choose from.
+        ours: Scores of the paper's method.
+        baseline: Scores of the method to compare with.
+        class_changes: For each of the K classes: IoU of ours minus that of the baseline; NaN:
+            unknown.
+        count: Number of classes.
     """
     changes = np.asarray(class_changes, dtype=float)
     worst = [int(k) for k in np.argsort(np.where(np.isnan(changes), np.inf, changes))[:count]]

@@ -1,4 +1,4 @@
-"""What each of the paper's figures shows, and its caption."""
+"""Definitions and captions of the paper's figures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Definition:
     """A figure of the paper.
 
     Attributes:
-        title: what it shows.
-        stage: whose results, as in summary.csv.
-        methods: of the config, by the title of their column.
-        has_truth: whether the true masks are a column.
-        count: how many images it shows; 0: it has none.
-        rule: how images are chosen where the config names none.
+        title: Title of the figure.
+        stage: The stage whose results are shown, as in summary.csv.
+        methods: Methods of the config, by title of their column.
+        has_truth: Whether the true masks are a column.
+        count: Number of images; 0: the figure has no images.
+        rule: How images are chosen if the config names none.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Definition:
     rule: str
 
 
-OTHER_CLASSES = "each of another class where there are enough, images of one class first"
+OTHER_CLASSES = "images of different classes if there are enough, images with one class first"
 FIGURES = {
     1: Definition(
         "Class activation maps of the basic CAM method, of SEAM and of the paper's method",
@@ -49,18 +49,18 @@ FIGURES = {
         rule=f"the largest gains in mean IoU of sb's CAM over seam's, {OTHER_CLASSES}",
     ),
     4: Definition(
-        "Failures: class activation maps of classes that lose",
+        "Failures: class activation maps of classes that get worse",
         "cam",
         {"Baseline": BASELINE, "Ours": OURS},
         has_truth=True,
         count=3,
         rule=(
-            "the classes whose IoU falls most, or rises least, from seam's CAM to sb's, and of "
-            "each the image with the largest loss"
+            "the classes whose IoU falls most, or rises least, from seam's CAM to sb's, and for "
+            "each class the image with the largest loss"
         ),
     ),
     5: Definition(
-        "IoU of each class by the share of their images that its objects fill",
+        "IoU of each class by the mean share of its images that its objects fill",
         "random_walk",
         {"Ours": OURS},
         has_truth=False,
@@ -73,7 +73,7 @@ FIGURES = {
         {"Ours": OURS},
         has_truth=True,
         count=6,
-        rule="sampled so that each class is shown about equally often, not by any result",
+        rule="sampled so that each class is shown about equally often, whatever the results",
     ),
 }
 
@@ -87,27 +87,29 @@ def caption(
     commands: Mapping[str, str],
     remarks: Sequence[str] = (),
 ) -> str:
-    """Writes the caption as Markdown: what is shown, of which images, and what was not run.
+    """Writes the caption as Markdown: what is shown, which images, and which methods are missing.
 
     Args:
-        number: the paper's.
-        split: where the images are from.
-        image_ids: those shown.
-        is_given: whether the config names them.
-        commands: by method that was not run, what runs it.
-        remarks: further sentences.
+        number: Number of the figure in the paper.
+        split: The split of the images.
+        image_ids: Ids of the shown images.
+        is_given: Whether the config names them.
+        commands: For each method that was not run: the command that runs it.
+        remarks: More sentences.
     """
     figure = FIGURES[number]
     lines = [f"**Figure {number}.** {figure.title}. Split {split}, first seed of each method."]
     if figure.stage == "cam":
-        lines.append("Red is a high score, blue a low one. CAMs are of the image's true classes.")
+        lines.append(
+            "Red is a high score, blue a low one. CAMs are those of the image's true classes."
+        )
     if figure.count:
-        how = "named by the config, paper.images" if is_given else f"chosen by rule: {figure.rule}"
-        shown = f"From above: {', '.join(image_ids)}; " if image_ids else "No images: "
-        lines.append(f"{shown}{how}. Which images the paper's own figure shows is not known.")
+        how = "named in the config, paper.images" if is_given else f"chosen by rule: {figure.rule}"
+        shown = f"From top to bottom: {', '.join(image_ids)}; " if image_ids else "No images: "
+        lines.append(f"{shown}{how}. The paper does not say which images it shows.")
     lines += remarks
     text = "\n".join(lines) + "\n"
     if commands:
-        text += "\nNot run, and what runs it:\n\n"
+        text += "\nMethods that were not run, and the commands that run them:\n\n"
         text += "".join(f"- {method}: `{command}`\n" for method, command in commands.items())
     return text

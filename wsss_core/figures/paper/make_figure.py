@@ -1,4 +1,4 @@
-"""One of the paper's figures from the results of an experiment."""
+"""Makes a figure of the paper from the results of an experiment."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from wsss_core.ops.metrics import class_iou
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 
-SAMPLED = "Sampled, not chosen by the rule, which needs the methods that were not run."
+SAMPLED = "These images are sampled: the rule needs methods that were not run."
 
 
 class RunFiles(ConfigModel):
-    """What one method left at the figure's stage: score maps or folders of masks, and counts."""
+    """Files of one method at the figure's stage: score maps or folders of masks, pixel counts."""
 
     shards: tuple[Path, ...]
     counts: Path
 
 
 class FigureInputs(ConfigModel):
-    """All that a figure is made of.
+    """The inputs of a figure.
 
     Attributes:
-        number: the paper's.
-        data: the prepared dataset.
-        split: whose images are shown.
-        image_ids: that the config names; none: they are chosen.
-        runs: by method.
-        commands: what runs the methods that were not run.
+        number: Number of the figure in the paper.
+        data: Folder of the prepared dataset.
+        split: The split of the images.
+        image_ids: Ids that the config names; empty: a rule chooses them.
+        runs: Files of each method, by name.
+        commands: For each method that was not run: the command that runs it.
     """
 
     number: int
@@ -57,10 +57,14 @@ class FigureInputs(ConfigModel):
 
 
 def make_figure(path: Path, inputs: FigureInputs) -> None:
-    """Writes the figure as .pdf, and .png and its caption .md beside it.
+    """Writes the figure as .pdf and .png, and its caption as .md.
+
+    Args:
+        path: Path of one of the files; the others have the same name.
+        inputs: Inputs of the figure.
 
     Raises:
-        UserError: The config names an image that the split does not have.
+        UserError: The config names an image that is not in the split.
     """
     dataset = open_dataset(inputs.data)
     counts = {method: _counts(run, inputs.split) for method, run in inputs.runs.items()}
@@ -78,8 +82,8 @@ def make_figure(path: Path, inputs: FigureInputs) -> None:
 
 
 def _write_figure(path: Path, figure: Figure, text: str) -> None:
-    """Writes .pdf, .png, and the caption as .md."""
-    with mpl.rc_context({"pdf.fonttype": 42}):  # letters that can be searched and edited
+    """Writes the figure as .pdf and .png, and the caption as .md."""
+    with mpl.rc_context({"pdf.fonttype": 42}):  # TrueType: text can be searched and edited
         for suffix, metadata in ((".pdf", {"CreationDate": None}), (".png", None)):
             with atomic_file(path.with_suffix(suffix)) as partial_path:
                 figure.savefig(partial_path, dpi=200, metadata=metadata, facecolor="white")
@@ -105,8 +109,8 @@ def _draw_points(
     )
     rho = classes.rank_correlation()
     remark = (
-        "Pseudo labels of the random walk. The share is that of an image that has the class, the "
-        f"mean over such images. Spearman's rank correlation: {rho:.2f}."
+        "Pseudo labels of the random walk. The share of a class is the mean over the images that "
+        f"have it. Spearman's rank correlation: {rho:.2f}."
     )
     return draw_occupancy(classes), [], [remark]
 
@@ -135,7 +139,7 @@ def _outcome(run: RunFiles, dataset: Dataset, stage: str) -> Outcome:
 def _rows(
     inputs: FigureInputs, dataset: Dataset, counts: Mapping[str, pd.DataFrame]
 ) -> tuple[list[Row], list[str]]:
-    """The images that are shown, and what is to be said of their choice."""
+    """Chooses the images, and returns remarks about the choice for the caption."""
     image_ids = dataset.split(inputs.split)
     for image_id in inputs.image_ids:
         if image_id not in image_ids:
@@ -160,5 +164,5 @@ def _rows(
 
 
 def _class_iou(counts: pd.DataFrame, dataset: Dataset) -> NDArray[np.float64]:
-    """IoU of each class, background first, float [C] in [0, 1]."""
+    """Computes the IoU of each class, background first, float [C] in [0, 1]."""
     return class_iou(confusion_of(counts, len(dataset.class_names) + 1))

@@ -1,4 +1,4 @@
-"""What the methods of an experiment have scored, with intervals."""
+"""Scores of the methods of an experiment, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Measured:
     """The mean IoU of one method and stage on one split, all in percent.
 
     Attributes:
-        mean: over the seeds.
-        sd: standard deviation over the seeds; None for one.
-        seeds: how many there are; 0 for a score that a server gave.
-        low: lower end of the 95 % interval that the choice of images leaves; None: not known.
-        high: upper end.
-        ious: IoU by class, background first, and mean over seeds; empty where not known.
+        mean: Mean over the seeds.
+        sd: Standard deviation over the seeds; None for one seed.
+        seeds: Number of seeds; 0 for a score of an evaluation server.
+        low: Lower end of the 95 % interval of a bootstrap over the images; None: unknown.
+        high: Upper end; None: unknown.
+        ious: IoU by class name, background first, mean over the seeds; empty: unknown.
     """
 
     mean: float
@@ -42,10 +42,10 @@ class Scores:
     """The scores of one stage.
 
     Attributes:
-        classes: background first.
-        measured: by method and split.
-        unclear: pairs of methods, by split, whose difference may be due to the choice of images:
-            its paired interval has 0.
+        classes: Class names, background first.
+        measured: Scores by (method, split).
+        unclear: (split, method, method) of pairs whose difference may come from the choice of
+            images: their paired interval contains 0.
     """
 
     classes: tuple[str, ...]
@@ -53,16 +53,16 @@ class Scores:
     unclear: frozenset[tuple[str, str, str]]
 
     def is_clear(self, split: str, first: str, second: str) -> bool:
-        """Whether two methods differ by more than the choice of images explains."""
+        """Says whether two methods differ by more than the choice of images explains."""
         return not {(split, first, second), (split, second, first)} & self.unclear
 
     def is_best(self, split: str, method: str, rivals: Iterable[str]) -> bool:
-        """Whether a method is better than each measured rival by more than the choice of images.
+        """Says whether a method is clearly better than each measured rival (see `is_clear`).
 
         Args:
-            split: which scores.
-            method: which method.
-            rivals: what it is compared with, itself left out.
+            split: The split of the scores.
+            method: The method.
+            rivals: Methods to compare with. The method itself is ignored.
         """
         found = [name for name in rivals if name != method and (name, split) in self.measured]
         if (method, split) not in self.measured or not found:
@@ -75,7 +75,7 @@ class Scores:
 
 
 def images_path(scores: Path) -> Path:
-    """Where the pixel counts lie that belong to a file of scores."""
+    """Returns the path of the pixel counts that belong to a file of scores."""
     return scores.with_name(f"{scores.stem}_images.csv")
 
 
@@ -83,7 +83,7 @@ def read_measured(paths: Sequence[Path]) -> Scores:
     """Reads the scores of one stage of several methods and seeds.
 
     Args:
-        paths: Files of scores; the pixel counts of each lie beside it.
+        paths: Files of scores. The pixel counts of each are beside it.
     """
     if not paths:
         return Scores((), {}, frozenset())
@@ -120,7 +120,7 @@ def _measured(
 
 
 def _unclear(means: Mapping[tuple[str, str], NDArray[np.float64]]) -> set[tuple[str, str, str]]:
-    """Lists the pairs of methods, with their split, whose paired interval has 0."""
+    """Finds the pairs of methods, with their split, whose paired interval contains 0."""
     pairs = set()
     for (first, split), (second, other_split) in combinations(means, 2):
         if split == other_split:

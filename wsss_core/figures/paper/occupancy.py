@@ -1,4 +1,4 @@
-"""Figure 5: whether classes that fill much or little of their images are segmented worse."""
+"""Figure 5: IoU of each class against the share of the image that its objects fill."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Occupancy:
     """The classes of a split.
 
     Attributes:
-        names: of the classes, without background.
-        occupancy: float [K], percent of the pixels of an image that has the class, the mean over
-            such images; NaN where there are none.
-        iou: float [K], percent.
+        names: Names of the K classes, without background.
+        occupancy: float [K], percent of the pixels of an image that the class fills, the mean over
+            the images with the class; NaN: no image has it.
+        iou: float [K], IoU in percent.
     """
 
     names: Sequence[str]
@@ -34,11 +34,11 @@ class Occupancy:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Classes of which both numbers are known, bool [K]."""
+        """Whether both numbers of a class are known, bool [K]."""
         return np.isfinite(self.occupancy) & np.isfinite(self.iou)
 
     def rank_correlation(self) -> float:
-        """Spearman's rho of IoU and occupancy; NaN for fewer than three classes."""
+        """Computes Spearman's rho of IoU and occupancy; NaN for fewer than three classes."""
         known = self.known
         if known.sum() < 3:
             return float("nan")
@@ -46,11 +46,11 @@ class Occupancy:
 
 
 def measure_occupancy(counts: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
-    """Computes how much of their images classes fill.
+    """Computes the share of the image that each class fills, as a mean over images with it.
 
     Args:
-        counts: pixel counts of one split, one method and seed.
-        names: the K classes without background.
+        counts: Pixel counts of one split, method and seed.
+        names: The K classes without background.
 
     Returns:
         Percent, float [K].
@@ -66,7 +66,7 @@ def measure_occupancy(counts: pd.DataFrame, names: Sequence[str]) -> NDArray[np.
 
 
 def draw_occupancy(classes: Occupancy | None) -> Figure:
-    """Draws one point a class; an empty figure where nothing was measured."""
+    """Draws one point per class; an empty figure if nothing was measured."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""The paper's figures of pictures: a row for each image, a column for each method."""
+"""Draws the paper's figures of pictures: a row per image, a column per method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsss_core.figures.qualitative_results import lay_out, name_row, paint_heat
 from wsss_core.runtime.errors import UserError
 
 FOOT = 0.05  # inches below the pictures
-NOT_RUN = 235  # grey of an empty picture
+NOT_RUN = 235  # grey value of the picture of a method that was not run
 Outcome = ScoreReader | Mapping[str, Path]  # CAMs, or the mask of each image
 
 
@@ -33,10 +33,13 @@ def draw_rows(
     """Draws the figure.
 
     Args:
-        dataset: photographs and true masks.
-        rows: from above.
-        columns: what each method made, by its title; None: it was not run.
-        has_truth: whether the true masks are the second column.
+        dataset: The dataset with images and true masks.
+        rows: The rows, from top to bottom.
+        columns: Results of each method, by title of its column; None: it was not run.
+        has_truth: Whether the true masks are the second column.
+
+    Raises:
+        UserError: An image has no predicted mask.
     """
     photos = [dataset.read_image(row.image_id) for row in rows]
     pictures = {"Image": photos}

@@ -1,4 +1,4 @@
-"""The tables of the paper as they were printed: published.yaml."""
+"""Reads the tables of the paper, as they were printed, from published.yaml."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class PublishedRow(ConfigModel):
     """One row.
 
     Attributes:
-        labels: Its cells below the table's header.
-        method: Of the config, which this row is compared with; None: of the literature.
-        reference: Key of the list of references.
-        added: Whether the paper has no such row.
-        published: Percent, by the table's columns; empty for an added row.
+        labels: Its cells in the columns of labels.
+        method: The method of the config to compare with; None: a row from the literature.
+        reference: Key in `references`.
+        added: Whether the row is not in the paper.
+        published: Scores in percent, one per column; empty for an added row.
     """
 
-    model_config = ConfigDict(str_min_length=0)  # of labels
+    model_config = ConfigDict(str_min_length=0)  # labels may be empty
 
     labels: tuple[str, ...]
     method: str | None = None
@@ -38,14 +38,14 @@ class PublishedTable(ConfigModel):
     """One table.
 
     Attributes:
-        number: From 1.
-        title: What it shows.
-        stage: Whose scores it has, as in summary.csv.
-        splits: Its columns of mean IoU; test is what VOC's server says.
-        by_class: Whether its columns are instead the IoU of each class on the only split,
+        number: Number of the table, from 1.
+        title: Title of the table.
+        stage: The stage of its scores, as in summary.csv.
+        splits: Its columns of mean IoU. "test": scores of VOC's server.
+        by_class: Whether its columns are instead the IoU of each class on its only split,
             background first, and the mean last.
         header: Titles of the columns of labels.
-        rows: In the paper's order, added ones last.
+        rows: The rows in the order of the paper, added rows last.
     """
 
     number: int
@@ -58,23 +58,23 @@ class PublishedTable(ConfigModel):
 
     @property
     def numeral(self) -> str:
-        """The number as the paper writes it."""
+        """The number of the table as a Roman numeral."""
         return ROMAN[self.number - 1]
 
     @property
     def methods(self) -> list[str]:
-        """Methods of the config that have a row, each once."""
+        """The methods of the config that have a row, each once."""
         return list(dict.fromkeys(row.method for row in self.rows if row.method))
 
 
 class Published(ConfigModel):
-    """All of published.yaml.
+    """The content of published.yaml.
 
     Attributes:
-        source: The paper.
-        references: What literature rows refer to.
-        classes: Each class of VOC, background first, and how the paper abbreviates it.
-        tables: I to IX.
+        source: Reference of the paper.
+        references: References of the rows from the literature.
+        classes: For each class of VOC, background first: its short name in the paper.
+        tables: Tables I to IX.
     """
 
     source: str

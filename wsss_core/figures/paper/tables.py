@@ -1,4 +1,4 @@
-"""The paper's tables with what was measured beside what was published."""
+"""Builds the paper's tables with measured scores beside published scores."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MEAN = "mIoU"
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of a table, in percent, and whatever is known of it.
+    """A cell of a table, in percent.
 
     Attributes:
-        published: as the paper has it.
-        measured: what this experiment has.
-        is_best: measured, and better than all other rows by more than the choice of images
-            explains.
-        comparable: whether both are of the same data.
+        published: The score in the paper.
+        measured: The score in this experiment.
+        is_best: Whether the measured score is better than those of all other rows by more than the
+            choice of images explains.
+        comparable: Whether both scores are on the same data.
     """
 
     published: float | None = None
@@ -31,7 +31,7 @@ class Cell:
 
     @property
     def difference(self) -> float | None:
-        """Measured less published, where both are of the same data."""
+        """Measured minus published; None if a score is missing or the data differ."""
         if self.published is None or self.measured is None or not self.comparable:
             return None
         return self.measured.mean - self.published
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its labels, its cells by column, and the command that would fill them."""
+    """A row: labels, reference, cells by column, and the command that would fill them."""
 
     labels: tuple[str, ...]
     reference: str
@@ -53,13 +53,14 @@ class Table:
     """A table that is ready to be written.
 
     Attributes:
-        numeral: as the paper writes its number.
-        title: what it shows.
-        header: titles of the columns of labels.
-        columns: titles of the columns of cells.
-        by_class: whether they are classes: too many to have several numbers side by side.
-        rows: from above.
-        notes: what a reader has to know.
+        numeral: Number of the table as a Roman numeral.
+        title: Title of the table.
+        header: Titles of the columns of labels.
+        columns: Titles of the columns of cells.
+        by_class: Whether the columns are classes. They are too many for several numbers per cell,
+            so these numbers are written below each other.
+        rows: The rows, from top to bottom.
+        notes: Notes for the reader.
     """
 
     numeral: str
@@ -79,14 +80,14 @@ def build_table(
     commands: Mapping[str, str],
     test_miou: Mapping[str, float],
 ) -> Table:
-    """Puts measured beside published scores.
+    """Builds a table with measured beside published scores.
 
     Args:
-        published: the paper's tables.
-        number: which one, from 1.
-        scores: of the table's stage.
-        commands: by method, what has to be run to fill its row.
-        test_miou: by method, percent that VOC's server gave for its test images.
+        published: The tables of the paper.
+        number: Number of the table, from 1.
+        scores: Measured scores of the table's stage.
+        commands: For each method: the command that would fill its row.
+        test_miou: For each method: mIoU in percent that VOC's server gave for its test images.
     """
     table = published.tables[number - 1]
     is_same_data = not scores.classes or set(scores.classes) == set(published.classes)
@@ -160,19 +161,19 @@ def _notes(table: PublishedTable, scores: Scores, *, is_same_data: bool) -> Iter
     if not is_same_data:
         names = ", ".join(name for name in scores.classes if name != BACKGROUND)
         yield (
-            f"Measured on other data than the paper's, of the classes {names}: "
-            "no differences are shown."
+            f"Measured on other data than the paper's, with the classes {names}. So no differences "
+            "are shown."
         )
     if table.stage != "segmentation_crf":
         yield (
-            "CAM and random walk use the true image labels, on val too; CAM is taken at the "
-            "background threshold that is best on each split, and intervals keep that threshold."
+            "CAM and random walk use the true image labels, also on val. The score of the CAM is "
+            "at the background threshold that is best on each split; intervals keep it."
         )
     yield (
-        "Brackets: 95 % interval of a bootstrap over the images. Bold: better than every other "
-        "measured row, each by more than its paired interval."
+        "Brackets: 95 % interval of a bootstrap over the images. Bold: better than each other "
+        "measured row, and the 95 % interval of the difference does not contain 0."
     )
     if any(row.added for row in table.rows):
         yield "* This row is not in the paper."
     if "test" in table.splits:
-        yield "Test: as VOC's server scored it; the key paper.test_miou of the config."
+        yield "Test: scores of VOC's server, from the config key paper.test_miou."

@@ -1,4 +1,4 @@
-"""The paper's tables as files: CSV, Markdown and LaTeX (booktabs)."""
+"""Writes the paper's tables as CSV, Markdown and LaTeX (booktabs)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATEX_SPECIAL = {
 
 
 def write_table_files(path: Path, table: Table) -> None:
-    """Writes a CSV file, and beside it the same as .md and .tex."""
+    """Writes a table as .csv, .md and .tex, with the name of `path`."""
     formats: dict[str, Callable[[Table], str]] = {
         "csv": to_csv,
         "md": to_markdown,
@@ -36,7 +36,7 @@ def write_table_files(path: Path, table: Table) -> None:
 
 
 def to_csv(table: Table) -> str:
-    """Writes one row per row and column of the table, for programs: every number that is known."""
+    """Formats all known numbers for programs: one CSV row per row and column of the table."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     numbers = ("published", "measured", "sd", "seeds", "low", "high", "difference")
@@ -66,14 +66,14 @@ def _plain(value: float | None) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """Writes the table as GitHub's Markdown, its notes below it."""
+    """Formats the table as GitHub Markdown, followed by its notes."""
     header, *rows = _texts(table, bold="**{}**".format)
     lines = [f"**Table {table.numeral}.** {table.title}. mIoU in percent.", ""]
     lines += [_pipes(header), _pipes(["---"] * len(header)), *map(_pipes, rows), ""]
     lines += [f"{note}\n" for note in table.notes]
     commands = [(row.labels, row.command) for row in table.rows if row.command]
     if commands:
-        lines += ["Rows that were not run, and what runs them:", ""]
+        lines += ["Rows that were not run, and the commands that run them:", ""]
         lines += [
             f"- {' '.join(filter(None, labels)) or 'first row'}: `{command}`"
             for labels, command in commands
@@ -86,7 +86,7 @@ def _pipes(cells: list[str]) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""Writes the table for a document that uses booktabs and amssymb (for \checkmark)."""
+    r"""Formats the table as LaTeX, for a document with booktabs, amssymb and graphicx."""
     header, *rows = _texts(table, bold=_Bold)
     alignment = "l" * len(table.header) + "r" * (len(header) - len(table.header))
     lines = [
@@ -110,7 +110,7 @@ def to_latex(table: Table) -> str:
 
 
 class _Bold(str):
-    """A text that LaTeX is to set in bold face."""
+    """A text that LaTeX should set in bold."""
 
     __slots__ = ()
 
@@ -131,7 +131,7 @@ def _escape(text: str) -> str:
 
 
 def _texts(table: Table, *, bold: Callable[[str], str]) -> Iterator[list[str]]:
-    """Yields the header and the rows of the table as a reader sees them."""
+    """Yields the header and the rows of the table as text."""
     if table.by_class:
         yield [*table.header, "", *table.columns]
         for row in table.rows:
@@ -164,7 +164,7 @@ def _cell_texts(cell: Cell, *, bold: Callable[[str], str]) -> list[str]:
 
 
 def _class_lines(row: Row, *, bold: Callable[[str], str]) -> Iterator[list[str]]:
-    """Yields a line each for published, measured and their difference, as far as there are any."""
+    """Yields a line for published, measured and difference each, if it has any number."""
     lines = {
         "published": [f"{c.published:.1f}" if c.published is not None else "" for c in row.cells],
         "measured": [_class_text(c, bold=bold) for c in row.cells],

@@ -1,4 +1,4 @@
-"""Cards in Markdown: what a trained network is for and what it scored; what a dataset holds."""
+"""Writes model cards and a dataset card in Markdown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from wsss_core.runtime.atomic import atomic_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 MODEL_CARD, DATASET_CARD = "MODEL_CARD.md", "DATASET_CARD.md"
-NETWORK = NETWORK_OF["segmentation"]  # the one that is used on new images
+NETWORK = NETWORK_OF["segmentation"]  # the network for new images
 
 
 def write_cards(results: Results) -> None:
-    """Writes the card of the dataset, and one beside the weights of each segmentation network.
+    """Writes the dataset card, and a model card beside the weights of each segmentation network.
 
     Args:
-        results: What was run.
+        results: The results of the experiment.
     """
     dataset = open_dataset(results.data)
     facts = {
@@ -49,7 +49,7 @@ def write_cards(results: Results) -> None:
 
 
 def tagged_images(dataset: Dataset) -> dict[str, int]:
-    """How many images have each class in their labels."""
+    """Counts the images with each class in their label."""
     labels = list(dataset.labels.values())
     return {
         name: sum(int(label[k]) for label in labels) for k, name in enumerate(dataset.class_names)
@@ -57,7 +57,7 @@ def tagged_images(dataset: Dataset) -> dict[str, int]:
 
 
 def scores_of(results: Results, run: Run, class_names: Sequence[str]) -> list[Sequence[str]]:
-    """Stage, split, mIoU and the IoU of each class, as text with a decimal; none without masks."""
+    """Returns rows of text: stage, split, mIoU, IoU of each class. Empty if there are no masks."""
     names = ["miou", "background", *class_names]
     rows: list[Sequence[str]] = []
     for stage in run.stages if results.splits else ():

@@ -1,4 +1,4 @@
-"""Line charts as SVG that takes its colours from the page, so that it suits light and dark."""
+"""Draws line charts as SVG with the colours of the page, for light and dark mode."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from wsss_core.figures.report.results import Results
 from wsss_core.runtime.checked_text import read_checked
 
 SIZE = (4.9, 2.9)  # inches
-DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # one after another when the colours are used up
-# Colours of the figures, and what the page calls them. Lines keep theirs, which suit both grounds.
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # the next one when all colours are used
+# CSS variables that replace the colours of the figures. Other lines keep their colours, which suit
+# light and dark backgrounds.
 PAGE_COLORS = {
     TOTAL_COLOR: "var(--ink)",
     "#8a92a5": "var(--dim)",
@@ -45,9 +46,9 @@ class Chart:
     """A chart.
 
     Attributes:
-        title: what it is of.
-        svg: the drawing.
-        legend: name, colour and whether the line is dashed.
+        title: Title of the chart.
+        svg: The SVG element.
+        legend: For each line: name, colour and whether it is dashed.
     """
 
     title: str
@@ -56,7 +57,7 @@ class Chart:
 
 
 def threshold_charts(results: Results) -> Iterator[Chart]:
-    """Draws, for each split, the mean IoU of the CAMs at each background threshold, by method."""
+    """Draws for each split the mIoU of the CAMs by background threshold, a line per method."""
     sweeps = _sweeps(results)
     styles = list(zip(cycle(COLORS), (dash for dash in DASHES for _ in COLORS), strict=False))
     shown = list(zip(results.methods, cycle(styles), strict=False))
@@ -87,13 +88,13 @@ def _sweeps(results: Results) -> Mapping[str, pd.DataFrame]:
 
 
 def training_charts(curves: Sequence[Curves]) -> Iterator[Chart]:
-    """Draws the losses of each network and method, with a mark where an epoch begins."""
+    """Draws the losses of each network and method, with a mark at the start of each epoch."""
     for stage in dict.fromkeys(one.stage for one in curves):
         of_stage = [one for one in curves if one.stage == stage]
         colors = loss_colors(of_stage)
         for method in dict.fromkeys(one.method for one in of_stage):
             group = [one for one in of_stage if one.method == method and len(one.history)]
-            if not group:  # weights that were taken as they are
+            if not group:  # weights without training
                 continue
             figure, axes = _panel()
             draw_panel(axes, group, colors=colors)
@@ -111,7 +112,7 @@ def _panel() -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure, title: str) -> str:
-    """Writes a figure as an element of a page: no head, no names of parts, the page's colours."""
+    """Formats a figure as an <svg> element with the page's colours and without unused ids."""
     file = io.StringIO()
     with mpl.rc_context(CHART_PARAMETERS):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Which images the page shows: a fixed number of them, however large the dataset is."""
+"""Chooses the images that the report shows: a fixed number, however large the dataset is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wsss_core.figures.qualitative_results import choose_images
 
 NUM_IMAGES = 56
-# Of these; the others are sampled so that each class is shown about equally often.
+# Numbers out of NUM_IMAGES. The others are sampled, each class about equally often.
 NUM_WORST, NUM_BEST, NUM_GAIN, NUM_LOSS = 16, 8, 8, 8
 
 
@@ -20,16 +20,16 @@ def choose_shown(
     scores: Mapping[str, float],
     others: Sequence[Mapping[str, float]],
 ) -> list[str]:
-    """Chooses the images, the worst first and those that were sampled last.
+    """Chooses the images: worst, best, largest gains, largest losses, then a sample.
 
     Args:
-        labels: uint8 [K] multi-hot label by image.
-        image_ids: what to choose from.
-        scores: by image, of the method that the page is headed by; empty: all are sampled.
-        others: the same of other methods; gain and loss are against their mean.
+        labels: uint8 [K] multi-hot label by image id.
+        image_ids: Ids to choose from.
+        scores: Scores of the headline method, by image id; empty: all images are sampled.
+        others: Scores of the other methods. Gains and losses are against their mean.
 
     Returns:
-        At most NUM_IMAGES ids; all where there are no more.
+        At most NUM_IMAGES ids.
     """
     ranked = sorted(scores, key=lambda image_id: (scores[image_id], image_id))
     chosen = [*ranked[:NUM_WORST], *reversed(ranked[-NUM_BEST:])]
@@ -47,6 +47,6 @@ def choose_shown(
 
 
 def median_image(scores: Mapping[str, float], shown: Sequence[str]) -> str:
-    """Finds the shown image whose score is next to the median of all."""
+    """Finds the shown image whose score is closest to the median of all images."""
     median = float(np.median([*scores.values()])) if scores else 0.0
     return min(shown, key=lambda image_id: abs(scores.get(image_id, 0.0) - median))

@@ -1,4 +1,4 @@
-"""What can be said of masks without true ones: how they agree with the images' tags."""
+"""Compares predicted masks with image tags, for datasets without true masks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wsss_core.figures.report.results import Results
 from wsss_core.runtime.checked_text import read_checked
 
-FOUND = 1.0  # percent of a picture, from where a class counts as found in it
+FOUND = 1.0  # a class counts as found from this percentage of a picture on
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Coverage:
     """One class in the masks of one run.
 
     Attributes:
-        name: of the class.
-        tagged: pictures that have its tag.
-        found: pictures in whose mask it is.
-        both: pictures that have its tag and show it.
-        share: percent of all pixels.
+        name: Name of the class.
+        tagged: Number of pictures with its tag.
+        found: Number of pictures in whose mask it is found.
+        both: Number of pictures with its tag in whose mask it is found.
+        share: Percent of the pixels of a picture, mean over all pictures.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How one mask and the tags of its picture agree.
+    """Agreement of the mask and the tags of one picture.
 
     Attributes:
-        score: percent, the tags that were found among all classes that are tagged or found.
-        note: what is missing and what is there without a tag.
+        score: Percent: classes that are tagged and found, of all that are tagged or found.
+        note: Text about classes that are not found, and classes that are found without a tag.
     """
 
     score: float
@@ -49,7 +49,7 @@ class Agreement:
 
 
 def read_shares(results: Results) -> dict[str, pd.DataFrame]:
-    """Reads percent of each class by image, of the first run of each method that has masks."""
+    """Reads class_coverage.csv of the first run of each method with masks: percent, by image."""
     paths = {
         method: results.directory(results.first_run(method)) / "class_coverage.csv"
         for method in results.methods
@@ -66,12 +66,12 @@ def read_shares(results: Results) -> dict[str, pd.DataFrame]:
 def class_coverage(
     shares: pd.DataFrame, labels: Mapping[str, NDArray[np.uint8]], classes: Sequence[str]
 ) -> list[Coverage]:
-    """Counts, class by class, tags and what masks show.
+    """Counts for each class the pictures that have its tag and those in which it is found.
 
     Args:
-        shares: percent by image (index) and class.
-        labels: uint8 [K] multi-hot label by image.
-        classes: the K foreground classes.
+        shares: Percent by image (index) and class (column).
+        labels: uint8 [K] multi-hot label by image id.
+        classes: The K foreground classes.
     """
     tags = np.array([labels[image] for image in shares.index], dtype=bool)  # [N, K]
     found = shares[list(classes)].to_numpy() >= FOUND
@@ -90,7 +90,7 @@ def class_coverage(
 def agreements(
     shares: pd.DataFrame, labels: Mapping[str, NDArray[np.uint8]], classes: Sequence[str]
 ) -> dict[str, Agreement]:
-    """Compares each picture's mask with its tags; the arguments are those of class_coverage."""
+    """Compares the mask of each picture with its tags. Arguments as in class_coverage."""
     table = shares[list(classes)]
     result = {}
     for image, row in zip(table.index, table.to_numpy(), strict=True):

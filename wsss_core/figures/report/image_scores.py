@@ -1,4 +1,4 @@
-"""How well single images are segmented, and the pixels that this follows from."""
+"""Scores of single images, and the pixel counts from which they are computed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from wsss_core.figures.image_miou import image_miou
 from wsss_core.figures.paper.measured import images_path
 from wsss_core.figures.report.results import Results
 
-Scores = Mapping[tuple[str, str], Mapping[str, float]]  # by (method, stage) and image, percent
+# By (method, stage) and image id: mean IoU of an image in percent.
+Scores = Mapping[tuple[str, str], Mapping[str, float]]
 
 
 def read_counts(results: Results) -> dict[tuple[str, str], pd.DataFrame]:
-    """Reads the pixel counts of each method and stage, those of several seeds one after another."""
+    """Reads the pixel counts of each method and stage, with the rows of all seeds."""
     tables: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for run in results.runs:
         for stage in run.stages:
@@ -27,17 +28,17 @@ def read_counts(results: Results) -> dict[tuple[str, str], pd.DataFrame]:
 def score_images(
     counts: Mapping[tuple[str, str], pd.DataFrame], results: Results, num_classes: int
 ) -> dict[tuple[str, str], dict[str, float]]:
-    """Computes the mean IoU of each image of the shown split, by the first seed of each method.
+    """Computes the mean IoU of each image of the shown split, for the first seed of each method.
 
-    It is a mean over the classes that the image has or was given.
+    The mean is over the classes in the true or the predicted mask of the image.
 
     Args:
-        counts: from read_counts.
-        results: the experiment.
+        counts: Result of read_counts.
+        results: The results of the experiment.
         num_classes: C, with background.
 
     Returns:
-        Percent, by method and stage and then by image.
+        Percent, by (method, stage) and then by image id.
     """
     scores = {}
     for (method, stage), rows in counts.items():

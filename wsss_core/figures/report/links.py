@@ -1,4 +1,4 @@
-"""Where the files of each run lie, for those who open the page beside them."""
+"""Links from the report to the files of each run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wsss_core.figures.report.results import NETWORK_OF, Results, Run
 
 @dataclass(frozen=True)
 class Links:
-    """Links of one run: title and address of each."""
+    """The links of one run, as (title, address)."""
 
     run: str
     entries: Sequence[tuple[str, str]]
 
 
 def links(results: Results, *, relative: Callable[[Path], str]) -> list[Links]:
-    """Lists what lies there: tables of all runs, then weights, masks and scores of each.
+    """Lists the existing files: tables of all runs, then weights, masks and scores of each run.
 
     Args:
-        results: the experiment.
-        relative: makes a path relative to the page.
+        results: The results of the experiment.
+        relative: Function that makes a path relative to the page.
     """
     tables = [results.folder / name for name in ("summary.csv", "paper")]
     found = [("all runs", [(path.name, path) for path in tables])]

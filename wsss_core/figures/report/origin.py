@@ -1,4 +1,4 @@
-"""On what machine and by which code the page was made, and how the config differs."""
+"""Describes the machine, and the differences of the config from the shipped config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 
 
 def machine() -> str:
-    """Names processor, cores, memory and GPUs of this machine, and no name of its owner's."""
+    """Describes processor, cores, memory and GPUs of this machine, without its host name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     parts = [f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB", *_gpus()]
     return "; ".join(parts)
@@ -41,7 +41,7 @@ def _gpus() -> list[str]:
 def changes(
     config: Mapping[str, Any], shipped: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yields each key that differs, by its dotted name, with both values as YAML, ours first."""
+    """Yields each changed key: its dotted name, its value and the shipped value, as YAML."""
     ours, theirs = _flat(config), _flat(shipped)
     for key in dict.fromkeys([*theirs, *ours]):
         texts = [_yaml(side[key]) if key in side else "" for side in (ours, theirs)]
@@ -50,7 +50,7 @@ def changes(
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of a config by dotted name; a list is a leaf."""
+    """Returns the values of a config by dotted key. A list is one value."""
     if not isinstance(value, Mapping) or not value:
         return {prefix: value}
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The report: one page that shows what was run, what it scored, and the pictures that it made."""
+"""Builds the report: one HTML page with runs, scores and pictures."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Configs:
-    """The config of the experiment and the one that the project comes with, as YAML has them."""
+    """The config of the experiment and the shipped config, as read from YAML."""
 
     used: Mapping[str, Any]
     shipped: Mapping[str, Any]
 
 
 def write_report(path: Path, results: Results, configs: Configs) -> None:
-    """Writes the page, which refers to nothing but the results beside it.
+    """Writes the page. It has links only to the results beside it.
 
     Args:
-        path: HTML file to write.
-        results: what was run.
-        configs: what it was run with.
+        path: The HTML file to write.
+        results: The results of the experiment.
+        configs: The configs.
     """
     text = build_report(results, configs, beside=path.parent)
     with atomic_file(path) as partial_path:
@@ -53,7 +53,7 @@ def write_report(path: Path, results: Results, configs: Configs) -> None:
 
 
 def build_report(results: Results, configs: Configs, *, beside: Path) -> str:
-    """Builds the HTML; links are relative to the folder `beside`."""
+    """Builds the HTML. Links are relative to the folder `beside`."""
     dataset = open_dataset(results.data)
     parts = scored_parts if results.splits else unscored_parts
     costs = read_costs(results)
@@ -110,7 +110,7 @@ def _class_colors(names: Sequence[str]) -> dict[str, str]:
 
 
 def _percent(value: float | None) -> str:
-    """One decimal; nothing where a number is not known or not defined."""
+    """Formats a number with one decimal; empty text for None and NaN."""
     return "" if value is None or value != value else f"{value:.1f}"
 
 

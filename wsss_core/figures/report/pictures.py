@@ -1,4 +1,4 @@
-"""The rows of pictures: for each image, what each method has made of it, stage by stage."""
+"""Makes the pictures of the report: for each image, the results of each method and stage."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from wsss_core.figures.report.thumbnails import cam_address, mask_address, photo
 from wsss_core.runtime.errors import UserError
 from wsss_core.stages.summarise import STAGE_TITLES
 
-MAX_BYTES = 10_000_000  # of all pictures, so that the page stays below 15 MB
+MAX_BYTES = 10_000_000  # size of all pictures together; keeps the page below 15 MB
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture that is laid over the photograph.
+    """A mask or CAM that the page shows over the image.
 
     Attributes:
-        stage: whose result it is, as in summary.csv.
-        column: title of its column.
-        address: of its data; "": the method did not run so far.
-        alternative: what it shows, for those who do not see it.
-        score: mean IoU of the image in percent; None: not known, or told beside another class.
+        stage: The stage of the result, as in summary.csv.
+        column: Title of its column.
+        address: The data URL; "": the method has not reached this stage.
+        alternative: Text that describes the picture, for screen readers.
+        score: Mean IoU of the image in percent; None: unknown, or shown at another class.
     """
 
     stage: str
@@ -44,14 +44,14 @@ class Shot:
     """One image.
 
     Attributes:
-        image_id: its id.
-        width: of the photograph, in pixels.
-        height: of the photograph.
-        classes: that it is labelled with.
-        photo: address.
-        truth: address of its true mask; "": there is none that counts.
-        methods: the pictures of each method, of equal columns.
-        note: what is remarkable about it.
+        image_id: Id of the image.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+        classes: Classes of its label.
+        photo: Data URL of the image.
+        truth: Data URL of its true mask; "": there is none, or it is not used for scores.
+        methods: The pictures of each method, all with the same columns.
+        note: A remark about the image.
     """
 
     image_id: str
@@ -65,32 +65,32 @@ class Shot:
 
     @property
     def num_bytes(self) -> int:
-        """How much of the page it takes."""
+        """Size in the page, in bytes."""
         overlays = [picture.address for row in self.methods.values() for picture in row]
         return sum(map(len, [self.photo, self.truth, *overlays]))
 
 
 class RunPictures:
-    """The pictures of one run, read when they are asked for."""
+    """Reads the pictures of one run when they are needed."""
 
     def __init__(self, results: Results, run: Run, dataset: Dataset) -> None:
-        """Opens nothing yet."""
+        """Opens no files yet."""
         self.results, self.run, self.dataset = results, run, dataset
 
     @cached_property
     def cams(self) -> ScoreReader:
-        """The CAMs of the shown part."""
+        """The CAMs of the shown images."""
         paths = self.results.shards(self.run, "cam")
         return ScoreReader(paths, kind="cam", class_names=self.dataset.class_names)
 
     @cached_property
     def masks(self) -> dict[str, dict[str, Path]]:
-        """Path of each mask by stage and image."""
+        """Path of each mask, by stage and image id."""
         stages = [stage for stage in self.run.stages if stage != "cam"]
         return {stage: find_masks(self.results.shards(self.run, stage)) for stage in stages}
 
     def row(self, image_id: str, scores: Scores) -> Iterator[Picture]:
-        """Yields the pictures of one image."""
+        """Yields the pictures of one image, column by column."""
         method = self.run.method
         record = self.cams.read(image_id)
         for number, (class_id, plane) in enumerate(
@@ -123,14 +123,14 @@ def draw_shots(
     scores: Scores,
     notes: Mapping[str, str],
 ) -> list[Shot]:
-    """Draws images until all are, or MAX_BYTES are reached.
+    """Makes the pictures of images, in order, until MAX_BYTES are used.
 
     Args:
-        results: the experiment.
-        dataset: its photographs and masks.
-        image_ids: the most important first.
-        scores: of single images.
-        notes: what is remarkable about an image.
+        results: The results of the experiment.
+        dataset: The dataset with images and true masks.
+        image_ids: Ids of the images, the most important first.
+        scores: Scores of single images.
+        notes: Remarks about images, by id.
     """
     runs = [RunPictures(results, results.first_run(name), dataset) for name in results.methods]
     shots: list[Shot] = []

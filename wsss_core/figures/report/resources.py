@@ -1,4 +1,4 @@
-"""Time and memory of each stage, from the files that Snakemake's benchmarks are."""
+"""Time and memory of each stage, from the benchmark files of Snakemake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from wsss_core.figures.report.results import Results
 
-# Rules of a run in the order they run; others, by name, come after them.
+# Rules in the order in which they run. Other rules follow in alphabetical order.
 ORDER = (
     *("train_classifier", "infer_cam", "crf_seeds", "train_affinity", "random_walk"),
     *("train_segmenter", "segment", "segment_crf", "semantic_boundary", "evaluate"),
@@ -20,12 +20,12 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What one rule took, all its jobs together.
+    """Time and memory of all jobs of a rule.
 
     Attributes:
-        seconds: of all jobs, one after another.
-        cpu_seconds: that processors worked.
-        memory: of the largest job, in MB.
+        seconds: Sum of the wall-clock times of all jobs.
+        cpu_seconds: Sum of the CPU times of all jobs.
+        memory: Memory of the largest job, in MB.
     """
 
     seconds: float
@@ -35,12 +35,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the stages of all runs took.
+    """Time and memory of all runs.
 
     Attributes:
-        by_rule: by rule and method.
-        started: when the first job began that still has its record; None: there is none.
-        ended: when the last one ended.
+        by_rule: Costs by rule and then by method.
+        started: Start of the first job with a benchmark file; None: there is no such file.
+        ended: End of the last job with a benchmark file; None: there is no such file.
     """
 
     by_rule: Mapping[str, Mapping[str, Cost]]
@@ -48,22 +48,22 @@ class Costs:
     ended: datetime | None
 
     def all_methods(self, rule: str) -> Cost:
-        """What a rule took for all methods."""
+        """Returns the cost of a rule for all methods."""
         return _sum([*self.by_rule[rule].values()])
 
     def method(self, name: str) -> Cost | None:
-        """What all rules of a method took."""
+        """Returns the cost of all rules of a method; None: it has no benchmark files."""
         found = [row[name] for row in self.by_rule.values() if name in row]
         return _sum(found) if found else None
 
     @property
     def total(self) -> Cost:
-        """What all of it took."""
+        """The cost of all rules and methods."""
         return _sum([cost for row in self.by_rule.values() for cost in row.values()])
 
 
 def read_costs(results: Results) -> Costs:
-    """Reads the records of all jobs of all runs."""
+    """Reads the benchmark files of all runs."""
     found: dict[str, dict[str, list[Cost]]] = {}
     times: list[tuple[float, float]] = []
     for run in results.runs:
@@ -86,7 +86,7 @@ def read_costs(results: Results) -> Costs:
 
 
 def _read(path: Path) -> Cost | None:
-    """One job's record; None where Snakemake could not measure it."""
+    """Reads the benchmark file of a job; None if Snakemake could not measure it."""
     table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
     if not len(table) or pd.isna(table["s"].iloc[0]):
         return None

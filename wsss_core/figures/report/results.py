@@ -1,4 +1,4 @@
-"""What an experiment has run, and where each of its results lies."""
+"""The runs of an experiment, and the paths of their results."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 from wsss_core.config.base import ConfigModel
 from wsss_core.stages.evaluate import STAGES
 
-# The network that is trained before a stage, as its folder is called.
+# Folder of the network that is trained before each stage.
 NETWORK_OF = {"cam": "classifier", "random_walk": "affinity", "segmentation": "segmenter"}
 
 
 class Run(ConfigModel):
-    """A method and seed, and the stages it went through, in the order they ran."""
+    """A run: method, seed, and the stages that it reached, in order."""
 
     method: str
     seed: int
@@ -24,13 +24,13 @@ class Results(ConfigModel):
     """The results of an experiment.
 
     Attributes:
-        folder: Holds a folder for each method.
-        data: The prepared dataset.
-        splits: That are scored, the one that is shown last; none where there are no masks.
-        shown_split: Whose images are shown.
-        shown_part: Its part of the images, as in the names of files.
-        num_shards: Into how many files that part is split.
-        runs: In the order of the config.
+        folder: The results folder, with a folder for each method.
+        data: Folder of the prepared dataset.
+        splits: The scored splits; the shown split is the last. Empty if there are no masks.
+        shown_split: The split whose images are shown.
+        shown_part: The image set of this split, as in file names.
+        num_shards: Number of files or folders of this image set.
+        runs: The runs in the order of the config.
     """
 
     folder: Path
@@ -43,28 +43,28 @@ class Results(ConfigModel):
 
     @property
     def methods(self) -> list[str]:
-        """Each method once."""
+        """The methods in the order of the config, each once."""
         return list(dict.fromkeys(run.method for run in self.runs))
 
     @property
     def stages(self) -> list[str]:
-        """Stages that any run went through, in the order they run."""
+        """The stages that any run reached, in order."""
         return [stage for stage in STAGES if any(stage in run.stages for run in self.runs)]
 
     def first_run(self, method: str) -> Run:
-        """The run of a method whose images are shown."""
+        """Returns the first run of a method. Its images are shown."""
         return next(run for run in self.runs if run.method == method)
 
     def directory(self, run: Run) -> Path:
-        """The folder of a run."""
+        """Returns the folder of a run."""
         return self.folder / run.method / f"seed{run.seed}"
 
     def scores(self, run: Run, stage: str) -> Path:
-        """The scores of a stage."""
+        """Returns the path of the scores of a stage."""
         return self.directory(run) / "scores" / f"{stage}.csv"
 
     def shards(self, run: Run, stage: str) -> list[Path]:
-        """What a stage made of the images of the shown part: score maps, or folders of masks."""
+        """Returns the results of a stage for the shown images: score maps, or folders of masks."""
         suffix = ".npz" if stage == "cam" else ""
         return [
             self.directory(run) / stage / f"{self.shown_part}-{shard}{suffix}"

@@ -1,4 +1,4 @@
-"""The tables of scores: mean IoU by method and stage, the IoU of classes, boundaries, mistakes."""
+"""Data of the score tables: mean IoU, IoU of each class, boundaries and confusion."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from wsss_core.stages.summarise import extra_mark
 
 @dataclass(frozen=True)
 class Score:
-    """A cell: one method, stage and split, in percent.
+    """A cell: the scores of one method, stage and split, in percent.
 
     Attributes:
-        measured: None: the method did not run so far.
-        is_best: whether it is better than all others by more than the choice of images explains.
-        published: by the paper, where the data are the paper's.
-        trimap: mean IoU near true boundaries alone.
-        threshold: of the background, mean over seeds; None where there is none.
-        mark: what follows a score with extra supervision.
+        measured: The score; None: the method has not reached this stage.
+        is_best: Whether it is better than all others by more than the choice of images explains.
+        published: Score in the paper; None: there is none, or the data are not the paper's.
+        trimap: Mean IoU of the pixels near true boundaries; None: unknown.
+        threshold: Background threshold, mean over the seeds; None: the stage has none.
+        mark: Mark after scores with extra supervision; otherwise "".
     """
 
     measured: Measured | None
@@ -40,15 +40,18 @@ class Score:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """What one method and stage takes for what, on one split.
+    """The confusion matrix of one method and stage on one split.
 
     Attributes:
-        method: its name.
-        stage: as in summary.csv.
-        split: its name.
-        shares: float [C, C], percent of the pixels of each true class (row) by predicted class.
-        precision: percent of what was predicted as each class; NaN where nothing was.
-        recall: percent of the pixels of each class; NaN where there are none.
+        method: Name of the method.
+        stage: Name of the stage, as in summary.csv.
+        split: Name of the split.
+        shares: float [C, C], percent of the pixels of each true class (row) by predicted class
+            (column).
+        precision: float [C], percent of the pixels predicted as each class that are correct; NaN:
+            there are none.
+        recall: float [C], percent of the pixels of each class that are correct; NaN: there are
+            none.
     """
 
     method: str
@@ -76,7 +79,7 @@ def score_cells(
     published: Published,
     means: pd.DataFrame,
 ) -> dict[tuple[str, str, str], Score]:
-    """Puts together what is known of each method, stage and split; `means` is of over_seeds."""
+    """Builds the cells of all methods, stages and splits; `means` is the result of over_seeds."""
     printed = _published_scores(published, scores)
     cells = {}
     for stage, of_stage in scores.items():
@@ -110,7 +113,7 @@ def _trimap(counts: pd.DataFrame | None, split: str, num_classes: int) -> float 
 def _published_scores(
     published: Published, scores: Mapping[str, Scores]
 ) -> dict[tuple[str, str, str], float]:
-    """Published mean IoU by method, stage and split; none where the classes are not the paper's."""
+    """Returns published mIoU by (method, stage, split); empty if the classes are not VOC's."""
     if any(set(one.classes) != set(published.classes) for one in scores.values()):
         return {}
     return {
@@ -124,10 +127,10 @@ def _published_scores(
 
 
 def headline(results: Results, cells: Mapping[tuple[str, str, str], Score]) -> tuple[str, str]:
-    """Finds the method and stage that the page is headed by.
+    """Finds the method and stage for the headline of the page.
 
-    It is the last stage that any method reached, and of the methods there the one with the highest
-    score on the shown split.
+    The stage is the last that any method reached. The method has the highest score at this stage on
+    the shown split.
     """
     stage = results.stages[-1]
     found = {
@@ -141,7 +144,7 @@ def headline(results: Results, cells: Mapping[tuple[str, str, str], Score]) -> t
 def mistakes(
     counts: Mapping[tuple[str, str], pd.DataFrame], results: Results, num_classes: int
 ) -> Iterator[Mistakes]:
-    """Yields the mistakes of each method at the last stage it reached, on the shown split."""
+    """Yields the confusion of each method at its last stage, on the shown split."""
     for method in results.methods:
         stage = results.first_run(method).stages[-1]
         rows = counts[method, stage]
@@ -165,7 +168,7 @@ def _percent(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.fl
 def class_rows(
     results: Results, scores: Mapping[str, Scores], split: str, classes: Sequence[str]
 ) -> Iterator[tuple[str, str, list[float]]]:
-    """Yields method, stage and the IoU of each class, method by method."""
+    """Yields rows: method, stage and the IoU of each class in percent."""
     for method in results.methods:
         for stage, of_stage in scores.items():
             measured = of_stage.measured.get((method, split))

@@ -1,4 +1,4 @@
-"""The parts of the page that follow from true masks."""
+"""The parts of the report that need true masks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wsss_core.stages.summarise import read_scores as read_summary
 
 
 def scored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
-    """Puts together what the templates show of scores and pictures, by their names there."""
+    """Returns the template variables for scores and pictures, by name."""
     scores = read_scores(results)
     counts = read_counts(results)
     classes = next(iter(scores.values())).classes
@@ -74,7 +74,7 @@ def _precision(column: Any) -> str:
 def _rounded(
     of_images: dict[tuple[str, str], dict[str, float]], image_ids: list[str]
 ) -> dict[str, dict[str, float]]:
-    """The scores that the page sorts by: by image, then by `method stage`."""
+    """Returns the scores by which the page sorts images: by image id, then by "method stage"."""
     return {
         image_id: {
             f"{method} {stage}": round(scores[image_id], 1)

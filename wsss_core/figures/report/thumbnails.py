@@ -1,7 +1,7 @@
-"""Small pictures as data addresses: photographs, and what is laid over them, in WebP.
+"""Encodes small images, masks and CAMs as data URLs in WebP.
 
-A photograph is stored once. Masks and CAMs are transparent pictures over it, which take a tenth of
-its bytes, and whose strength the reader can change.
+An image is stored once. Masks and CAMs are transparent pictures over it. They need a tenth of its
+bytes, and the reader can change their opacity.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from PIL import Image
 from wsss_core.data.images import IGNORE_INDEX, voc_palette
 from wsss_core.figures.overlay import outline
 
-LONGER_SIDE = 300  # pixels of a photograph or mask
-CAM_SIDE = 90  # pixels of a CAM, which is smooth: browsers enlarge it smoothly too
+LONGER_SIDE = 300  # longer side of an image or mask in pixels
+CAM_SIDE = 90  # longer side of a CAM in pixels; it is smooth, and browsers enlarge smoothly
 PHOTO_QUALITY, CAM_QUALITY = 72, 70
-FILL_ALPHA = 165  # of a class colour, of 255; outlines are opaque
-CAM_ALPHA = (70, 215)  # at scores 0 and 1
+FILL_ALPHA = 165  # opacity of a class colour, 0 to 255; outlines are opaque
+CAM_ALPHA = (70, 215)  # opacity at scores 0 and 1, 0 to 255
 
 
 def photo_address(photo: NDArray[np.uint8]) -> str:
-    """Encodes a photograph, uint8 [H, W, 3]."""
+    """Encodes an image, uint8 [H, W, 3]."""
     image = Image.fromarray(photo)
     image.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
     return _address(image, quality=PHOTO_QUALITY)
 
 
 def mask_address(mask: NDArray[np.uint8]) -> str:
-    """Encodes a mask, uint8 [H, W] class indices, as colours: white where it is ignored."""
+    """Encodes a mask, uint8 [H, W] class indices, in colours. Ignored pixels are white."""
     small = np.array(_shrunk(Image.fromarray(mask), LONGER_SIDE, Image.Resampling.NEAREST))
     colors = np.zeros((*small.shape, 4), dtype=np.uint8)
     colors[..., :3] = voc_palette()[small]
@@ -44,7 +44,7 @@ def mask_address(mask: NDArray[np.uint8]) -> str:
 
 
 def cam_address(scores: NDArray[np.float32]) -> str:
-    """Encodes one class's CAM, float32 [H, W] in [0, 1], as heat: blue is low and red is high."""
+    """Encodes the CAM of a class, float32 [H, W] in [0, 1]. Blue is low and red is high."""
     codes = Image.fromarray((255 * scores).round().astype(np.uint8))
     small = np.asarray(_shrunk(codes, CAM_SIDE, Image.Resampling.BOX)) / 255
     low, high = CAM_ALPHA

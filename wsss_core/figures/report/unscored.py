@@ -1,4 +1,4 @@
-"""The parts of the page where there are no true masks: agreement of masks and tags instead."""
+"""The parts of the report if there are no true masks: agreement of masks and tags."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from wsss_core.figures.report.coverage import agreements, class_coverage, read_s
 from wsss_core.figures.report.pictures import draw_shots
 from wsss_core.figures.report.results import Results
 
-AGREEMENT = "tags"  # stands for the stage in the scores that the page sorts by
+AGREEMENT = "tags"  # replaces the stage in the scores by which the page sorts images
 
 
 def unscored_parts(results: Results, dataset: Dataset) -> dict[str, Any]:
-    """Puts together what the templates show, by the names of scored_parts where they are alike."""
+    """Returns the template variables by name. Common ones have the names of scored_parts."""
     shares = read_shares(results)
     found = {
         method: agreements(table, dataset.labels, dataset.class_names)

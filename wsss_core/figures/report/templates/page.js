@@ -11,7 +11,7 @@
 
   const isDifference = () => control.order.value === "gain" || control.order.value === "loss";
 
-  // The number by which an image is sorted; undefined where a method did not run so far.
+  // The number by which an image is sorted; undefined if a method has not reached the stage.
   function value(shot) {
     const own = scores[shot.dataset.id] || {};
     const stage = control.stage.value;
@@ -51,7 +51,7 @@
     byId("none").hidden = count > 0;
   }
 
-  // A box shows or hides the rows of a method or the columns of a stage.
+  // A checkbox shows or hides the rows of a method or the columns of a stage.
   function showOrHide(box) {
     for (const cell of list.querySelectorAll(`[data-${box.dataset.hides}]`)) {
       if (cell.dataset[box.dataset.hides] === box.value) cell.hidden = !box.checked;
