@@ -24,9 +24,7 @@ READY := .venv/requirements-installed
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
 		--prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
-	$(BIN)/snakemake --configfile configs/demo.yaml --report results/demo/provenance.html
 	@cat results/demo/logs/summarise.log
-	@echo "which job made each file: results/demo/provenance.html"
 	@echo "report: results/demo/report.html"
 
 test: $(READY)
