@@ -1,17 +1,17 @@
-# make demo   runs the whole workflow on the built-in dataset; ends with a table of scores and the
-#             path of the report page
-# make test   all tests that are not marked slow
-# make test-long   the tests marked slow: the workflow on a private Slurm (as root, where Slurm is
-#                  installed), reruns after each kind of change, the commands of the documentation
-# make test-slow   all tests, with random examples that were not tried before
-# make check  style, spelling, types, workflow lint and a dry run
-# make docs   builds the documentation site into site/; open site/index.html
-# make prune  removes finished trainings from results/store that no experiment uses
-# make bench  measures kernels and stages, into results/bench.csv; NAMES="crf storage" selects some
-# make schema   writes config.schema.json again, after a change of the config models
-# make lock   pins the dependencies of pyproject.toml in requirements.txt
+# make demo       runs the whole workflow on the built-in dataset; prints a table of scores and the
+#                 path of the report page
+# make test       runs all tests that are not marked slow
+# make test-long  runs the tests marked slow: the workflow on a private Slurm (as root, if Slurm is
+#                 installed), reruns after each kind of change, the commands of the documentation
+# make test-slow  runs all tests, with new random examples
+# make check      checks style, spelling and types, lints the workflow, and does a dry run
+# make docs       builds the documentation site in site/; open site/index.html
+# make prune      removes finished trainings from results/store that no experiment uses
+# make bench      measures kernels and stages, writes results/bench.csv; NAMES="crf storage" selects
+# make schema     writes config.schema.json, after a change of the config models
+# make lock       pins the dependencies of pyproject.toml in requirements.txt
 #
-# Each target sets up .venv first. To use another interpreter: make demo PYTHON=python3.12
+# Each target except `lock` sets up .venv first. Another interpreter: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +20,7 @@ READY := .venv/requirements-installed
 .PHONY: demo test test-slow test-long check docs prune bench schema lock
 .DELETE_ON_ERROR:
 
-# Each stage of sb waits for another one, so jobs take all cores, and sb has priority.
+# sb has the longest chain of stages, so its jobs have priority. Each job uses all cores.
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile configs/demo.yaml \
 		--prioritize results/demo/sb/seed0/scores/segmentation_crf.csv
@@ -59,7 +59,7 @@ schema: $(READY)
 	$(BIN)/python -m wsss_core.methods.schema > config.schema.json
 
 # Creates the environment, or updates it after a change of these two files. The package is installed
-# in editable mode, for its command wsss, by the setuptools that torch brings along.
+# in editable mode, for its command wsss. The build uses the setuptools that torch depends on.
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python >= 3.11 is needed"'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -67,8 +67,8 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Pins what pyproject.toml asks for, as pip resolves it today in an empty environment. Packages that
-# only torch's CUDA build needs are left to torch, so that the file fits machines without a GPU too.
+# Pins the dependencies of pyproject.toml, as pip resolves them today in an empty environment.
+# Packages that only torch's CUDA build needs are left out, so that the file also works without GPUs.
 lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock

@@ -1,4 +1,4 @@
-"""From photographs with image-level labels to pixel masks and a scored segmentation network."""
+"""Workflow from photographs with image-level labels to masks and a scored segmentation network."""
 
 import atexit
 import sys
@@ -39,7 +39,7 @@ onstart:
     record_code_digests(Path(RESULTS))
 
 
-onerror:  # at exit, since Snakemake has more to say after this
+onerror:  # printed at exit, since Snakemake writes more messages after this
     atexit.register(sys.stderr.write, last_words(log[0]))
 
 

@@ -1,1 +1,1 @@
-"""How fast each kernel and stage is, beside a plain implementation of the usual way."""
+"""Benchmarks: the speed of each kernel and stage, compared with the usual implementation."""

@@ -1,7 +1,7 @@
-"""Measures what is named, or everything: `python -m benchmarks random_walk crf`.
+"""Runs the named benchmarks, or all: `python -m benchmarks random_walk crf`.
 
-Each benchmark is a module of this package; `run(device)` returns its rows. They are added to the
-table of results as they come, so that a run that is cut off has lost only the last.
+Each benchmark is a module of this package; its `run(device)` returns rows. The rows are added to
+the table of results after each benchmark. A run that is interrupted loses only its last benchmark.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from wsss_core.workflow.job_environment import JOB_ENVIRONMENT, prepare_environment
 
 RESULTS = Path("results/bench.csv")
-# Those that a GPU computes, where there is one; the others are the CPU's work everywhere.
+# These run on a GPU if there is one. The others always run on the CPU.
 ON_GPU = ("random_walk", "cam_inference", "seam_step", "sb_step", "affinity_step", "segment")
 ON_CPU = (
     "threshold_sweep",
@@ -36,7 +36,7 @@ ON_CPU = (
 def main() -> None:
     """Runs the program."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="which benchmarks; none: all")
+    parser.add_argument("names", nargs="*", help="names of benchmarks; default: all")
     parser.add_argument("--output", type=Path, default=RESULTS, help="table to add to")
     args = parser.parse_args()
     unknown = sorted(set(args.names) - {*ON_GPU, *ON_CPU})
@@ -44,7 +44,7 @@ def main() -> None:
         parser.error(f"no benchmark {unknown[0]!r}; expected one of {', '.join(ON_GPU + ON_CPU)}")
     _restart_prepared()
 
-    import torch  # after the environment, which it reads when it is loaded
+    import torch  # after the environment is set, because torch reads it on import
 
     from benchmarks.rows import write_rows
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _restart_prepared() -> None:
-    """Starts this program again with the environment of the workflow's jobs, if it has another."""
+    """Restarts this program with the environment variables of the workflow's jobs, if necessary."""
     if all(name in os.environ for name in JOB_ENVIRONMENT):
         return
     prepare_environment()

@@ -1,4 +1,4 @@
-"""affinity_step: pair labels and losses of AffinityNet."""
+"""affinity_step: the pair labels and losses of AffinityNet."""
 
 import numpy as np
 import torch
@@ -23,9 +23,10 @@ BATCH_SIZE, CHANNELS, CELLS, RADIUS = 8, 448, 56, 5  # psa, train_aff.py
 def pair_labels(
     label: NDArray[np.uint8], offsets: tuple[Offset, ...]
 ) -> tuple[NDArray[np.float32], ...]:
-    """The usual way, in the loader: label [h, w] -> background, foreground, different pairs [P, n].
+    """Computes the usual pair labels, in the loader: label [h, w] -> three sets of pairs [P, n].
 
-    (psa, voc12/data.py, ExtractAffinityLabelInRadius)
+    The sets are background, foreground and different pairs (psa, voc12/data.py,
+    ExtractAffinityLabelInRadius).
     """
     rows, columns = source_region(label.shape[0], label.shape[1], offsets)
     source = label[rows, columns].ravel()
@@ -46,7 +47,7 @@ def pair_labels(
 def indexed_loss(
     features: Tensor, labels: list[tuple[NDArray[np.float32], ...]], offsets: tuple[Offset, ...]
 ) -> Tensor:
-    """The usual way, in the step: features gathered by the indices of all pairs."""
+    """Computes the usual loss, in the step: features are gathered by the indices of all pairs."""
     height, width = features.shape[-2:]
     cells = torch.arange(height * width, device=features.device).view(height, width)
     rows, columns = source_region(height, width, offsets)
@@ -70,7 +71,7 @@ def indexed_loss(
 
 
 def run(device: torch.device) -> list[Row]:
-    """Labels, loss and its gradient by the features, of a batch."""
+    """Measures the labels, the loss and its gradient with respect to the features of a batch."""
     torch.manual_seed(0)
     offsets = pair_offsets(RADIUS)
     coarse = torch.randint(0, 3, (BATCH_SIZE, 1, 7, 7)).float()

@@ -1,4 +1,4 @@
-"""boundary: semantic boundaries of a training crop."""
+"""boundary: the semantic boundaries of a training crop."""
 
 import tempfile
 from pathlib import Path
@@ -17,11 +17,11 @@ from wsss_core.data.transforms import Geometry, apply_geometry
 from wsss_core.ops.boundary import semantic_boundary
 
 CROP_SIZE = 448
-RESIZED = (576, 768)  # the longer side is drawn from 448 to 768
+RESIZED = (576, 768)  # training draws the longer side from 448 to 768
 
 
 def resized_maps(path: Path) -> NDArray[np.float32]:
-    """The usual way: a map for each class, stored as floats, resized by splines (SBNet's data_BD).
+    """Resizes stored float maps of all classes by splines, as usual (SBNet's data_BD).
 
     Returns:
         [CROP_SIZE, CROP_SIZE, C].
@@ -35,10 +35,10 @@ def resized_maps(path: Path) -> NDArray[np.float32]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: stored maps, resized in the loader. Ours: the label map, and boundaries of the crop.
+    """Usual: stored maps, resized in the loader. Ours: label maps, and boundaries of the crop.
 
-    `boundary` is the loader's work; `boundary_with_step` adds what ours has left for the step, for
-    a crop of a batch of eight.
+    `boundary` is the work of the loader. `boundary_with_step` also includes our work in the
+    training step, per crop of a batch of eight.
     """
     rng = np.random.default_rng(0)
     ids = mask(rng, two_classes(rng))

@@ -1,22 +1,22 @@
-"""Measures the upper bounds of a run's stages with the true masks.
+"""Measures upper bounds of a run's stages with the true masks.
 
     python -m benchmarks.bounds results/voc-animals --method sb --configfile a.yaml b.yaml
 
-A bound says where mIoU is lost. It is no result of the method, since it uses masks.
+A bound shows which stage loses mIoU. It is not a result of the method, because it uses masks.
 
-    cam_best_threshold   each CAM at the background threshold that suits its own image best
-    walk_from_masks      the random walk, started from the true mask and not from the CAM
-    told_labels          the segmentation network, told which classes are in the image
+    cam_best_threshold   each CAM at the best background threshold for its own image
+    walk_from_masks      the random walk, started from the true mask instead of the CAM
+    told_labels          the segmentation network, limited to the classes of the image's label
     told_labels_crf      the same after the dense CRF
-    weak_folds           the segmentation network, trained on the pseudo labels of half of `train`
-    full_folds           the same network, trained on the true masks of that half
+    weak_folds           the segmentation network, trained on pseudo labels of half of `train`
+    full_folds           the same network, trained on the true masks of the same half
 
-The last two are scored after the CRF, by cross-validation with two folds: each half of `train` is
-segmented by the network that was trained on the other half. Their ratio is the share of full
-supervision that image-level labels give.
+The last two are scored after the CRF, by cross-validation with two folds: the network trained on
+one half of `train` segments the other half. Their ratio is the share of full supervision that
+image-level labels reach.
 
-Results are `<results>/bounds/<method>/seed<seed>/<bound>/`: masks, and a table of scores. A bound
-that is there is not measured again.
+The masks and a table of scores are written to `<results>/bounds/<method>/seed<seed>/`. A bound that
+exists is not measured again.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ from wsss_core.stages.evaluate import evaluate_masks, write_scores
 from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
 from wsss_core.stages.segment_crf import refine_mask
 
-HALVED = "train"  # the split whose masks the folds are trained on
-HELD_OUT = "val"  # what a fold's dataset calls the other half
+HALVED = "train"  # the split that is divided into folds
+HELD_OUT = "val"  # name of the other half in a fold's dataset
 
 Masks = Iterator[tuple[str, NDArray[np.uint8]]]
 
 
 class Run:
-    """One method and seed of an experiment: where its files are, and its config."""
+    """One method and seed of an experiment, with its folders and its config."""
 
     def __init__(self, results: Path, method: str, seed: int, experiment: Experiment) -> None:
         self.folder = results / method / f"seed{seed}"
@@ -90,7 +90,7 @@ def cam_best_threshold(run: Run) -> Masks:
 
 
 def walk_from_masks(run: Run) -> Masks:
-    """Yields pseudo labels of the trained AffinityNet, with the true mask in the CAM's place."""
+    """Yields pseudo labels of the trained AffinityNet, with the true mask instead of the CAM."""
     net = load_affinity_net(run.folder / "affinity/weights.pt", run.dataset.class_names)
     place = torch.device("cpu")
     for pyramid in image_pyramids(run.dataset, run.scored_ids(), device=place):
@@ -100,7 +100,7 @@ def walk_from_masks(run: Run) -> Masks:
 
 
 def scores_of_mask(mask: NDArray[np.uint8]) -> ScoreRecord:
-    """A mask as score maps of 0 and 1. Ignored pixels take the class of the nearest other pixel."""
+    """Converts a mask to score maps of 0 and 1; ignored pixels take the nearest pixel's class."""
     ignored = mask == IGNORE_INDEX
     if ignored.any() and not ignored.all():
         _, nearest = cv2.distanceTransformWithLabels(
@@ -115,7 +115,7 @@ def scores_of_mask(mask: NDArray[np.uint8]) -> ScoreRecord:
 
 
 def told_labels(run: Run, *, crf: bool) -> Masks:
-    """Yields segmentations in which classes that the image's label does not have cannot win."""
+    """Yields segmentations without the classes that the image's label excludes."""
     names, config = run.dataset.class_names, run.config.segment
     network = segment.load_segmenter(run.folder / "segmenter/weights.pt", names).network
     pyramids = image_pyramids(
@@ -150,7 +150,7 @@ def folds(run: Run, *, masks: bool) -> Masks:
 
 
 def fold_dataset(dataset: Dataset, folder: Path, *, learnt: list[str], held_out: list[str]) -> Path:
-    """Writes a dataset with other splits, whose pictures and masks are those of `dataset`."""
+    """Writes a dataset with other splits; images and masks are links to those of `dataset`."""
     (folder / "splits").mkdir(parents=True, exist_ok=True)
     for name in ("images", "masks"):
         if not (folder / name).is_symlink():
@@ -163,7 +163,7 @@ def fold_dataset(dataset: Dataset, folder: Path, *, learnt: list[str], held_out:
 
 
 def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> Path:
-    """Trains on a fold and segments its other half. Returns the folder of masks after the CRF."""
+    """Trains on a fold and segments its other half; returns the folder of masks after the CRF."""
     threads = str(torch.get_num_threads())
     weights, probs, masks = folder / "weights.pt", folder / "probs.npz", folder / "masks"
     config = run.config
@@ -234,12 +234,14 @@ def measure(run: Run, name: str) -> None:
 
 
 def main() -> None:
-    """Measures the bounds that are named, or all."""
+    """Measures the named bounds, or all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("results", type=Path, help="results/<name> of a finished run")
     parser.add_argument("--method", required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="of that run")
+    parser.add_argument(
+        "--configfile", type=Path, nargs="+", required=True, help="config files of that run"
+    )
     parser.add_argument("--bounds", nargs="+", choices=BOUNDS, default=list(BOUNDS))
     args = parser.parse_args()
     run = Run(args.results, args.method, args.seed, read_experiment(args.configfile))

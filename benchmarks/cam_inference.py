@@ -19,12 +19,12 @@ from wsss_core.models.seam import SeamNet
 from wsss_core.ops.cam import normalize_cam
 from wsss_core.stages.infer_cam import merge_scales
 
-MATRIX = 4096  # side of the matrices whose product is the machine's limit
+MATRIX = 4096  # side of the matrices whose product measures the machine's limit
 
 
 @torch.inference_mode()
 def view_by_view(net: SeamNet, pyramid: ImagePyramid, channels: list[int]) -> Tensor:
-    """The usual way: a view at a time, all classes enlarged and summed on the CPU (SEAM)."""
+    """Computes one view at a time and enlarges and sums all classes on the CPU, as usual (SEAM)."""
     device = next(net.parameters()).device
     total = np.zeros((NUM_CLASSES, *pyramid.size), dtype=np.float32)
     for variants in pyramid.scaled:
@@ -37,7 +37,7 @@ def view_by_view(net: SeamNet, pyramid: ImagePyramid, channels: list[int]) -> Te
 
 
 def matrix_flops(device: torch.device) -> float:
-    """FLOP/s of a large product of bf16 matrices."""
+    """Measures the FLOP/s of a large product of bf16 matrices."""
     matrix = torch.randn(MATRIX, MATRIX, device=device).bfloat16()
 
     def multiply() -> None:
@@ -49,10 +49,10 @@ def matrix_flops(device: torch.device) -> float:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: float32, a view at a time. Ours: bf16, mirror images together, classes present."""
+    """Usual: float32, one view at a time. Ours: bf16, mirror images together, present classes."""
     rng = np.random.default_rng(0)
     config = paper().cam
-    size = (375, 500) if device.type == "cuda" else (188, 250)  # minutes instead of seconds there
+    size = (375, 500) if device.type == "cuda" else (188, 250)  # a CPU is slow
     image = photograph(rng, *size)
     pyramid = image_pyramid("i", image, scales=config.scales, flip=config.flip)
     channels = [k - 1 for k in two_classes(rng)]

@@ -1,4 +1,4 @@
-"""crf: the dense CRF of the classes present, on several cores."""
+"""crf: the dense CRF for the present classes, on several cores."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ PROCESSES = 2
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: one process, and all classes. Ours: two processes, the classes present."""
+    """Usual: one process, all classes. Ours: two processes, the present classes."""
     config = paper().crf_seeds
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:

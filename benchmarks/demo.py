@@ -1,4 +1,4 @@
-"""demo and overhead: the whole demo, and what of its time no job was running."""
+"""demo and overhead: the time of the whole demo, and the time in which no job runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wsss_core.stages.infer_cam import infer_cams
 
 
 def snakemake(directory: Path, *arguments: str) -> float:
-    """Runs the workflow in a directory; returns the seconds it took."""
+    """Runs the workflow in a directory; returns its duration in seconds."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     start = time.perf_counter()
     subprocess.run(
@@ -37,7 +37,7 @@ def snakemake(directory: Path, *arguments: str) -> float:
 
 
 def job_benchmarks(results: Path) -> dict[Path, dict[str, str]]:
-    """What Snakemake has measured of each job, by the file that it is in."""
+    """Reads Snakemake's benchmark of each job, by file."""
     found = {}
     for path in results.rglob("benchmarks/**/*.tsv"):
         with path.open() as file:
@@ -46,7 +46,7 @@ def job_benchmarks(results: Path) -> dict[Path, dict[str, str]]:
 
 
 def busy_seconds(results: Path) -> float:
-    """How long at least one job was running."""
+    """Computes the time in which at least one job was running, in seconds."""
     spans = sorted(
         (path.stat().st_mtime - float(row["s"]), path.stat().st_mtime)
         for path, row in job_benchmarks(results).items()
@@ -59,10 +59,10 @@ def busy_seconds(results: Path) -> float:
 
 
 def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
-    """How far CAMs in bf16 are from those in float32, of the trained SEAM on its val images.
+    """Compares CAMs in bf16 with CAMs in float32, for the trained SEAM and the val images.
 
     Returns:
-        The largest difference of a score, and the difference of the mean IoU in percent.
+        The largest difference of a score, and the difference of the mean IoU in percentage points.
     """
     dataset = open_dataset(directory / "results/demo/data")
     weights = directory / "results/demo/seam/seed0/classifier/weights.pt"
@@ -83,7 +83,7 @@ def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """The demo in an empty folder, as `make demo` runs it, without the installation."""
+    """Runs the demo in an empty folder like `make demo`, without the installation."""
     threads = (len(os.sched_getaffinity(0)) + 1) // 2
     config = ["--configfile", str(ROOT / "configs/demo.yaml")]
     arguments = [*config, "--cores", "all", "--max-threads", str(threads), "--prioritize"]

@@ -1,4 +1,4 @@
-"""evaluation: scoring as many masks as VOC's val has."""
+"""evaluation: scoring as many masks as VOC's val split has."""
 
 import tempfile
 from pathlib import Path
@@ -15,13 +15,13 @@ from wsss_core.data.dataset import Dataset
 from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.stages.evaluate import evaluate_masks
 
-NUMBER = 1449  # images of VOC's val
-DRAWN = 63  # different ones; the rest are links to them
+NUMBER = 1449  # images of VOC's val split
+DRAWN = 63  # number of different masks; the others are hard links to these
 PROCESSES = 2
 
 
 def class_by_class(dataset: Dataset, image_ids: list[str]) -> NDArray[np.int64]:
-    """The usual way: one process, three counters for each class (psa and SEAM, evaluation.py)."""
+    """Counts with one process and three counters per class, as usual (psa, SEAM: evaluation.py)."""
     counts = np.zeros((NUM_CLASSES + 1, 3), dtype=np.int64)
     for image_id in image_ids:
         gt = np.array(Image.open(dataset.mask_path(image_id)))
@@ -34,7 +34,7 @@ def class_by_class(dataset: Dataset, image_ids: list[str]) -> NDArray[np.int64]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Masks that are right everywhere: reading and counting is the same work as of others."""
+    """Scores masks that equal the ground truth; the work does not depend on the masks' content."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = write_dataset(Path(folder, "data"), DRAWN)
         drawn = dataset.split("val")

@@ -1,4 +1,4 @@
-"""The experiments that are shipped, as the workflow reads them."""
+"""The shipped experiments, as the workflow reads them."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def merged(path: str) -> dict[str, Any]:
-    """config.yaml with another file laid over it."""
+    """Returns config.yaml, merged with another config file over it."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
     update_config(config, yaml.safe_load((ROOT / path).read_text()))
     return config
 
 
 def paper() -> Experiment:
-    """The shipped config.yaml."""
+    """Returns the experiment of the shipped config.yaml."""
     return load_experiment(yaml.safe_load((ROOT / "config.yaml").read_text()))

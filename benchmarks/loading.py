@@ -1,4 +1,4 @@
-"""loading: what a training reads and augments, an image at a time on one core."""
+"""loading: reading and augmenting training images one at a time on one core."""
 
 import itertools
 import tempfile
@@ -26,9 +26,10 @@ MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
 def plain_sample(dataset: Dataset, image_id: str, crop_size: int) -> NDArray[np.float32]:
-    """The usual way (psa, tool/imutils.py), with Canny at each time, as SBNet's step has it.
+    """Reads and augments one image in the usual way (psa, tool/imutils.py).
 
-    Boundaries are left out, see the benchmark of that name.
+    Canny runs for each sample, as in SBNet's training step. Boundaries are in the benchmark
+    `boundary`.
     """
     rng = np.random.default_rng()
     image = Image.open(dataset.image_path(image_id)).convert("RGB")
@@ -46,7 +47,7 @@ def plain_sample(dataset: Dataset, image_id: str, crop_size: int) -> NDArray[np.
 
 
 def run(device: torch.device) -> list[Row]:
-    """Ours: image, label, mask and edges of a crop."""
+    """Measures our samples: image, label, mask and edges of a crop."""
     torch.set_num_threads(1)
     config = paper().classifier
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Pictures of photographs' size, drawn from a seed: what is on them does not matter here."""
+"""Random pictures of the size of photographs; their content does not matter here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from PIL import Image
 from wsss_core.data.dataset import Dataset, open_dataset
 from wsss_core.data.images import IGNORE_INDEX, write_mask
 
-HEIGHT, WIDTH = 375, 500  # of most of VOC's photographs
-NUM_CLASSES = 20  # of VOC, without background
+HEIGHT, WIDTH = 375, 500  # size of most of VOC's photographs
+NUM_CLASSES = 20  # VOC's classes without background
 
 
 def photograph(
     rng: np.random.Generator, height: int = HEIGHT, width: int = WIDTH
 ) -> NDArray[np.uint8]:
-    """Clouds of all sizes, as smooth and as rough as photographs: uint8 [H, W, 3]."""
+    """Draws clouds at many scales, about as smooth as photographs: uint8 [H, W, 3]."""
     image = np.zeros((height, width, 3), dtype=np.float32)
     for side in (4, 8, 16, 32, 64, 128):
         clouds = rng.normal(0, 1 / side**0.5, (side, side, 3)).astype(np.float32)
@@ -31,7 +31,7 @@ def photograph(
 def score_maps(
     rng: np.random.Generator, number: int, height: int = HEIGHT, width: int = WIDTH
 ) -> NDArray[np.float32]:
-    """Blobs like those of a CAM: float32 [number, H, W], 0 to 1 in each."""
+    """Draws blobs like those of a CAM: float32 [number, H, W], each in [0, 1]."""
     maps = []
     for _ in range(number):
         coarse = rng.normal(0, 1, (8, 8)).astype(np.float32)
@@ -43,7 +43,7 @@ def score_maps(
 def mask(
     rng: np.random.Generator, class_ids: tuple[int, ...], height: int = HEIGHT, width: int = WIDTH
 ) -> NDArray[np.uint8]:
-    """Objects of some classes with an ignored rim: uint8 [H, W]."""
+    """Draws objects of the given classes with an ignored rim: uint8 [H, W]."""
     scores = score_maps(rng, len(class_ids), height, width)
     ids = np.array(class_ids, dtype=np.uint8)[scores.argmax(axis=0)]
     best = scores.max(axis=0)
@@ -51,13 +51,13 @@ def mask(
 
 
 def two_classes(rng: np.random.Generator) -> tuple[int, ...]:
-    """Two of VOC's classes, ascending: as many as its photographs have, and half a one more."""
+    """Draws two of VOC's classes, ascending; VOC's photographs have 1.5 classes on average."""
     first, second = sorted(rng.choice(NUM_CLASSES, 2, replace=False) + 1)
     return int(first), int(second)
 
 
 def write_dataset(root: Path, number: int) -> Dataset:
-    """Writes a dataset of photographs with masks, all of them in train_aug and val."""
+    """Writes a dataset of random pictures with masks, all in both train_aug and val."""
     rng = np.random.default_rng(0)
     for folder in ("images", "masks", "splits"):
         (root / folder).mkdir(parents=True)

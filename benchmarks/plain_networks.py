@@ -1,4 +1,4 @@
-"""Networks as they are usually run: float32, channels first, BatchNorms by themselves."""
+"""Networks as they usually run: float32, channels first, separate BatchNorms."""
 
 import timm
 from torch import Tensor, nn
@@ -8,25 +8,25 @@ from wsss_core.models.backbone import Backbone
 
 
 class ChannelsFirst(nn.Module):
-    """Runs a network on images whose channels come first in memory."""
+    """Runs a network on images in channels-first memory format."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Image [B, 3, H, W] -> feature maps."""
+        """Computes the feature maps of images [B, 3, H, W]."""
         features: list[Tensor] = self.network(image.contiguous())
         return features
 
 
 def run_channels_first(backbone: Backbone) -> None:
-    """Makes a backbone compute with channels first; its weights are not touched."""
+    """Makes a backbone compute with channels first; its weights stay the same."""
     backbone.network = ChannelsFirst(backbone.network)
 
 
 def use_plain_timm(backbone: Backbone, config: BackboneConfig) -> None:
-    """Puts timm's network as it comes into a backbone, its BatchNorms frozen by `eval`."""
+    """Replaces a backbone's network by timm's own, with BatchNorms frozen by `eval`."""
     network = timm.create_model(
         config.name, pretrained=False, features_only=True, output_stride=config.output_stride
     )

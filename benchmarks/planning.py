@@ -1,8 +1,8 @@
-"""planning: what Snakemake itself needs for large datasets and many methods, without any training.
+"""planning: Snakemake's own time and memory for large datasets and many methods.
 
-The dataset is prepared as ever; of all stages after that, only the outputs are made, empty. What is
-measured is ours to decide all the same: how many jobs there are, what the rules ask of the dataset,
-and what is read at each start.
+Nothing is trained. The dataset is really prepared; for all later stages, only empty outputs are
+made. The results still depend on our code: on the number of jobs, on the inputs of the rules, and
+on the files that each start reads.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from benchmarks.experiment import ROOT
 from benchmarks.rows import Row
 from benchmarks.timing import name_of
 
-# A small process in between: what torch needs here would count as the command's. Time is that of
-# processors, in all processes, so that other work on the machine does not count.
+# This small process starts the command, so that torch's memory in our process does not count. It
+# measures CPU time in all processes, so that other work on the machine does not count.
 WATCH = """\
 import os, sys
 
@@ -36,7 +36,7 @@ NUM_IMAGES, NUM_VAL, SIZE = 100_000, 1_000, 8
 
 
 class Measured(NamedTuple):
-    """A command: seconds of a core, MB at its peak, and jobs that it told of."""
+    """Measurements of a command: CPU seconds, peak memory in MB, and number of reported jobs."""
 
     seconds: float
     memory: float
@@ -44,13 +44,13 @@ class Measured(NamedTuple):
 
 
 def run(device: torch.device) -> list[Row]:
-    """A dry run of the paper's tables, then the life of an experiment with 100,000 pictures."""
+    """Measures a dry run of the paper's tables, and an experiment with 100,000 pictures."""
     name = name_of(device)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         tables = str(ROOT / "configs/paper-tables.yaml")
-        measure(place, "-n", "--configfile", tables)  # what a config's first call finds out
+        measure(place, "-n", "--configfile", tables)  # the first call checks methods
         rows += _rows("plan_paper", measure(place, "-n", "--configfile", tables), name)
         write_pictures(place / "pictures")
         config = place / "many.yaml"
@@ -84,7 +84,7 @@ def _rows(label: str, measured: Measured, device: str) -> list[Row]:
 
 
 def experiment(pictures: Path) -> dict[str, object]:
-    """All methods of config.yaml, on those pictures."""
+    """Returns a config with all methods of config.yaml for these pictures."""
     backbone = {"name": "resnet38d", "weights": None}
     segmenter = {"backbone": {"name": "resnet101.tv_in1k", "weights": None}}
     return {
@@ -96,7 +96,7 @@ def experiment(pictures: Path) -> dict[str, object]:
 
 
 def make_outputs(directory: Path, *options: str) -> None:
-    """Makes all files and folders of a run that are not there, empty, as if it had been done."""
+    """Creates all missing outputs of a run as empty files and folders, as if it had been done."""
     command = [sys.executable, "-m", "snakemake", "--summary", *options]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
     table = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
@@ -108,7 +108,7 @@ def make_outputs(directory: Path, *options: str) -> None:
 
 
 def write_pictures(root: Path) -> None:
-    """A folder as users have it, of tiny pictures, each of its own content."""
+    """Writes a user's folder of tiny pictures, each with different content."""
     for name in ("images", "masks", "splits"):
         (root / name).mkdir(parents=True)
     ids = [f"{index:06d}" for index in range(NUM_IMAGES)]
@@ -128,7 +128,7 @@ def write_pictures(root: Path) -> None:
 
 
 def measure(directory: Path, *options: str) -> Measured:
-    """Runs the workflow in a directory."""
+    """Runs the workflow in a directory and measures it."""
     place = ("--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory))
     run = subprocess.run(
         [sys.executable, "-c", WATCH, sys.executable, "-m", "snakemake", *options, *place],

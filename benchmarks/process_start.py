@@ -1,4 +1,4 @@
-"""overhead_start: how long the programs of the stages take to start."""
+"""overhead_start: the start-up time of the programs of the stages."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from benchmarks.timing import median_seconds, name_of
 
 
 def start_seconds(script: str) -> float:
-    """How long a program of a stage takes to say what its options are."""
+    """Measures the time in which a program prints its options, in seconds."""
     command = [sys.executable, "-m", f"workflow_scripts.{script}", "--help"]
     return median_seconds(
         lambda: subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL),
@@ -20,13 +20,13 @@ def start_seconds(script: str) -> float:
 
 
 def imports_torch(script: str) -> bool:
-    """Says whether a program of a stage loads torch when it starts."""
+    """Tells whether a program imports torch when it starts."""
     code = f"import sys, workflow_scripts.{script}; sys.exit('torch' in sys.modules)"
     return bool(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode)
 
 
 def run(device: torch.device) -> list[Row]:
-    """The slowest of those that need torch, and of the others."""
+    """Measures the slowest program that imports torch, and the slowest of the others."""
     scripts = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
     starts: dict[bool, list[float]] = {True: [], False: []}
     for script in scripts:

@@ -1,4 +1,4 @@
-"""random_walk: spreading the scores of an image along its affinities."""
+"""random_walk: the random walk for the scores of one image."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,15 @@ from benchmarks.timing import compare, name_of, scaled
 from wsss_core.ops.affinity import Offset, pair_offsets, pair_slices, pairwise_affinity
 from wsss_core.ops.random_walk import random_walk
 
-GRID = (47, 63)  # of a photograph of 375 x 500 pixels at stride 8
+GRID = (47, 63)  # a photograph of 375 x 500 pixels at stride 8
 BETA, LOG2_STEPS = 8.0, 6  # SEAM, infer_aff.py
 PRESENT = 3  # channels: background and two classes
 
 
 def dense_random_walk(scores: Tensor, affinity: Tensor, offsets: tuple[Offset, ...]) -> Tensor:
-    """The usual way: the whole matrix of transitions, squared over and over (psa).
+    """Computes the walk by repeated squaring of the dense matrix of transitions, as usual (psa).
 
-    Scores [1, C, h, w] and affinities [1, P, h, w] -> scores.
+    Takes scores [1, C, h, w] and affinities [1, P, h, w]; returns scores.
     """
     height, width = scores.shape[-2:]
     cells = torch.arange(height * width, device=scores.device).view(height, width)
@@ -33,7 +33,7 @@ def dense_random_walk(scores: Tensor, affinity: Tensor, offsets: tuple[Offset, .
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: all classes, by a dense matrix. Ours: the classes present, by shifted sums."""
+    """Usual: all classes, by a dense matrix. Ours: the present classes, by shifted sums."""
     torch.manual_seed(0)
     offsets = pair_offsets(5)
     features = torch.randn(1, 64, *GRID, device=device).cumsum(-1).cumsum(-2) / 50

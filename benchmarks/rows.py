@@ -1,4 +1,4 @@
-"""Results: one row for each benchmark, as CSV and as a table for the eye."""
+"""Results of benchmarks: one row for each, as CSV and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Row:
     """One measurement.
 
     Attributes:
-        name: Of what was measured.
-        ours: Our figure; less is better, unless the target says "at least".
-        usual: The same of the usual way; None where there is nothing to compare with.
-        unit: Of both.
-        target: What is to be reached: a ratio ("50x") or a bound of ours ("<= 15", ">= 0.75").
-        device: What it was measured on.
+        name: Name of the benchmark.
+        ours: Our result; lower is better, unless the target starts with ">=".
+        usual: Result of the usual implementation; None if there is none.
+        unit: Unit of both.
+        target: The target: a ratio ("50x"), or a bound for our result ("<= 15", ">= 0.75").
+        device: Name of the device.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the usual way's figure is ours; larger is better."""
+        """The usual result divided by ours; larger is better."""
         return None if self.usual is None else self.usual / self.ours
 
     @property
@@ -44,14 +44,14 @@ class Row:
         return self.ours <= float(bound) if sign == "<=" else self.ours >= float(bound)
 
     def cells(self) -> list[str]:
-        """Its fields as text, in the order of COLUMNS."""
+        """Formats the fields as text, in the order of COLUMNS."""
         numbers = [self.ours, self.usual, self.ratio]
         ours, usual, ratio = ("" if number is None else f"{number:.4g}" for number in numbers)
         return [self.name, ours, usual, self.unit, ratio, self.target, self.device]
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Writes a CSV file of COLUMNS; rows of it that were not measured again stay."""
+    """Adds rows to a CSV file with COLUMNS; a row replaces an older row of the same name."""
     kept = [row for row in read_cells(path) if row[0] not in {row.name for row in rows}]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
@@ -61,7 +61,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_cells(path: Path) -> list[list[str]]:
-    """The rows of a CSV file as text, without its header; none where there is no file."""
+    """Reads the rows of a CSV file as text, without the header; empty if there is no file."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:
@@ -69,6 +69,6 @@ def read_cells(path: Path) -> list[list[str]]:
 
 
 def markdown(path: Path) -> str:
-    """The CSV file as a table of Markdown."""
+    """Formats the CSV file as a Markdown table."""
     table = [list(COLUMNS), ["---"] * len(COLUMNS), *read_cells(path)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table) + "\n"

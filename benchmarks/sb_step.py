@@ -1,4 +1,4 @@
-"""sb_step: a training step with the smoothing branch beside one of SEAM alone."""
+"""sb_step: a training step with the smoothing branch, compared with a step of SEAM alone."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ CROP_SIZE, STEPS = 448, 4
 
 
 def measure(method: str, device_name: str) -> tuple[float, float]:
-    """Seconds of a step, and MB that it holds on a GPU."""
+    """Measures the seconds of a step, and its peak memory on a GPU in MB."""
     device = torch.device(device_name)
     batch = batch_of(8 if device.type == "cuda" else 1, CROP_SIZE, device)
     step = TrainingStep(seam_training(method, RESNET38D), batch, bf16=has_bf16(device))
@@ -30,9 +30,9 @@ def measure(method: str, device_name: str) -> tuple[float, float]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual is SEAM alone here: a ratio of 0.8 is a step that takes 1.25 times as long.
+    """Here, `usual` is SEAM alone: a ratio of 0.8 means that a step takes 1.25 times as long.
 
-    Each in a process of its own, for the sake of its memory.
+    Each runs in a process of its own, because the peak memory is measured per process.
     """
     sb, seam = (apart(measure, method, device.type) for method in ("sb", "seam"))
     (seconds, held), megabytes = sb

@@ -1,4 +1,4 @@
-"""scale: time and memory of each inference stage with 100, 1,000 and 10,000 images."""
+"""scale: time and memory of each inference stage for 100, 1,000 and 10,000 images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from benchmarks.rows import Row
 from benchmarks.timing import name_of, scaled
 
 NUMBERS = (100, 1_000, 10_000)
-SIZE = (
-    64  # pixels, the least: what grows with the number of images is looked for, not with their size
-)
+SIZE = 64  # pixels, the smallest size: only the growth with the number of images is measured
 STAGES = (
     "infer_cam",
     "crf_seeds",
@@ -30,7 +28,7 @@ STAGES = (
 
 
 def experiment(number: int) -> dict[str, object]:
-    """The demo with so many images, each method trained on them once."""
+    """Returns the demo's config with this number of images and one epoch per training."""
     config = yaml.safe_load((ROOT / "configs/demo.yaml").read_text())
     config["dataset"] = {
         "name": "scale",
@@ -47,7 +45,7 @@ def experiment(number: int) -> dict[str, object]:
 
 
 def measure(number: int) -> dict[str, tuple[float, float]]:
-    """Seconds and MB of each stage."""
+    """Measures seconds and MB of each stage."""
     with tempfile.TemporaryDirectory() as name:
         config = Path(name, "scale.yaml")
         config.write_text(json.dumps(experiment(number)))
@@ -65,9 +63,9 @@ def measure(number: int) -> dict[str, tuple[float, float]]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual is a tenth of the images here: ratios of 1 are linear time and flat memory.
+    """Here, `usual` has a tenth of the images: ratios of 1 mean linear time and constant memory.
 
-    Time is that of 1,000 images beyond those of the next smaller run, which leaves out the start.
+    The time is that of 1,000 images more than in the next smaller run, without the start-up time.
     """
     small, middle, large = (measure(number) for number in NUMBERS)
     name = name_of(device)

@@ -12,7 +12,7 @@ CROP_SIZE = 448
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: float32, channels first. Ours: channels last, and bf16 where the device has it."""
+    """Usual: float32, channels first. Ours: channels last, and bf16 if the device has it."""
     batch = batch_of(8 if device.type == "cuda" else 1, CROP_SIZE, device)
     ours = TrainingStep(seam_training("seam", RESNET38D), batch, bf16=has_bf16(device))
     plain = seam_training("seam", RESNET38D)

@@ -1,4 +1,4 @@
-"""segment: DeepLab's inference at six scales and mirrored, with the compact backbone."""
+"""segment: DeepLab's inference at six scales with mirroring, with the compact backbone."""
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from wsss_core.stages.segment import segment_pyramid
 
 @torch.inference_mode()
 def view_by_view(network: DeepLab, pyramid: ImagePyramid) -> NDArray[np.uint8]:
-    """The usual way: one view at a time, every class enlarged to the image's size (SEAM's)."""
+    """Segments one view at a time and enlarges every class to the image's size, as usual (SEAM)."""
     device = next(network.parameters()).device
     total = torch.zeros(1 + NUM_CLASSES, *pyramid.size, device=device)
     for variants in pyramid.scaled:
@@ -32,7 +32,7 @@ def view_by_view(network: DeepLab, pyramid: ImagePyramid) -> NDArray[np.uint8]:
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: float32, channels first. Ours: bf16 where the device has it, on a quarter's grid."""
+    """Usual: float32, channels first. Ours: bf16 if the device has it, at a quarter of the size."""
     experiment = paper()
     config = experiment.segmenter.model_copy(update={"backbone": COMPACT, "multi_scale": ()})
     network, plain = (
@@ -42,7 +42,7 @@ def run(device: torch.device) -> list[Row]:
     run_channels_first(plain.backbone)
     precision = choose_precision("auto", device)
     image = photograph(np.random.default_rng(0))
-    inference = SegmentConfig()  # at six scales; config.yaml has the paper's one
+    inference = SegmentConfig()  # six scales by default; config.yaml has the paper's single one
     pyramid = image_pyramid("i", image, scales=inference.scales, flip=inference.flip)
     seconds = compare(
         lambda: segment_pyramid(network, pyramid, precision=precision),

@@ -1,4 +1,4 @@
-"""storage: bytes and reading time of CAMs and of CRF seeds."""
+"""storage: size and reading time of CAMs and CRF seeds."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ CLASS_NAMES = tuple(f"class{k}" for k in range(1, 21))
 
 
 def save_dicts(folder: Path, image_id: str, cam: ScoreRecord, seed: ScoreRecord) -> int:
-    """The usual way: pickled dicts of float32 maps (psa and SEAM); returns their bytes."""
+    """Writes pickled dicts of float32 maps, as usual (psa, SEAM); returns their size in bytes."""
     maps = {"cam": dict(zip(cam.class_ids, cam.scores, strict=True))}
     for name, scores in zip(("strong", "weak"), seed.scores, strict=True):
         maps[name] = dict(zip(seed.class_ids, scores, strict=True))
@@ -32,7 +32,7 @@ def save_dicts(folder: Path, image_id: str, cam: ScoreRecord, seed: ScoreRecord)
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: a pickle for each image and map. Ours: 8 bits a score, a file for each shard."""
+    """Usual: one pickle per image and map. Ours: 8 bits per score, one file per shard."""
     config = paper().crf_seeds
     rng = np.random.default_rng(0)
     usual_bytes = 0

@@ -1,4 +1,4 @@
-"""threshold_sweep: scoring CAMs at a hundred background thresholds."""
+"""threshold_sweep: scoring CAMs at 100 background thresholds."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from wsss_core.ops.metrics import NUM_THRESHOLDS, ThresholdSweep
 def one_by_one(
     gt: NDArray[np.uint8], class_ids: Sequence[int], scores: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """The usual way: at each threshold an argmax over all classes, and counts class by class.
+    """Counts in the usual way: an argmax over all classes per threshold, then class by class.
 
     Returns:
         int64 [T, C, 3]: true positives, ground truth, predictions.
@@ -36,7 +36,7 @@ def one_by_one(
 
 
 def run(device: torch.device) -> list[Row]:
-    """Usual: threshold by threshold. Ours: one histogram, which holds them all."""
+    """Usual: threshold by threshold. Ours: one histogram for all thresholds."""
     rng = np.random.default_rng(0)
     class_ids = two_classes(rng)
     gt, scores = mask(rng, class_ids), score_maps(rng, len(class_ids))

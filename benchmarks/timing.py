@@ -1,4 +1,4 @@
-"""Timing two ways of the same thing in turn."""
+"""Timing of two implementations by turns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-SHORTEST = 0.05  # seconds; what takes less is repeated until it takes as long
+SHORTEST = 0.05  # seconds; shorter calls are repeated until they take this long
 
 
 def compare(
@@ -23,16 +23,16 @@ def compare(
     repetitions: int = 5,
     device: torch.device | None = None,
 ) -> tuple[float, float]:
-    """Times both ways in turn, so that a machine whose speed drifts is fair to both.
+    """Times both implementations by turns, so that changes in the machine's speed affect both.
 
     Args:
-        ours: Called without arguments.
-        usual: Likewise.
-        repetitions: How often each is timed, after a call that is not.
-        device: Waited for before the clock is read; None: the CPU.
+        ours: Our implementation, called without arguments.
+        usual: The usual implementation, called without arguments.
+        repetitions: Number of measurements of each, after a call that does not count.
+        device: A GPU is synchronised before the clock is read; None: the CPU.
 
     Returns:
-        The median seconds of a call of each.
+        The median seconds per call of both.
     """
     ways = (ours, usual)
     numbers = [_calls_of(way, device) for way in ways]
@@ -44,12 +44,12 @@ def compare(
 
 
 def scaled(seconds: tuple[float, float], factor: float) -> tuple[float, float]:
-    """Both figures of `compare` in another unit."""
+    """Converts both results of `compare` to another unit."""
     return seconds[0] * factor, seconds[1] * factor
 
 
 def median_seconds(call: Callable[[], Any], *, repetitions: int = 5) -> float:
-    """The median seconds of a call on the CPU."""
+    """Measures the median seconds of a call on the CPU."""
     number = _calls_of(call, None)
     return statistics.median(_time(call, number, None) / number for _ in range(repetitions))
 
@@ -77,11 +77,11 @@ def apart(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
     """Calls a function in a process of its own.
 
     Args:
-        function: Of a module, so that the process finds it.
-        arguments: Picklable.
+        function: A function of a module, so that the process can import it.
+        arguments: Its picklable arguments.
 
     Returns:
-        What it returns, and the most memory that the process held, in MB.
+        The result of the function, and the peak memory of the process in MB.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         result = pool.submit(function, *arguments).result()
@@ -89,14 +89,14 @@ def apart(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
 
 
 def _peak_megabytes() -> float:
-    # Not getrusage: what that says of a process includes the one that it was started by.
+    # Not getrusage: its value for a process includes the process that started it.
     lines = Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(kilobytes) / 1024
 
 
 def name_of(device: torch.device) -> str:
-    """The device's name for the results."""
+    """Returns the device's name for the results."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} cores: {_cpu_model()}"

@@ -1,4 +1,4 @@
-"""A classifier's training step on one batch that stays, with the network and losses of a method."""
+"""A classifier's training step on one fixed batch, with a method's network and losses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPACT = BackboneConfig(name="tf_efficientnet_lite0", output_stride=8)
 
 
 def seam_training(method: str, backbone: BackboneConfig) -> Any:
-    """Network and losses of a method of config.yaml, on another backbone, from random weights."""
+    """Builds network and losses of a method in config.yaml, with another backbone, untrained."""
     sections = training_sections(paper(), method)
     sections["classifier"]["backbone"] = backbone.model_dump(mode="json")
     sections["method"]["init"] = "imagenet"
@@ -35,7 +35,7 @@ def seam_training(method: str, backbone: BackboneConfig) -> Any:
 
 
 def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str, Tensor]:
-    """Images of noise, two classes each, with a mask and edges."""
+    """Draws a batch of noise images with two classes each, a mask and edges."""
     torch.manual_seed(0)
     label = torch.zeros(batch_size, NUM_CLASSES)
     label[:, 3] = label[:, 14] = 1
@@ -52,14 +52,14 @@ def batch_of(batch_size: int, crop_size: int, device: torch.device) -> dict[str,
 
 
 class TrainingStep:
-    """Losses, gradients and the optimiser's step, as `loop.train` does them.
+    """One step: losses, gradients and the optimiser's update, as in `loop.train`.
 
     Args:
-        model: On the CPU.
-        batch: On the device.
-        bf16: Whether the network computes in it.
+        model: The model, on the CPU.
+        batch: The batch, on the device.
+        bf16: Whether the network computes in bf16.
         fused: Whether the optimiser updates all weights in one kernel.
-        channels_last: How weights lie in memory.
+        channels_last: Whether weights are in channels-last memory format.
     """
 
     def __init__(

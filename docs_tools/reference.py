@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def config_page() -> str:
-    """All keys of a config: what they accept, what config.yaml says, and what they mean."""
+    """Builds the page of all config keys: accepted values, value in config.yaml, meaning."""
     schema = config_schema()
     paper = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     comments = comments_of(PROJECT / "config.yaml")
@@ -55,7 +55,7 @@ def config_page() -> str:
 def _with_top_level(
     lines: list[str], schema: Mapping[str, Any], paper: Any, comments: Mapping[str, str]
 ) -> list[str]:
-    """Puts the keys without a section of their own before the sections."""
+    """Inserts the keys without a section of their own before the sections."""
     plain = {k: v for k, v in schema["properties"].items() if not models_of(v)}
     rows = [row(k, accepts(v), _value(paper, (k,)), comments[k]) for k, v in plain.items()]
     return [*lines[:3], "", "## Top level", "", *TABLE, *rows, *lines[3:]]
@@ -72,7 +72,7 @@ def _section(
     paper: Any,
     comments: Mapping[str, str],
 ) -> Iterator[str]:
-    """Heading and table of each model at or below a key."""
+    """Yields heading and table of each model at or below a key."""
     for name in models_of(node):
         model = models[name]
         told = described(model)
@@ -95,7 +95,7 @@ def _summary(model: Mapping[str, Any], name: str) -> str:
 
 
 def _kinds(model: str, key: str) -> str:
-    """Which kinds of methods have a key, where not all have."""
+    """Names the kinds of methods that have a key; empty if all have it."""
     if model != "Method" or key in MethodEntry.model_fields:
         return ""
     names = [name for name, kind in KINDS.items() if key in kind.Config.model_fields]
@@ -103,14 +103,14 @@ def _kinds(model: str, key: str) -> str:
 
 
 def row(key: str, accepted: str, value: str, meaning: str, *, note: str = "") -> str:
-    """A row of the table of keys."""
+    """Formats a row of the table of keys."""
     meaning = " ".join(meaning.split()).replace("<", "&lt;") + note
     cells = (f"`{key}`", meaning, accepted, value)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def comment(comments: Mapping[str, str], path: Sequence[str], model: str) -> str:
-    """The comment of config.yaml on a key, or on the same key of another section."""
+    """Returns the comment of config.yaml on a key, or on the same key of another section."""
     if path[0] == "methods":
         names = [f"methods.{name}.{'.'.join(path[1:])}" for name in ("cam", "seam", "sb")]
         return next((comments[name] for name in names if comments.get(name)), "")
@@ -123,7 +123,7 @@ def comment(comments: Mapping[str, str], path: Sequence[str], model: str) -> str
 
 
 def accepts(node: Mapping[str, Any]) -> str:
-    """Types, choices and limits of a key, in words."""
+    """Describes types, choices and limits of a key in words."""
     if choices := node.get("anyOf"):
         return ", or ".join(dict.fromkeys(accepts(choice) for choice in choices))
     if "enum" in node:
@@ -142,7 +142,7 @@ def accepts(node: Mapping[str, Any]) -> str:
 
 
 def models_of(node: Any) -> list[str]:
-    """Names of the models that a key's value may be, or hold."""
+    """Lists the models that a key's value may be or contain."""
     if isinstance(node, list):
         return list(dict.fromkeys(name for item in node for name in models_of(item)))
     if not isinstance(node, Mapping):
@@ -154,13 +154,13 @@ def models_of(node: Any) -> list[str]:
 
 
 def described(model: Mapping[str, Any]) -> dict[str, str]:
-    """Meaning of each key, from the part "Attributes" of the model's docstring."""
+    """Returns the meaning of each key, from the section "Attributes" of the model's docstring."""
     text = str(model.get("description", "")).partition("Attributes:\n")[2]
     return dict(ATTRIBUTE.findall(text))
 
 
 def comments_of(path: Path) -> dict[str, str]:
-    """The comment of each key of a YAML file, by its dotted name."""
+    """Returns the comment of each key of a YAML file, by dotted key."""
     found: dict[str, str] = {}
     keys: list[tuple[int, str]] = []
     above: list[str] = []
@@ -177,7 +177,7 @@ def comments_of(path: Path) -> dict[str, str]:
 
 
 def _value(paper: Any, path: Sequence[str]) -> str:
-    """What config.yaml has at a key; of methods, what sb has."""
+    """Returns the value of config.yaml at a key; for methods, the value of sb."""
     if path[0] == "methods":
         methods = paper["methods"]
         return _at(methods["seam"] | methods["sb"], path[1:])
@@ -197,12 +197,12 @@ def _is_table(value: Any) -> bool:
 
 
 def yaml_text(value: Any) -> str:
-    """A value as it stands in a config."""
+    """Formats a value as in a config file."""
     return json.dumps(value) if not isinstance(value, str) else value
 
 
 def commands_page() -> str:
-    """Help texts of the commands, as their parsers write them."""
+    """Builds the page with the help texts of the commands."""
     make = (PROJECT / "Makefile").read_text(encoding="utf-8").partition("\n\nPYTHON")[0]
     targets = re.sub(r"^# ?", "", make, flags=re.MULTILINE)
     parts = [
@@ -225,7 +225,7 @@ def commands_page() -> str:
 
 
 def help_of(parse: Callable[[Sequence[str]], Any]) -> str:
-    """What a command prints for --help."""
+    """Returns the output of a command's --help."""
     text = io.StringIO()
     try:
         with redirect_stdout(text):

@@ -1,4 +1,4 @@
-"""What the smoothing branch learns from: Canny edges, and another method's semantic boundaries."""
+"""Inputs of the smoothing branch: Canny edges, and semantic boundaries of another method."""
 
 
 rule canny:

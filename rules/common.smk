@@ -1,4 +1,4 @@
-"""What all rules stand on; functions that choose their inputs and parameters are in common/."""
+"""Set-up for all rules. The functions for inputs and parameters are in common/."""
 
 import os
 import sys
@@ -12,28 +12,28 @@ from wsss_core.workflow.why import record_code_digests
 
 
 def prepend_path(variable, directory):
-    """Puts a directory before the others of a PATH-like variable, which jobs inherit."""
+    """Adds a directory to the front of a PATH-like variable, which jobs inherit."""
     paths = [str(directory), os.environ.get(variable)]
     os.environ[variable] = os.pathsep.join(filter(None, paths))
 
 
 def append_path(variable, *directories):
-    """Puts directories behind the others: nothing of ours is hidden by what is in them."""
+    """Adds directories to the end of a PATH-like variable, so that they hide nothing of ours."""
     paths = [os.environ.get(variable), *map(str, directories)]
     os.environ[variable] = os.pathsep.join(filter(None, paths))
 
 
-# This interpreter also where its environment is not activated, and our package from whatever
-# directory the workflow is run in.
+# Jobs use this interpreter even if its environment is not activated, and find our package from any
+# working directory.
 prepend_path("PATH", Path(sys.executable).parent)
 prepend_path("PYTHONPATH", workflow.basedir)
-# `python -m` would look in the working directory first, which may be another checkout of this.
+# Without this, `python -m` would first look in the working directory, perhaps another checkout.
 os.environ.update(PYTHONSAFEPATH="1")
 os.environ.update(WSSS_PYTHONPATH=workflow.basedir)
-# A job ends with the Snakemake that has started it: here, this process.
+# A job ends when the Snakemake process that started it ends; this is its process id.
 os.environ.update(WSSS_RUN=str(os.getpid()))
 prepare_environment()
-if workflow.is_main_process:  # and not a job, perhaps on another machine than its run
+if workflow.is_main_process:  # not in jobs, which may run on other machines
     warn_of_stale_lock(Path())
 
 

@@ -1,4 +1,4 @@
-"""From VOC or a folder (or the generator of the demo) to the dataset that all stages read."""
+"""Prepares the dataset that all stages read, from VOC, a folder, or the demo generator."""
 
 
 # This is a checkpoint because Snakemake evaluates the DAG again after one. If the job writes a file

@@ -1,8 +1,8 @@
 """Published archives: obtained, verified and unpacked, once for all experiments."""
 
-# Archives and unpacked files are not outputs of these rules. Snakemake removes the outputs of a rule
-# before a job and after a failed one, but a run in another folder may be using these files. The
-# outputs are notes beside the results, which say where the files are. A job whose files are there
+# Archives and unpacked files are not outputs of these rules. Snakemake removes a rule's outputs
+# before a job and after a failed job, but a run in another folder may be using these files. The
+# outputs are notes beside the results, which say where the files are. If the files exist, a job
 # only checks them.
 #
 # A digest of the code is not among the params, so a change of the code downloads nothing again. The
@@ -16,7 +16,7 @@ rule download_archive:
         f"{DATASET}/logs/download_archive/{{archive}}.log",
     benchmark:
         f"{DATASET}/benchmarks/download_archive/{{archive}}.tsv"
-    # The program repeats requests itself; this is for one that was killed.
+    # The program itself repeats requests; this retry is for a killed program.
     retries: 1
     # Compute nodes of a cluster often cannot reach the internet.
     localrule: True
@@ -38,7 +38,7 @@ rule download_archive:
 
 rule unpack_archive:
     input:
-        # Another source has the same bytes.
+        # `ancient`, because a newer note (from another source) means the same bytes.
         ancient(f"{DATASET}/archives/{{archive}}.downloaded.json"),
     output:
         f"{DATASET}/archives/{{archive}}.unpacked.json",

@@ -1,4 +1,4 @@
-"""Scores of each stage by the masks of the scored splits, and summary.csv; without, class shares."""
+"""Scores each stage against ground-truth masks; computes class shares if there are no masks."""
 
 
 rule evaluate_cam:

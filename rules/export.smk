@@ -1,4 +1,4 @@
-"""Results of a run in the layouts of other tools; made where they are asked for, by path."""
+"""Exports the results of a run in the layouts of other tools, on request."""
 
 
 rule export_voc:

@@ -1,4 +1,4 @@
-"""From CAMs to pseudo labels: CRF seeds, affinities learnt from them, a random walk."""
+"""Pseudo labels from CAMs: CRF seeds, affinities trained on them, random walk."""
 
 
 rule crf_seeds:

@@ -1,4 +1,4 @@
-"""Figures of Snakemake's report: loss curves, and qualitative results of each method."""
+"""Figures for Snakemake's report: loss curves, and qualitative results of each method."""
 
 
 rule loss_curves:

@@ -1,4 +1,4 @@
-"""The report: one page that shows what an experiment has run, and cards of dataset and networks."""
+"""The report page of an experiment, and the cards of its dataset and networks."""
 
 
 rule report_page:

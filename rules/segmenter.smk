@@ -1,4 +1,4 @@
-"""A segmentation network trained on the pseudo labels, and its masks."""
+"""Trains a segmentation network on the pseudo labels, and segments images with it."""
 
 
 rule train_segmenter:

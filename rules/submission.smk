@@ -1,4 +1,4 @@
-"""Masks of VOC's test images, whose true ones only its evaluation server has."""
+"""Masks of VOC's test images; only VOC's evaluation server has the ground truth."""
 
 if HAS_TEST:
 

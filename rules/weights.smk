@@ -1,9 +1,10 @@
-"""Weights that others have trained: found or downloaded, verified, and noted."""
+"""Finds or downloads pretrained weights and writes notes about them."""
 
 
-# The file is no output, as it may be the user's. The note is, and trainings read the note: where
-# the file lies, and when it was written, then means nothing to them. A checkpoint, so that they are
-# not rerun where a file was written again with the same content, as for prepare_dataset.
+# The weights file is not an output, because it may belong to the user. The output is a note, which
+# trainings read. The path and time of the file therefore do not matter. This is a checkpoint for
+# the same reason as prepare_dataset: trainings are not rerun if a file was written again with the
+# same content.
 checkpoint obtain_weights:
     output:
         "results/weights/{weights}.json",
@@ -11,7 +12,7 @@ checkpoint obtain_weights:
         "results/weights/{weights}.log",
     benchmark:
         "results/weights/{weights}.tsv"
-    # Before gigabytes of pictures are downloaded, what is missing is told.
+    # Reports missing files before gigabytes of pictures are downloaded.
     priority: 1
     # Compute nodes of a cluster often cannot reach the internet.
     localrule: True

@@ -1,4 +1,4 @@
-"""What many tests need."""
+"""Fixtures that many tests use."""
 
 import csv
 import os

@@ -1,12 +1,12 @@
-"""Programs of the stages, one for each rule: `python -m workflow_scripts.<rule>`.
+"""The programs of the stages, one per rule: `python -m workflow_scripts.<rule>`.
 
-What they import stays until they end. Garbage collection that goes through all of it again and
-again, and once more at the end, would take two of the four seconds that torch's programs take to
-start; so it is off until `run_command`.
+Garbage collection is off until `run_command`. Imported objects stay until a program ends. Garbage
+collections that go through all of them would take two of the four seconds that a torch program
+takes to start.
 """
 
 import gc
 import sys
 
-if sys.argv[0] == "-m":  # Python is looking for the program; others may import from here
+if sys.argv[0] == "-m":  # only while Python starts such a program, not for other importers
     gc.disable()

@@ -41,8 +41,8 @@ def write_edges(image_id: str, *, dataset: Dataset, config: CannyConfig, directo
     path = directory / f"{image_id}.png"
     is_encoded, png = cv2.imencode(".png", edges, [cv2.IMWRITE_PNG_BILEVEL, 1])
     if not is_encoded:
-        raise UserError(f"{path}: OpenCV cannot write it; expected edges of an image")
-    path.write_bytes(png.tobytes())  # cv2.imwrite does not raise where the disk is full
+        raise UserError(f"{path}: OpenCV cannot encode the edges as PNG")
+    path.write_bytes(png.tobytes())  # cv2.imwrite would not raise if the disk is full
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Counts how much of its images each class covers in a run's masks, and says where its results lie.
+"""Computes the share of pixels of each class in a run's masks, and prints where its results are.
 
-This is what can be said of masks where there are no true ones to score them by.
+It describes masks that cannot be scored because there are no ground-truth masks.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--method", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--masks", type=Path, nargs="+", required=True, help="directories of masks")
-    parser.add_argument("--weights", type=Path, help="the network that made them, only named")
+    parser.add_argument("--weights", type=Path, help="weights of the network, only printed")
     parser.add_argument(
-        "--qualitative-results", type=Path, help="picture of some of them, only named"
+        "--qualitative-results", type=Path, help="picture of some masks, only printed"
     )
-    parser.add_argument("--output", type=Path, required=True, help="a row for each image, .csv")
+    parser.add_argument("--output", type=Path, required=True, help="shares by image (.csv)")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Writes the shares in each image, and those in all of them to stdout."""
+    """Writes the shares in each image; prints the shares in all images."""
     args = parse_arguments()
     dataset = open_dataset(args.dataset)
     shares = ClassShares(dataset.class_names)

@@ -1,4 +1,4 @@
-"""Refines the CAMs of one shard by a dense CRF under a strong and a weak background."""
+"""Refines the CAMs of one shard by a dense CRF with a strong and a weak background."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ from wsss_core.stages.crf_seeds import crf_seeds, seed_ids
 
 
 def main() -> None:
-    """Reads a file of CAMs and writes a file of seeds, for the images that are trained on."""
+    """Reads a file of CAMs and writes a file of seeds for the training images."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--cams", type=Path, required=True, help="score file of kind 'cam'")

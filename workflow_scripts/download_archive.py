@@ -1,4 +1,4 @@
-"""Finds or downloads a published archive and verifies it, then writes where it is."""
+"""Finds or downloads a published archive, verifies it, and writes a note with its path."""
 
 import argparse
 import json
@@ -16,13 +16,18 @@ def main() -> None:
     archives = read_archives()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--archive", choices=list(archives), required=True)
-    parser.add_argument("--directory", type=Path, required=True, help="keeps downloads")
-    parser.add_argument("--sources", nargs="+", required=True, help="paths, addresses, download")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file that says where")
+    parser.add_argument("--directory", type=Path, required=True, help="folder of downloads")
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        required=True,
+        help="paths or addresses; 'download': the published addresses",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="note to write (.json)")
     args = parser.parse_args()
 
     archive = archives[args.archive]
-    # Whoever has deleted an archive after it was unpacked does not get it again.
+    # An archive that was deleted after unpacking is not downloaded again.
     path = None
     if not is_unpacked(archive, args.directory):
         path = obtain(archive, sources=args.sources, directory=args.directory)

@@ -1,4 +1,4 @@
-"""Scores one stage of one method and seed on each split: a row of summary.csv for each."""
+"""Scores one stage of one method and seed; writes a row of summary.csv for each split."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--splits", nargs="+", required=True)
     scored = parser.add_mutually_exclusive_group(required=True)
-    scored.add_argument("--cams", type=Path, nargs="+", help="score maps of the stage, .npz")
+    scored.add_argument("--cams", type=Path, nargs="+", help="score maps of the stage (.npz)")
     scored.add_argument("--masks", type=Path, nargs="+", help="directories of <image>.png")
-    parser.add_argument("--extra-supervision", help="what it learnt from besides image labels")
+    parser.add_argument("--extra-supervision", help="supervision beyond image-level labels")
     parser.add_argument("--threads", type=int, default=available_processes())
-    parser.add_argument("--output", type=Path, required=True, help="scores, .csv")
-    parser.add_argument("--images", type=Path, required=True, help="pixels of each image, .csv")
-    parser.add_argument("--sweep", type=Path, help="mIoU by threshold of --cams, .csv")
+    parser.add_argument("--output", type=Path, required=True, help="scores to write (.csv)")
+    parser.add_argument("--images", type=Path, required=True, help="pixel counts by image (.csv)")
+    parser.add_argument("--sweep", type=Path, help="mIoU of --cams by threshold (.csv)")
     arguments = parser.parse_args()
     if arguments.sweep and not arguments.cams:
         parser.error("--sweep needs --cams")

@@ -13,7 +13,7 @@ from wsss_core.runtime.progress import progress
 
 
 def main() -> None:
-    """Reads files of CAMs and writes a directory."""
+    """Reads files of CAMs and writes a directory of <image>.npy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--cams", type=Path, nargs="+", required=True, help="score files")

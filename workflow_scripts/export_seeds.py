@@ -1,4 +1,4 @@
-"""Writes the CRF seeds of a run as the AffinityNet scripts of psa and SEAM read them."""
+"""Writes the CRF seeds of a run in the format of psa's and SEAM's AffinityNet scripts."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lays out images, true masks and a run's masks as PASCAL VOC and mmsegmentation do."""
+"""Writes images, ground-truth masks and a run's masks in the layout of VOC and mmsegmentation."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument(
-        "--pseudo-labels", type=Path, nargs="+", required=True, help="of random_walk"
+        "--pseudo-labels", type=Path, nargs="+", required=True, help="pseudo labels of random_walk"
     )
     parser.add_argument(
         "--segmentation", type=Path, nargs="+", default=[], help="masks of the segmenter"

@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--weights", type=Path, required=True, help="trained classifier")
-    parser.add_argument("--kind", required=True, help="of the method that trained it")
+    parser.add_argument("--kind", required=True, help="kind of the classifier's method")
     parser.add_argument("--part", choices=("eval", "train_only"), required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--num-shards", type=int, required=True)

@@ -10,7 +10,7 @@ from wsss_core.runtime.errors import run_command
 
 
 def labelled_path(text: str) -> tuple[str, Path]:
-    """Splits <label>=<path>."""
+    """Splits the argument <label>=<path>."""
     label, separator, path = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not <stage>/<method>=<path>")
@@ -18,7 +18,7 @@ def labelled_path(text: str) -> tuple[str, Path]:
 
 
 def main() -> None:
-    """Draws the figure that the command line names."""
+    """Draws the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--histories",
@@ -26,9 +26,9 @@ def main() -> None:
         nargs="+",
         required=True,
         metavar="STAGE/METHOD=PATH",
-        help="history.csv of a training and where it belongs; seeds share a panel",
+        help="history.csv of a training with its label; seeds of one label share a panel",
     )
-    parser.add_argument("--output", type=Path, required=True, help="figure, .svg or .png")
+    parser.add_argument("--output", type=Path, required=True, help="figure to write (.svg or .png)")
     args = parser.parse_args()
     write_loss_curves(args.output, [read_curves(label, path) for label, path in args.histories])
 

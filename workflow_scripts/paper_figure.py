@@ -1,4 +1,4 @@
-"""Draws one of the paper's figures as .pdf and .png, with its caption."""
+"""Draws one of the paper's figures as .pdf and .png, and writes its caption."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from wsss_core.runtime.errors import run_command
 
 
 def main() -> None:
-    """Draws the figure that the command line describes."""
+    """Draws the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--inputs", type=FigureInputs.model_validate_json, required=True, help="JSON"
+        "--inputs", type=FigureInputs.model_validate_json, required=True, help="inputs as JSON"
     )
-    parser.add_argument("--output", type=Path, required=True, help=".pdf; .png, .md beside it")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="figure .pdf; .png, .md beside it"
+    )
     args = parser.parse_args()
     make_figure(args.output, args.inputs)
 

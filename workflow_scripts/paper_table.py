@@ -1,4 +1,4 @@
-"""Writes one of the paper's tables, with what was measured beside what was published."""
+"""Writes one of the paper's tables, with measured and published numbers side by side."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from wsss_core.runtime.errors import run_command
 
 
 def main() -> None:
-    """Writes the table that the command line names as .csv, .md and .tex."""
+    """Writes the table as .csv, .md and .tex."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, choices=range(1, len(ROMAN) + 1), required=True)
-    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="from evaluate, .csv")
-    parser.add_argument("--commands", type=json.loads, default={}, help="JSON: by method")
-    parser.add_argument("--test-miou", type=json.loads, default={}, help="JSON: by method")
-    parser.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex beside it")
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="CSV files of evaluate")
+    parser.add_argument("--commands", type=json.loads, default={}, help="JSON: command by method")
+    parser.add_argument("--test-miou", type=json.loads, default={}, help="JSON: mIoU by method")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="table .csv; .md, .tex beside it"
+    )
     args = parser.parse_args()
     table = build_table(
         read_published(),

@@ -1,4 +1,4 @@
-"""Makes a prepared dataset of PASCAL VOC or of a folder, or draws the demo dataset."""
+"""Makes a prepared dataset from PASCAL VOC, from a folder, or from the generated demo images."""
 
 import argparse
 import os
@@ -16,19 +16,19 @@ from wsss_core.stages.prepare_dataset import prepare_dataset
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", choices=["voc", "folder", "demo"], required=True)
     parser.add_argument("--folder", type=Path, help="the folder (for --source folder)")
     parser.add_argument("--devkit", type=Path, help="unpacked VOC 2012 (for --source voc)")
     parser.add_argument("--test", type=Path, help="unpacked VOC 2012 with the test images")
-    parser.add_argument("--sbd", type=Path, help="unpacked SBD, to take its masks too")
-    parser.add_argument("--id-lists", type=Path, help="<split>.txt in place of VOC's own")
+    parser.add_argument("--sbd", type=Path, help="unpacked SBD, whose masks are added")
+    parser.add_argument("--id-lists", type=Path, help="<split>.txt to replace VOC's own lists")
     parser.add_argument("--output", type=Path, required=True, help="directory to fill")
     parser.add_argument("--scored-splits", nargs="*", default=["train", "val"], metavar="SPLIT")
-    parser.add_argument("--all-eval", action="store_true", help="no other images are trained on")
+    parser.add_argument("--all-eval", action="store_true", help="all training images are scored")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="worker processes")
-    parser.add_argument("--config", help="JSON of the config section dataset")
+    parser.add_argument("--config", help="config section 'dataset' as JSON")
     arguments = parser.parse_args()
     if arguments.source == "folder" and arguments.folder is None:
         parser.error("--source folder needs --folder")
@@ -40,7 +40,7 @@ def parse_arguments() -> argparse.Namespace:
 def prepare(
     source: Source, args: argparse.Namespace, findings: Findings, *, link: bool = True
 ) -> None:
-    """Prepares what a source lists, as the command line asks for."""
+    """Prepares the dataset from a source with the options of the command line."""
     section = dataset_section(args)
     if section.classes:
         source = choose_classes(source, section.classes)
@@ -57,7 +57,7 @@ def prepare(
 
 
 def dataset_section(args: argparse.Namespace) -> DatasetConfig:
-    """The config section, or its default values."""
+    """Returns the config section, or default values without --config."""
     if args.config:
         return DatasetConfig.model_validate_json(args.config)
     return DatasetConfig(name="dataset", source="demo")

@@ -1,4 +1,4 @@
-"""Draws the qualitative results of a run: what its method makes of a few photographs."""
+"""Draws qualitative results of a run: CAM, pseudo label and segmentation of a few images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--method", required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--split", default="val", help="where the images are chosen from")
+    parser.add_argument("--split", default="val", help="split of the images")
     parser.add_argument("--count", type=int, default=8, help="number of images")
-    parser.add_argument("--cams", type=Path, nargs="+", required=True, help="score maps, .npz")
+    parser.add_argument("--cams", type=Path, nargs="+", required=True, help="score maps (.npz)")
     parser.add_argument("--pseudo-labels", type=Path, nargs="+", help="directories of masks")
     parser.add_argument("--segmentation", type=Path, nargs="+", help="directories of masks")
-    parser.add_argument("--output", type=Path, required=True, help="picture, .jpg or .png")
+    parser.add_argument("--output", type=Path, required=True, help="picture to write (.jpg, .png)")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Draws the qualitative results that the command line names."""
+    """Draws the picture."""
     args = parse_arguments()
     dataset = open_dataset(args.dataset)
     stages = {"pseudo label": args.pseudo_labels, "segmentation": args.segmentation}

@@ -1,4 +1,4 @@
-"""Spreads the CAMs of one shard along learned affinities: one pseudo label per image."""
+"""Computes the pseudo labels of one shard: spreads CAMs along learned affinities."""
 
 import argparse
 from pathlib import Path
@@ -26,7 +26,7 @@ def main() -> None:
     """Reads AffinityNet and a file of CAMs and writes a directory of <image>.png."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
-    parser.add_argument("--weights", type=Path, required=True, help="of train_affinity")
+    parser.add_argument("--weights", type=Path, required=True, help="weights of train_affinity")
     parser.add_argument("--cams", type=Path, required=True, help="score file of kind 'cam'")
     parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
     parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")

@@ -1,4 +1,4 @@
-"""Writes the report of an experiment, one page, and the cards of its dataset and networks."""
+"""Writes the report page of an experiment, and the cards of its dataset and networks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ SHIPPED = Path(__file__).parent.parent / "config.yaml"
 
 
 def main() -> None:
-    """Writes the page and the cards of the experiment that the command line describes."""
+    """Writes the page and the cards."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Results.model_validate_json, required=True, help="JSON")
-    parser.add_argument("--config", type=json.loads, required=True, help="JSON: as it was merged")
-    parser.add_argument("--output", type=Path, required=True, help="page, .html")
+    parser.add_argument(
+        "--results", type=Results.model_validate_json, required=True, help="runs, JSON"
+    )
+    parser.add_argument("--config", type=json.loads, required=True, help="merged config, JSON")
+    parser.add_argument("--output", type=Path, required=True, help="page to write (.html)")
     args = parser.parse_args()
     configs = Configs(used=args.config, shipped=read_config_file(SHIPPED))
     write_report(args.output, args.results, configs)

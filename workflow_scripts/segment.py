@@ -24,10 +24,10 @@ from wsss_core.stages.segment import load_segmenter, segment
 
 
 def main() -> None:
-    """Writes a directory of masks and, where asked for, a file of probabilities."""
+    """Writes a directory of masks and, with --probs, a file of probabilities."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
-    parser.add_argument("--weights", type=Path, required=True, help="of train_segmenter")
+    parser.add_argument("--weights", type=Path, required=True, help="weights of train_segmenter")
     parser.add_argument("--part", choices=["eval", "train_only", "test"], required=True)
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--num-shards", type=int, default=1)
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="directory of <image>.png")
-    parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write too")
+    parser.add_argument("--probs", type=Path, help="score file of kind 'prob' to write as well")
     parser.add_argument("--trace", type=Path, help="trace of ten images to write")
     parser.add_argument("--config", default="{}", help="section 'segment' as JSON")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Writes the label maps that semantic boundaries are taken from.
+"""Writes the label maps from which semantic boundaries are computed.
 
-These are segmentations of training images without the classes that the image's label rules out. The
-boundary maps themselves are made from them in training, after augmentation.
+They are segmentations of training images, without classes that the image-level label excludes. The
+training computes the boundary maps from them after augmentation.
 """
 
 import argparse

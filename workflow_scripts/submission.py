@@ -1,4 +1,4 @@
-"""Packs the masks of the test split as PASCAL VOC's evaluation server takes them."""
+"""Packs the masks of the test split for PASCAL VOC's evaluation server."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Joins the scores of all methods, seeds and stages into summary.csv and shows them."""
+"""Joins the scores of all methods, seeds and stages to summary.csv, and prints them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from wsss_core.stages.summarise import format_table, merge_scores, write_summary
 
 
 def main() -> None:
-    """Writes the summary that the command line names, and its table to stdout."""
+    """Writes the summary and prints its table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="from evaluate, .csv")
-    parser.add_argument("--output", type=Path, required=True, help="summary, .csv")
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", required=True, help="CSV files of evaluate"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="summary to write (.csv)")
     args = parser.parse_args()
     summary = merge_scores(args.scores)
     write_summary(args.output, summary)

@@ -10,7 +10,7 @@ from wsss_core.training.program import run_once, training_parser
 
 
 def main() -> None:
-    """Reads all files of seeds and writes the network and its loss curve."""
+    """Reads all files of seeds; writes the network and its loss curve."""
     parser = training_parser(__doc__)
     parser.add_argument("--seeds", type=Path, nargs="+", required=True, help="files of kind 'seed'")
     args = parser.parse_args()
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def train(args: argparse.Namespace, key: str) -> None:
-    """Does what is not in the store."""
+    """Runs the training, if it is not in the store."""
     from wsss_core.config.affinity import AffinityConfig
     from wsss_core.stages.train_affinity import affinity_metadata, prepare_training
     from wsss_core.training.run import run_training

@@ -10,7 +10,7 @@ from wsss_core.training.program import run_once, training_parser
 
 
 def main() -> None:
-    """Reads images and labels, for some kinds boundaries; writes the network and its loss curve."""
+    """Reads images, labels and, for some kinds, boundaries; writes network and loss curve."""
     parser = training_parser(__doc__)
     parser.add_argument("--method", required=True, help="name of the method")
     parser.add_argument("--boundaries", type=Path, nargs="*", default=[], help="label PNG folders")
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def train(args: argparse.Namespace, key: str) -> None:
-    """Does what is not in the store."""
+    """Runs the training, if it is not in the store."""
     from wsss_core.methods.kinds import read_training
     from wsss_core.stages.train_classifier import classifier_metadata, prepare_training
     from wsss_core.training.run import run_training

@@ -10,7 +10,7 @@ from wsss_core.training.program import run_once, training_parser
 
 
 def main() -> None:
-    """Reads directories of pseudo labels and writes the network and its loss curve."""
+    """Reads directories of pseudo labels; writes the network and its loss curve."""
     parser = training_parser(__doc__)
     parser.add_argument("--pseudo-labels", type=Path, nargs="+", required=True, help="PNG folders")
     args = parser.parse_args()
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def train(args: argparse.Namespace, key: str) -> None:
-    """Does what is not in the store."""
+    """Runs the training, if it is not in the store."""
     from wsss_core.config.segmenter import SegmenterConfig
     from wsss_core.stages.train_segmenter import prepare_training, segmenter_metadata
     from wsss_core.training.run import run_training

@@ -1,4 +1,4 @@
-"""Unpacks what is needed of a verified archive, then writes where that is."""
+"""Unpacks the needed files of a verified archive, and writes a note with their folder."""
 
 import argparse
 import json
@@ -15,9 +15,9 @@ def main() -> None:
     archives = read_archives()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--archive", choices=list(archives), required=True)
-    parser.add_argument("--downloaded", type=Path, required=True, help="of download_archive")
-    parser.add_argument("--directory", type=Path, required=True, help="gets what is unpacked")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file that says where")
+    parser.add_argument("--downloaded", type=Path, required=True, help="note of download_archive")
+    parser.add_argument("--directory", type=Path, required=True, help="folder to unpack to")
+    parser.add_argument("--output", type=Path, required=True, help="note to write (.json)")
     args = parser.parse_args()
 
     archive = archives[args.archive]

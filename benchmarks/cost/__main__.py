@@ -1,8 +1,8 @@
-"""What a run costs on PASCAL VOC 2012: `python -m benchmarks.cost --configfile my.yaml`.
+"""Estimates the cost of a run on PASCAL VOC 2012: `python -m benchmarks.cost --configfile my.yaml`.
 
-Writes the table of docs/cost.md for any config of the workflow, in seconds and without a dataset or
-weights: whatever dataset the config names, images are as many and as large as VOC's. Config files
-are those that snakemake is given; none: the paper's run.
+Prints the table of docs/cost.md for any config of the workflow. It takes seconds and needs neither
+a dataset nor weights: number and size of images are always those of VOC. The config files are those
+for snakemake; without any, it is the paper's run.
 """
 
 import argparse
@@ -23,16 +23,16 @@ def main() -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="laid over config.yaml, later ones over earlier ones",
+        help="merged over config.yaml; later files override earlier ones",
     )
     args = parser.parse_args()
     experiment = read_experiment(args.configfile)
-    gc.disable()  # takes a second of five, and next to nothing of what follows becomes garbage
+    gc.disable()  # saves one of five seconds; almost nothing below becomes garbage
 
-    from benchmarks.cost.table import cost_table  # torch, which a mistake need not wait for
+    from benchmarks.cost.table import cost_table  # slow import, after the check
 
     sys.stdout.write(cost_table(experiment))
-    gc.freeze()  # nor at the end
+    gc.freeze()  # no collection at exit, either
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Floating-point operations of our networks, counted where they multiply; a multiply-add is two.
+"""Counts the floating-point operations (FLOPs) of our networks; a multiply-add counts as two.
 
-What a network computes is found by a forward pass on torch's device "meta", which has shapes and no
-numbers. Letters: B batch, C classes, D channels, N cells.
+A forward pass on torch's device "meta", which has shapes but no numbers, finds all products.
+
+Letters: B batch, C classes, D channels, N cells.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from wsss_core.models.seam import PixelCorrelation
 
 @dataclass(frozen=True)
 class Product:
-    """One product of matrices, or a convolution.
+    """A matrix product or a convolution.
 
     Attributes:
-        flops: Of the product itself. The gradient of each operand takes as many again.
+        flops: FLOPs of the product itself. The gradient of each operand takes the same number
+            again.
         learning: Number of operands that have a gradient.
-        kept: Numbers that are kept for it.
+        kept: Number of values that are kept for the backward pass.
     """
 
     flops: int
@@ -35,7 +37,7 @@ class Product:
 
 @dataclass
 class Cost:
-    """What the products of a forward pass cost, and of the backward pass that may follow."""
+    """The cost of all products in a forward pass, and in a backward pass that may follow."""
 
     products: list[Product] = field(default_factory=list)
 
@@ -51,13 +53,13 @@ class Cost:
 
     @property
     def kept(self) -> int:
-        """Numbers that are kept from the forward pass for the backward pass."""
+        """Number of values that are kept for the backward pass."""
         return sum(product.kept for product in self.products)
 
 
 @contextmanager
 def counted(network: nn.Module) -> Iterator[Cost]:
-    """Counts what the network computes while this context lasts."""
+    """Counts the products that the network computes inside this context."""
     cost = Cost()
     hooks = []
     for module in network.modules():
@@ -82,14 +84,14 @@ def _adding(formula: Formula, cost: Cost) -> Callable[[nn.Module, tuple[Any, ...
 
 
 def _convolution(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> list[Product]:
-    """Each output value is a sum over a kernel's taps in the channels of its group."""
+    """Counts a convolution: each output is a sum over a kernel's taps in its group's channels."""
     flops = 2 * output.numel() * conv.weight[0].numel()
     return [_product(flops, output, conv.weight, inputs[0])]
 
 
 def _product(flops: int, output: Tensor, weight: Tensor, x: Tensor) -> Product:
-    """A product of a weight with features, which are kept for the weight's gradient."""
-    learns = output.requires_grad  # False where gradients are switched off
+    """Counts a product of a weight with features, which are kept for the weight's gradient."""
+    learns = output.requires_grad  # False if gradients are switched off
     kept = x.numel() if learns and weight.requires_grad else 0
     learning = int(weight.requires_grad) + int(x.requires_grad) if learns else 0
     return Product(flops, learning, kept)
@@ -100,7 +102,7 @@ def _folded(module: FoldedConv2d, inputs: tuple[Tensor], output: Tensor) -> list
 
 
 def _aspp(head: Aspp, inputs: tuple[Tensor], output: Tensor) -> list[Product]:
-    """One product of all branches' taps with the features."""
+    """Counts the product of all branches' taps with the features."""
     x = inputs[0]
     branches = [cast(nn.Conv2d, branch) for branch in head.branches]
     taps = sum(branch.weight.numel() for branch in branches)
@@ -109,9 +111,9 @@ def _aspp(head: Aspp, inputs: tuple[Tensor], output: Tensor) -> list[Product]:
 
 
 def _correlation(pcm: PixelCorrelation, _: tuple[Any, ...], output: Tensor) -> list[Product]:
-    """N x N affinities of embeddings, and their product with the scores, which have no gradient.
+    """Counts N x N affinities of embeddings, and their product with scores without gradient.
 
-    Its convolutions are counted by themselves.
+    The module's convolutions are counted separately.
     """
     B, C = output.shape[:2]
     N = output[0, 0].numel()

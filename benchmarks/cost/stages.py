@@ -1,4 +1,4 @@
-"""What each stage of an experiment costs on PASCAL VOC 2012."""
+"""Estimates the cost of each stage of an experiment on PASCAL VOC 2012."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from wsss_core.stages.train_classifier import start_classifier
 from wsss_core.stages.train_segmenter import SegmenterTraining
 
 TRAIN_AUG = 10_582
-ALL = TRAIN_AUG + 1_449  # with val
+ALL = TRAIN_AUG + 1_449  # including val
 NUM_CLASSES = 20
-PRESENT = 2  # classes of an image, 1.5 on average
+PRESENT = 2  # present classes per image, rounded up from an average of 1.5
 IMAGE = (375, 500)
-# Core-seconds of a dense CRF with 10 iterations for three labels, `make bench` (crf): of both
-# backgrounds together, and of one.
+# Core-seconds of a dense CRF with 10 iterations for three labels, from `make bench` (crf): for both
+# backgrounds together, and for one.
 SEEDS_CORE_SECONDS, CRF_CORE_SECONDS = 0.52, 0.28
-# Bytes of a weight that learns (itself, its gradient, its momentum) and of one that does not.
+# Bytes per trained weight (value, gradient, momentum), and per fixed weight.
 LEARNING_BYTES, FIXED_BYTES = 12, 4
-KEPT_BYTES = 2  # of a number kept for the backward pass, in bf16
-# What a smoothing branch costs does not depend on these: no form of the loss has products, and this
-# one torch has for its device "meta".
+KEPT_BYTES = 2  # bytes per value that is kept for the backward pass, in bf16
+# The cost of a smoothing branch does not depend on these values, because no form of the loss has
+# products. torch supports this form on its device "meta".
 SMOOTHING_OF_EQUAL_COST = {
     "boundaries_from": "any",
     "boundary_loss": "logits",
@@ -57,14 +57,14 @@ class StageCost:
     """One stage of one method.
 
     Attributes:
-        stage: Its rule.
-        images: That it goes through, each epoch counted.
-        flops: Of all of them.
-        core_seconds: Work that is done on the CPU in any case.
-        network_bytes: Weights, and what belongs to them.
-        image_bytes: Of one image in a batch.
-        batch_size: Images at a time, over all devices.
-        method: The method, "" in what is counted for several.
+        stage: Name of the rule.
+        images: Number of processed images, over all epochs.
+        flops: FLOPs for all images.
+        core_seconds: Work that always runs on the CPU.
+        network_bytes: Memory of weights, gradients and momentum.
+        image_bytes: Memory per image in a batch.
+        batch_size: Batch size, over all devices.
+        method: The method; "" for a cost that several methods share.
     """
 
     stage: str
@@ -79,12 +79,12 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of training on one image.
+    """The cost of a training step for one image.
 
     Attributes:
-        flops: Forward and backward.
-        kept: Numbers that are kept for the backward pass.
-        network_bytes: Weights, and what belongs to them.
+        flops: FLOPs of the forward and backward pass.
+        kept: Number of values that are kept for the backward pass.
+        network_bytes: Memory of weights, gradients and momentum.
     """
 
     flops: int
@@ -93,9 +93,9 @@ class Step:
 
 
 def stage_costs(experiment: Experiment) -> Iterator[StageCost]:
-    """Yields the stages of each run, with one seed, in the order they run in.
+    """Yields the costs of each run's stages for one seed, in their order.
 
-    What methods have in common is counted once: those of the paper's tables differ in little.
+    Equal configs are computed only once, since the methods of the paper's tables differ little.
     """
     for run in experiment.runs:
         for cost in _stages(experiment, run):
@@ -117,12 +117,12 @@ def _stages(experiment: Experiment, run: RunConfig) -> Iterator[StageCost]:
 
 
 def _classifier_config(experiment: Experiment, method: str) -> ClassifierTraining:
-    """What the cost of a step depends on, so that methods of equal cost have an equal one."""
+    """Returns a config with only the values that affect the cost, as key of the caches."""
     sections = training_sections(experiment, method)
     sections["method"] |= {"init": "imagenet", "epochs": 1, "schedule_epochs": None}
     if "smoothing" in sections["method"]:
         sections["method"]["smoothing"] |= SMOOTHING_OF_EQUAL_COST
-    sections["canny"]["input"] = "rgb"  # edges of others cost the same network
+    sections["canny"]["input"] = "rgb"  # the edges of other inputs cost the same
     config = training_config(sections)
     return config.model_copy(update={"classifier": _without_weights(config.classifier)})
 
@@ -191,10 +191,10 @@ def _segmenter(config: SegmenterConfig, segment: SegmentConfig) -> tuple[StageCo
 
 
 def _on_meta(build: Callable[[], Network]) -> Network:
-    """Builds a network that has shapes alone.
+    """Builds a network on the device "meta", which has shapes but no numbers.
 
-    What keeps a shape and has no product does nothing in it: on this device it takes most of the
-    time. A BatchNorm of ours is part of its convolution anyway.
+    Layers that keep the shape and have no products are replaced by the identity. Otherwise they
+    would take most of the time on this device. Our BatchNorms are folded into convolutions anyway.
     """
     with torch.device("meta"):
         network = build()
@@ -205,13 +205,13 @@ def _on_meta(build: Callable[[], Network]) -> Network:
 
 
 def _without_weights(config: Section) -> Section:
-    """Of a section with a backbone: its shapes are those of any weights."""
+    """Removes the weights from a section with a backbone, since only shapes matter."""
     backbone = config.backbone.model_copy(update={"weights": None, "sha256": None})
     return config.model_copy(update={"backbone": backbone})
 
 
 def _step(training: nn.Module, **batch: Tensor) -> Step:
-    """Counts a step of training on one image."""
+    """Counts a training step for one image."""
     with counted(training) as cost:
         training(batch)
     return Step(cost.training, cost.kept, _weight_bytes(training, LEARNING_BYTES))
@@ -231,7 +231,7 @@ def _training(stage: str, step: Step, epochs: int, batch_size: int) -> StageCost
 
 @torch.no_grad()
 def _inference(stage: str, network: nn.Module, scales: Sequence[float], *, flip: bool) -> StageCost:
-    """Counts the passes of one image at each scale, alone or with its mirror image."""
+    """Counts the passes of one image at each scale, with or without its mirror image."""
     network.eval()
     with counted(network) as cost:
         for scale in scales:

@@ -1,4 +1,4 @@
-"""The cost of an experiment as a table, with the time that each stage takes on some machines."""
+"""The cost of an experiment as a table, with the time of each stage on some machines."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wsss_core.models.precision import Precision
 
 @dataclass(frozen=True)
 class Machine:
-    """Something to run on.
+    """A machine for estimates.
 
     Attributes:
-        name: Of it.
-        devices: How many GPUs, or 1 for the CPU.
+        name: Name in the table.
+        devices: Number of GPUs; 1 for a CPU.
         flops: FLOP/s that a device sustains in our networks, by precision.
-        cores: Of the CPU beside them.
+        cores: Number of CPU cores.
     """
 
     name: str
@@ -28,27 +28,27 @@ class Machine:
     cores: int
 
     def hours(self, cost: StageCost, asked: AskedPrecision) -> float:
-        """How long a stage takes; without units for bfloat16 that is computed in float32."""
+        """Estimates the hours of a stage; without units for bfloat16, it computes in float32."""
         flops = self.flops.get("bfloat16" if asked == "auto" else asked, self.flops["float32"])
         seconds = cost.flops / (self.devices * flops) + cost.core_seconds / self.cores
         return seconds / 3600
 
 
 MACHINES = (
-    # 13.4 TFLOP/s at most, of which half is usual.
+    # Peak 13.4 TFLOP/s; half of it is usual.
     Machine("4x 2080 Ti", devices=4, flops={"float32": 6e12}, cores=16),
-    # 19.5 and 312 TFLOP/s at most, of which a half and a third are usual for convolutions.
+    # Peak 19.5 and 312 TFLOP/s; half and a third of it are usual for convolutions.
     Machine("1x A100", devices=1, flops={"float32": 9e12, "bfloat16": 100e12}, cores=16),
-    # Measured on the slower of two machines: CAM inference reaches a product of matrices in bf16.
+    # Measured on the slower of two machines: CAM inference is as fast as a matrix product in bf16.
     Machine("2 CPU cores", devices=1, flops={"float32": 0.16e12, "bfloat16": 0.38e12}, cores=2),
 )
 HEADER = ("stage", "method", "images", "PFLOP", "GB", *(machine.name for machine in MACHINES))
 
 
 def cost_table(experiment: Experiment) -> str:
-    """The stages of each run with one seed, and their sum, in Markdown.
+    """Formats the costs of each run's stages for one seed, and their sum, as a Markdown table.
 
-    GB are those of a training on one of four GPUs, or of the CPU's job.
+    GB is the memory of a training on one of four GPUs, or of the job on the CPU.
     """
     costs = list(stage_costs(experiment))
     hours = [_hours(cost, experiment.precision) for cost in costs]
@@ -57,7 +57,7 @@ def cost_table(experiment: Experiment) -> str:
 
 
 def _hours(cost: StageCost, precision: PrecisionConfig) -> list[float]:
-    """Of each machine."""
+    """Estimates the hours of a stage on each machine."""
     is_training = cost.stage.startswith("train_")
     asked = precision.training if is_training else precision.inference
     return [machine.hours(cost, asked) for machine in MACHINES]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints whether a job of Slurm is running, or how it ended. Where the scheduler does not answer, the
-# job is thought to run; where it answers that it knows of no such job, to have failed.
+# Prints the status of a Slurm job: running, success or failed. If the scheduler does not answer,
+# the job counts as running. If the scheduler does not know the job, it counts as failed.
 if answer=$(scontrol --oneliner show job "$1" 2>&1); then
     state=$(printf '%s' "$answer" | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p')
 else

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Stops jobs of Kubernetes.
+# Deletes Kubernetes jobs, which stops them.
 exec kubectl delete --wait=false "$@"

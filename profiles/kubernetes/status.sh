@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints whether a job of Kubernetes is running, or how it ended. Where the cluster does not answer,
-# the job is thought to run; where it answers that there is none, to have failed.
+# Prints the status of a Kubernetes job: running, success or failed. If the cluster does not answer,
+# the job counts as running. If the cluster does not know the job, it counts as failed.
 if answer=$(kubectl get "$1" --output='jsonpath={.status.conditions[?(@.status=="True")].type}' 2>&1)
 then
     case " $answer " in

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Has Kubernetes run a script of Snakemake as a job; prints the job's name.
+"""Submits a job script of Snakemake to Kubernetes, and prints the name of the job.
 
     submit.py SCRIPT
 
-Snakemake writes what the job needs into the script. What the cluster is like, it is told by
-environment variables: WSSS_IMAGE, WSSS_VOLUME_CLAIM and WSSS_VOLUME_PATH.
+The script contains the job's threads and resources. Environment variables describe the cluster:
+WSSS_IMAGE, WSSS_VOLUME_CLAIM and WSSS_VOLUME_PATH.
 """
 
 import json
@@ -20,8 +20,8 @@ SETTINGS = {
     "WSSS_VOLUME_CLAIM": "the volume claim that holds the project's folder",
     "WSSS_VOLUME_PATH": "where that volume is mounted, here and in jobs",
 }
-# Only the first process of a pod is sent SIGTERM when the pod is to end. It passes the signal on to
-# all others, so that a training saves its state, and waits for them.
+# When a pod must end, only its first process receives SIGTERM. It passes the signal on to all other
+# processes, so that a training saves its state, and waits for them.
 PASS_SIGTERM_ON = "trap 'kill -TERM -1' TERM; sh \"$0\" & wait $! || wait $!"
 SECONDS_TO_END = 60
 
@@ -40,11 +40,14 @@ def main() -> None:
 
 
 def manifest(properties: dict[str, Any], script: Path) -> dict[str, Any]:
-    """The job as Kubernetes wants it described.
+    """Builds the manifest of a job.
 
     Args:
-        properties: Rule, threads and resources, as Snakemake names them.
-        script: What it runs.
+        properties: Rule, threads and resources, by Snakemake's names.
+        script: The script that the job runs.
+
+    Returns:
+        The manifest, to be written as JSON.
     """
     resources = properties["resources"]
     memory = f"{resources['mem_mb']}M"
@@ -72,7 +75,7 @@ def manifest(properties: dict[str, Any], script: Path) -> dict[str, Any]:
                 "name": "project",
                 "persistentVolumeClaim": {"claimName": os.environ["WSSS_VOLUME_CLAIM"]},
             },
-            # Workers hand images over in it; the one that a pod has by itself is too small.
+            # Reader processes pass images on in it. A pod's default one is too small.
             {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},
         ],
     }
@@ -84,7 +87,7 @@ def manifest(properties: dict[str, Any], script: Path) -> dict[str, Any]:
             "labels": {"app": "wsss"},
         },
         "spec": {
-            "backoffLimit": 0,  # Snakemake sends it again, with more time and memory
+            "backoffLimit": 0,  # Snakemake submits it again, with more time and memory
             "activeDeadlineSeconds": 60 * resources["runtime"],
             "ttlSecondsAfterFinished": 86400,
             "template": {"spec": pod},

@@ -1,4 +1,4 @@
-"""What jobs are told on their command lines."""
+"""Parts of the command lines of jobs."""
 
 import hashlib
 import json
@@ -7,10 +7,10 @@ from wsss_core.workflow.code_digest import code_digest
 
 
 def section_json(key, exclude=None):
-    """A section of the config by its key, with all defaults filled in, for a command line.
+    """Returns a function that gives a config section as JSON, with all defaults.
 
-    It is a function of the wildcards since Snakemake fills in wildcards in a plain text, such as
-    the {method} that a text of the config may have.
+    It is a function of the wildcards because Snakemake replaces wildcards in plain strings. A
+    config section may contain text such as {method}.
     """
     section = EXPERIMENT
     for name in key.split("."):
@@ -24,38 +24,38 @@ def to_json(value):
 
 
 def stage_code(script):
-    """Digest of all our code that runs with a script, so that a change of it reruns the stage."""
+    """Computes a digest of all code that a script runs; a change reruns the stage."""
     return code_digest(f"workflow_scripts/{script}.py")
 
 
 def file_digest(*parts):
-    """Digest of a file of ours that is no code; its path is given in parts."""
+    """Computes a digest of a file that is not code; `parts` are the parts of its path."""
     return hashlib.sha256(Path(*parts).read_bytes()).hexdigest()[:16]
 
 
 def figure_file_digest(name):
-    """The same of a template or table in figures."""
+    """Computes the digest of a template or table in wsss_core/figures."""
     return file_digest(workflow.basedir, "wsss_core/figures", name)
 
 
 def figure_folder_digest(name):
-    """The same of all files in a folder of figures."""
+    """Computes the digests of all files in a folder of wsss_core/figures."""
     files = sorted(Path(workflow.basedir, "wsss_core/figures", name).iterdir())
     return " ".join(f"{path.name}:{file_digest(path)}" for path in files)
 
 
 def code_of_method(script, method):
-    """The same with the module of the method's kind, which the script finds by its name."""
+    """Computes the digest of a script with the module of a method's kind."""
     return code_digest(f"workflow_scripts/{script}.py", modules=(METHODS[method].module,))
 
 
 def cli_options(files, *names):
-    """Those of some named files that a job has, as options of a command line."""
+    """Converts the values of some names, if present, to options of a command line."""
     words = []
     for name in names:
         paths = files.get(name, [])
         option = f"--{name.replace('_', '-')}"
-        if isinstance(paths, str) and paths.startswith("-"):  # a value, and no option
+        if isinstance(paths, str) and paths.startswith("-"):  # a value that looks like an option
             words += [f"{option}={paths}"]
         elif paths:
             words += [option, *([paths] if isinstance(paths, str) else paths)]

@@ -1,4 +1,4 @@
-"""The validated config."""
+"""Reads and validates the config."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from wsss_core.runtime.errors import UserError
 PRESET = Path(workflow.basedir, "configs", "presets", f"{config.get('preset')}.yaml")
 
 
-# What the user gives is laid over this file again. Of the preset paper there is none.
+# Snakemake merges the user's config over this file again. The preset `paper` has no file.
 if PRESET.is_file():
 
     configfile: str(PRESET)
 
 
 def config_sources():
-    """Name and content of what the config was merged from, later ones win."""
+    """Lists names and contents of the merged config sources; later ones override earlier ones."""
     settings = workflow.config_settings
     preset = [PRESET] if PRESET.is_file() else []
     paths = [Path(workflow.basedir, "config.yaml"), *preset, *map(Path, settings.configfiles)]
@@ -29,7 +29,7 @@ def config_sources():
 
 
 def read_experiment():
-    """The whole config, and what each method comes to."""
+    """Returns the validated config and the plan of each method."""
     try:
         sources = config_sources()
         experiment = load_experiment(config, sources=sources)
@@ -40,16 +40,16 @@ def read_experiment():
             sources=sources,
         )
         return experiment, plans
-    except UserError as error:  # a WorkflowError would bury the line in places of this file
+    except UserError as error:  # a WorkflowError would add a traceback
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
 def is_of_the_user(method):
-    """Whether the kind of a method, which nothing has checked yet, is a dotted path."""
+    """Tells whether the kind of a method is a dotted path; the entry is not validated yet."""
     return isinstance(method, dict) and "." in str(method.get("kind"))
 
 
-# A kind of the user's is a module beside a config file, for the jobs too.
+# A user's kind is a module beside a config file. Jobs must be able to import it, too.
 METHOD_ENTRIES = config.get("methods")
 KIND_FOLDERS = [Path(path).resolve().parent for path in workflow.config_settings.configfiles]
 if any(map(is_of_the_user, METHOD_ENTRIES.values() if isinstance(METHOD_ENTRIES, dict) else ())):

@@ -1,4 +1,4 @@
-"""Archives, and what the dataset is made from."""
+"""The archives and the source of the dataset."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ wildcard_constraints:
 
 
 def archive_content(wildcards):
-    """What an archive is and what is unpacked of it, without where it comes from."""
+    """Describes an archive and its unpacked files, without its addresses."""
     return ARCHIVES[wildcards.archive].model_dump_json(exclude={"urls"})
 
 
@@ -29,12 +29,12 @@ def archives_directory(wildcards):
 
 
 def unpacked(archive):
-    """The directory that unpack_archive makes."""
+    """Returns the directory that unpack_archive makes."""
     return f"{EXPERIMENT.archives.directory}/{archive}/{ARCHIVES[archive].root}"
 
 
 def unpacked_note(archive):
-    """The input of whatever reads that directory."""
+    """Returns the note of unpack_archive: the input of rules that read the unpacked directory."""
     return f"{DATASET}/archives/{archive}.unpacked.json"
 
 
@@ -43,12 +43,12 @@ def data_dir(wildcards):
 
 
 def split_files(*splits):
-    """Files of the prepared dataset that list image ids."""
+    """Lists the files of image ids in the prepared dataset."""
     return [f"{DATA}/splits/{split}.txt" for split in dict.fromkeys(splits)]
 
 
 def has_test_part():
-    """Whether the dataset will have images that are only segmented."""
+    """Tells whether the dataset will have images that are only segmented, not scored."""
     dataset = EXPERIMENT.dataset
     if "test" in SPLITS:
         return False
@@ -63,7 +63,7 @@ HAS_TEST = has_test_part()
 LEARNING_SPLITS = split_files("train_aug", *SPLITS)
 ALL_SPLITS = LEARNING_SPLITS + split_files(*(["test"] if HAS_TEST else []))
 
-# What a source has, below its directories.
+# Tables of each kind of source, relative to its directories.
 SOURCE_TABLES = {
     "folder": ["labels.*", "*.json", "annotations/*.json", "classes.txt", "splits/*.txt"],
     "voc": ["ImageSets/Segmentation/*.txt", "train.txt", "val.txt"],
@@ -74,13 +74,13 @@ VOC_ARCHIVES = {"devkit": "voc_trainval", "test": "voc_test", "sbd": "sbd"}
 
 
 def voc_archives():
-    """The archives that are to be obtained, by the key that asks for each."""
+    """Returns the archives to download, by config key."""
     voc = EXPERIMENT.dataset.voc
     return {key: name for key, name in VOC_ARCHIVES.items() if getattr(voc, key) == ARCHIVE}
 
 
 def source_roots():
-    """Directories of the user in which the source's tables and pictures are, or would be."""
+    """Lists the user's directories for tables and pictures; some may not exist."""
     dataset = EXPERIMENT.dataset
     if dataset.source == "folder":
         return [Path(dataset.folder)]
@@ -91,7 +91,7 @@ def source_roots():
 
 
 def source_inputs():
-    """Tables that the dataset is made from, as far as they are there, and notes of archives."""
+    """Lists the existing tables of the source, and the notes of archives."""
     dataset = EXPERIMENT.dataset
     patterns = SOURCE_TABLES.get(dataset.source)
     tables = [path for root in source_roots() for name in patterns for path in root.glob(name)]
@@ -103,7 +103,7 @@ def source_inputs():
 
 
 def source_places():
-    """What the user's pictures are in, each with the directory that it is part of."""
+    """Lists the files and folders with the user's pictures, each with its root directory."""
     is_voc = EXPERIMENT.dataset.source == "voc"
     return [
         (root, place)
@@ -114,10 +114,11 @@ def source_places():
 
 
 def source_pictures(wildcards):
-    """Digest of names, sizes and times of the user's pictures: far too many to be inputs.
+    """Computes a digest of names, sizes and times of the user's pictures.
 
-    And of where they lie, if that is outside of the project: they are linked to by that path, and
-    where they have moved, the links must be made again.
+    There are too many pictures to be inputs of the rule. If the pictures lie outside the project,
+    the digest includes their folder: the dataset links to them by absolute path, and these links
+    must be made again if the folder moves.
     """
     tables, project = set(source_inputs()), os.path.realpath(".")
     digest = hashlib.sha256()
@@ -127,7 +128,7 @@ def source_pictures(wildcards):
             digest.update(os.fsencode(real))
         below = sorted(Path(d, name) for d, _, names in os.walk(place) for name in names)
         for path in below if place.is_dir() else [place]:
-            if str(path) not in tables and path.is_file():  # and no dead link
+            if str(path) not in tables and path.is_file():  # false for a broken link
                 status = path.stat()
                 words = f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n"
                 digest.update(os.fsencode(words))
@@ -135,7 +136,7 @@ def source_pictures(wildcards):
 
 
 def source_options(wildcards):
-    """Where the source is, or will be once its archives are unpacked, and what is wanted of it."""
+    """Returns the options that describe the source; archives need not be unpacked yet."""
     dataset = EXPERIMENT.dataset
     files = {"folder": dataset.folder} if dataset.source == "folder" else {}
     if dataset.source == "voc":

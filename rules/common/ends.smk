@@ -1,8 +1,8 @@
-"""What runs end with, so that a plain command makes again what someone has deleted of it."""
+"""The final files of all runs. As targets, they are made again if somebody deletes them."""
 
 
 def ends_of_runs():
-    """Networks, maps and masks of each run that are scored or, where nothing is, of all images."""
+    """Lists networks, maps and masks of all runs for scored images, or for all without scores."""
     part = "eval" if SPLITS else "train_only"
     return [path for method, seed, until in runs() for path in ends_of(method, seed, until, part)]
 

@@ -1,4 +1,4 @@
-"""The last words of a run that failed: what was wrong, below all that Snakemake says of its jobs."""
+"""The errors of failed jobs, printed again below all of Snakemake's messages."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ FAILED = r"^Error in \w+ (\w+):$(?:\n    .*)*?\n    log: (.+?) \(check log file"
 
 
 def last_words(run_log):
-    """Lines with which the programs of failed jobs ended, each once, or where to look for them."""
+    """Collects the error lines of the logs of failed jobs, each once."""
     text = Path(run_log).read_text(encoding="utf-8", errors="replace")
     return "".join(
         dict.fromkeys(
@@ -20,4 +20,4 @@ def error_lines(rule, log):
     path = Path(log)
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     lines = [line for line in text.splitlines(keepends=True) if line.startswith("error: ")]
-    return lines or [f"error: {rule} failed; {log} tells more\n"]
+    return lines or [f"error: {rule} failed; see {log}\n"]

@@ -1,14 +1,14 @@
-"""What each network starts from and learns from, and what is segmented."""
+"""Inputs and options of trainings and inference: initial weights, training data, images."""
 
 
 def init_options(init, files, *names):
-    """What a training starts from, a file from outside or another network, and other files of it."""
+    """Returns the options for initial weights (a file, or another network) and for other files."""
     given = {"init": str(local_file(init.weights))} if isinstance(init, InitFile) else {}
     return cli_options({**files, **given}, "note", "init", *names)
 
 
 def classifier_inputs(wildcards):
-    """What a method starts from, and what its smoothing branch learns from."""
+    """Returns the initial weights of a method and the inputs of its smoothing branch."""
     method = METHODS[wildcards.method]
     inputs = {}
     if method.init == "imagenet":
@@ -33,7 +33,7 @@ def classifier_options(wildcards, input):
 
 
 def classifier_config(wildcards):
-    """The part of the config that all methods share, and the method's own."""
+    """Returns the config of all classifiers and of the method, as JSON."""
     method = METHODS[wildcards.method]
     sections = {
         "classifier": EXPERIMENT.classifier.model_dump(mode="json"),
@@ -57,7 +57,7 @@ def infer_cam_code(wildcards):
 
 
 def affinity_inputs(wildcards):
-    """A trained AffinityNet, where the config names one, or the weights of its backbone."""
+    """Returns the note of the initial weights: of an AffinityNet, or else of its backbone."""
     return note_of(EXPERIMENT.affinity.init or EXPERIMENT.affinity.backbone)
 
 
@@ -66,7 +66,7 @@ def affinity_options(wildcards, input):
 
 
 def segmenter_inputs(wildcards):
-    """The weights that the segmenter starts from."""
+    """Returns the initial weights of the segmenter."""
     init = EXPERIMENT.segmenter.init
     if init == "classifier":
         return {"init": f"{run_of(wildcards.method, wildcards.seed)}/classifier/weights.pt"}
@@ -78,10 +78,10 @@ def segmenter_options(wildcards, input):
 
 
 def segment_probs():
-    """The second output of segment, which only a CRF reads.
+    """Returns the second output of the rule segment, which only a CRF reads.
 
-    It is kept: were it temporary, another CRF would run segment again, and with it all that
-    learns from the masks.
+    It is not temporary. Otherwise a change of the CRF would rerun segment, and then all stages that
+    depend on its masks.
     """
     if EXPERIMENT.segment.crf is None:
         return {}
@@ -89,7 +89,7 @@ def segment_probs():
 
 
 def segmented_images(wildcards):
-    """Digests of the images of a part."""
+    """Returns the table of digests of a part's images."""
     return f"{DATA}/{'test' if wildcards.part == 'test' else 'image'}_digests.csv"
 
 

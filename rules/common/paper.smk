@@ -1,4 +1,4 @@
-"""What the paper's tables and figures show, and what would have to be run for the rest."""
+"""Inputs of the paper's tables and figures, and commands for missing rows."""
 
 import shlex
 from pathlib import Path
@@ -19,7 +19,7 @@ def published_table(wildcards):
 
 
 def table_scores(wildcards):
-    """Scores of a table's rows: those of the runs, and others that lie in the folder already."""
+    """Lists the scores for a table's rows: those of the runs, and others in the results folder."""
     table = published_table(wildcards)
     name = f"scores/{table.stage}.csv"
     listed = [
@@ -41,13 +41,13 @@ def table_images(wildcards):
 
 
 def table_commands(wildcards):
-    """What runs a row that was not run, by method."""
+    """Returns, by method, the command that computes a missing row."""
     table = published_table(wildcards)
     return commands_of(table.methods, table.stage)
 
 
 def commands_of(methods, stage):
-    """What scores a stage of each of some methods, with the config files that know them all."""
+    """Returns, by method, the command that scores a stage, with all necessary config files."""
     tables = Path(workflow.basedir, "configs/paper-tables.yaml")
     given = [Path(path) for path in workflow.config_settings.configfiles]
     if not all(method in EXPERIMENT.methods for method in methods):
@@ -68,9 +68,9 @@ def table_options(wildcards):
 
 
 def fewer_stages():
-    """Options that give methods of half of sb's backbone stages halves that this backbone has."""
+    """Returns options that adapt the methods with half of sb's features to the backbone in use."""
     features = METHODS["sb"].config.get("smoothing", {}).get("features")
-    if features in (None, [1, 3, 5, 6]):  # as configs/paper-tables.yaml has them
+    if features in (None, [1, 3, 5, 6]):  # the features in configs/paper-tables.yaml
         return []
     halves = {"sbdm_f1_f3": features[:2], "sbdm_f5_f6": features[2:]}
     methods = {name: {"smoothing": {"features": half}} for name, half in halves.items()}
@@ -78,7 +78,7 @@ def fewer_stages():
 
 
 def figure_runs(wildcards):
-    """The first seed of each method that the figure shows and that goes so far."""
+    """Returns the first seed of each method in the figure whose run includes the figure's stage."""
     figure = FIGURES[int(wildcards.figure)]
     found = {}
     for method, seed, until in runs():
@@ -88,7 +88,7 @@ def figure_runs(wildcards):
 
 
 def figure_results(wildcards):
-    """By method: its score maps or masks of the scored images, and its pixel counts."""
+    """Returns, by method, score maps or masks of the scored images, and pixel counts."""
     stage = FIGURES[int(wildcards.figure)].stage
     suffix = ".npz" if stage == "cam" else ""
     return {
@@ -111,7 +111,7 @@ def figure_files(wildcards):
 
 
 def figure_inputs(wildcards):
-    """What the figure is made of, as its program reads it."""
+    """Returns the inputs of the figure as JSON for its program."""
     number = int(wildcards.figure)
     figure, results = FIGURES[number], figure_results(wildcards)
     missing = [method for method in figure.methods.values() if method not in results]
@@ -128,7 +128,7 @@ def figure_inputs(wildcards):
 
 
 def paper_outputs():
-    """All tables, and all figures where there are true masks to show."""
+    """Lists all tables, and all figures if there are ground-truth masks."""
     tables = [f"{RESULTS}/paper/table_{table.number}.md" for table in PUBLISHED.tables]
     figures = [f"{RESULTS}/paper/figure_{number}.pdf" for number in FIGURES]
     return [*tables, *(figures if SPLITS else [])]

@@ -1,4 +1,4 @@
-"""Where results lie, and into which jobs the images are dealt."""
+"""Paths of results, and the division of images into jobs."""
 
 from wsss_core.layouts.cams import CAM_LAYOUTS
 from wsss_core.prepare.part_sizes import jobs_by_part
@@ -6,10 +6,10 @@ from wsss_core.prepare.part_sizes import jobs_by_part
 RESULTS = f"results/{EXPERIMENT.folder}"
 DATASET = f"results/{EXPERIMENT.dataset.name}"  # shared by all experiments on it
 DATA = f"{DATASET}/data"
-STORE = "results/store"  # of finished trainings, for all experiments
+STORE = "results/store"  # finished trainings of all experiments
 RUN = f"{RESULTS}/{{method}}/seed{{seed}}"
 SPLITS = list(EXPERIMENT.evaluation.splits)
-# The images that a person looks at: where none are scored, those that are trained on.
+# Images for pictures and reports: scored ones, or training images if none are scored.
 SHOWN_PART, SHOWN_SPLIT = ("eval", SPLITS[-1]) if SPLITS else ("train_only", "train_aug")
 
 
@@ -21,7 +21,7 @@ JOBS = jobs_by_part(EXPERIMENT.dataset, scored_splits=SPLITS)
 
 
 def shards_in(part):
-    """How many jobs share the images of a part."""
+    """Returns the number of jobs for the images of a part."""
     if part == "eval" and not SPLITS:
         return 0
     given = getattr(EXPERIMENT.shards, part)
@@ -29,7 +29,7 @@ def shards_in(part):
 
 
 def shards_of(pattern, *parts):
-    """Fills {part} and {shard} of a path with all shards of some parts."""
+    """Fills {part} and {shard} of a path with all shards of the given parts."""
     return [
         path
         for part in parts

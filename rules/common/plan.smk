@@ -1,4 +1,4 @@
-"""What a dry run shows, on one screen: how many jobs of each rule, why, and for how long."""
+"""The summary of a dry run on one screen: jobs per rule, reasons, and expected duration."""
 
 import atexit
 import sys
@@ -9,17 +9,17 @@ from wsss_core.runtime.duration import duration
 from wsss_core.workflow.plan import PlannedJob, expect
 from wsss_core.workflow.why import Job, explain, recorded_code
 
-MAX_LINES = 20  # of reasons
+MAX_LINES = 20  # largest number of lines with reasons
 
 
 def tells_of_single_jobs(record):
-    """Of jobs, or of which of them run for which kind of reason, which `say_plan` tells in words."""
+    """Tells whether a message is about single jobs or their reasons, which `say_plan` sums up."""
     is_job = getattr(record, "event", None) in (LogEvent.JOB_INFO, LogEvent.GROUP_INFO)
     return is_job or record.funcName in ("print_reasons", "log_provenance_info")
 
 
 def hide_single_jobs():
-    """Leaves what Snakemake says of the whole, and once where it says it twice."""
+    """Hides Snakemake's messages about single jobs, and repeated messages."""
     told = set()
     for handler in workflow.logger_manager.logger.handlers:
         handler.addFilter(
@@ -29,7 +29,7 @@ def hide_single_jobs():
 
 
 def jobs_to_run():
-    """In an order in which they could run, without those that only name targets."""
+    """Lists the jobs to run in a possible order, without those that only name targets."""
     jobs = {job for job in workflow.dag.needrun_jobs(exclude_finished=False) if job.output}
     return [job for level in workflow.dag.toposorted(jobs) for job in level]
 
@@ -49,13 +49,13 @@ def reasons(jobs):
     for job in jobs:
         named = ", ".join(f"{name}={value}" for name, value in job.wildcards_dict.items())
         title = f"{job.rule.name}: {named}" if named else job.rule.name
-        # A dry run has finished all its jobs.
+        # At this point, a dry run has marked all its jobs as finished.
         text = str(workflow.dag.reason(job)).removeprefix("Finished (was: ").removesuffix(")")
         yield Job(title, text)
 
 
 def available_resources():
-    """Of this machine; a scheduler's are without limit."""
+    """Returns the resources of this machine; those of a scheduler have no limit."""
     if not workflow.local_exec:
         return {}
     found = {"cores": workflow.cores, "gpu": workflow.global_resources["gpu"].value}
@@ -65,24 +65,24 @@ def available_resources():
 def time_line(jobs):
     expected = expect(list(planned(jobs)), available_resources())
     if not expected.seconds:
-        return "how long it takes is not known: no such jobs have run here (docs/cost.md)"
-    known = f"about {duration(expected.seconds)}, by what such jobs took before"
-    unknown = f"; without {', '.join(expected.unknown)}, which have not run here"
+        return "expected duration: unknown, since no such jobs have run here (docs/cost.md)"
+    known = f"expected duration: about {duration(expected.seconds)}, from earlier jobs"
+    unknown = f"; not including {', '.join(expected.unknown)}, which have not run here"
     return known + (unknown if expected.unknown else "")
 
 
 def say_plan():
     if workflow.scheduler is None or not (jobs := jobs_to_run()):
-        return  # Snakemake has told a mistake, or that there is nothing to be done
+        return  # Snakemake has reported an error, or that there is nothing to do
     lines = list(explain(list(reasons(jobs)), cache(lambda: recorded_code(place / "results"))))
     if len(lines) > MAX_LINES and hides_jobs:
-        rest = f"{len(lines) - MAX_LINES} more lines; --printshellcmds shows all, and each job"
+        rest = f"{len(lines) - MAX_LINES} more lines; --printshellcmds shows all lines and all jobs"
         lines[MAX_LINES:] = [rest]
     sys.stdout.write("\n".join(["", *lines, time_line(jobs), ""]))
 
 
 settings = workflow.output_settings
-place = Path.cwd()  # which it no more is when Snakemake ends
+place = Path.cwd()  # Snakemake changes the working directory before it exits
 hides_jobs = not (settings.printshellcmds or settings.verbose)
 if settings.dryrun and workflow.is_main_process and not settings.quiet:
     if hides_jobs:

@@ -1,16 +1,16 @@
-"""What the report page shows, and of which files."""
+"""Inputs of the report page."""
 
-# Keys of the config that change no result, and so not the page either.
+# Config keys that change neither a result nor the page.
 WITHOUT_RESULT = ("archives", "checkpoint_minutes", "log_every")
 
 
 def first_runs():
-    """Method, seed and last stage of each method's first run, whose pictures are shown."""
+    """Lists method, seed and last stage of each method's first run, whose pictures are shown."""
     return list({run[0]: run for run in reversed(runs())}.values())
 
 
 def report_page_inputs(wildcards):
-    """All that is scored, the curves of all trainings, and the masks of what is shown."""
+    """Returns all scores, the loss curves of all trainings, and the masks to show."""
     scored = [
         f"{run_of(method, seed)}/scores/{stage}{suffix}.csv"
         for method, seed, until in runs()
@@ -40,7 +40,7 @@ def report_page_inputs(wildcards):
 
 
 def model_cards():
-    """One beside the weights of each segmentation network."""
+    """Lists the model cards, one beside the weights of each segmentation network."""
     return [
         f"{run_of(method, seed)}/segmenter/MODEL_CARD.md"
         for method, seed, until in runs()
@@ -49,7 +49,7 @@ def model_cards():
 
 
 def report_page_results(wildcards):
-    """What was run, as the program reads it."""
+    """Describes all runs as JSON for the program of the report."""
     return to_json(
         {
             "folder": RESULTS,

@@ -1,13 +1,13 @@
-"""How the shell of a job meets signals, and finds our package."""
+"""The shell prefix of all jobs: handling of signals, and the path of our package."""
 
-# A scheduler's SIGTERM, like Ctrl-C, reaches all processes of a job at once. A program that trains
-# saves its state then, within seconds. Its shell must not be gone before, since the scheduler takes
-# the end of the shell for the end of the job and kills what is left; nor must tee, into which the
-# program writes what it has to say. What is trapped is handed on to no program, so that one which
-# knows nothing of signals still ends with them; only tee, of which each job has one, ignores them
-# and ends with its input.
+# All processes of a job receive a scheduler's SIGTERM, like Ctrl-C, at the same time. A training
+# program then saves its state, which takes seconds. The shell must not end before: the scheduler
+# would take this for the end of the job and kill the program. `tee`, to which the program writes,
+# must not end before, either. The shell therefore traps the signals. Programs do not inherit these
+# traps, so that programs without signal handling still end. Only `tee` ignores the signals, and
+# ends when its input ends.
 SIGNALS = "trap : INT TERM; tee() {{ trap '' INT TERM; exec tee \"$@\"; }}"
-# Snakemake takes PYTHONPATH from jobs in environments of conda, for what a user may have in it.
+# Snakemake removes PYTHONPATH from jobs in conda environments, so we set it from our own variable.
 PACKAGE = 'export PYTHONPATH="${{PYTHONPATH-${{WSSS_PYTHONPATH-}}}}"'
 
 shell.prefix(f"set -euo pipefail; {SIGNALS}; {PACKAGE}; ")

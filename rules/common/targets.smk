@@ -1,16 +1,16 @@
-"""What is run, scored, exported and shown."""
+"""The files that are computed, scored, exported and shown."""
 
 from wsss_core.config.experiment import extra_supervision
 
 
 def supervision_options(wildcards):
-    """The mark of scores that have learnt from more than image-level labels."""
+    """Returns the option that marks scores with supervision beyond image-level labels."""
     extra = extra_supervision(EXPERIMENT, METHODS, wildcards.method, wildcards.get("stage", "cam"))
     return cli_options({"extra_supervision": extra}, "extra_supervision")
 
 
 def runs():
-    """Method, seed and last stage of each run, in the order of the config."""
+    """Lists method, seed and last stage of each run, in the order of the config."""
     return [(run.method, seed, run.until) for run in EXPERIMENT.runs for seed in run.seeds]
 
 
@@ -19,7 +19,7 @@ def methods_run():
 
 
 def stages_until(until):
-    """Stages that are scored in a run."""
+    """Lists the stages that are scored in a run with the last stage `until`."""
     stages = ["cam", "random_walk", "segmentation"]
     stages = stages[: stages.index(until) + 1]
     if until == "segmentation" and EXPERIMENT.segment.crf:
@@ -28,12 +28,12 @@ def stages_until(until):
 
 
 def final_stage():
-    """The stage whose masks a run ends with that goes all the way."""
+    """Returns the stage of the final masks of a complete run."""
     return stages_until("segmentation")[-1]
 
 
 def test_outputs():
-    """What each run makes of the test images: an archive for VOC's server, or else masks."""
+    """Lists each run's output for the test images: an archive for VOC's server, or else masks."""
     if not HAS_TEST:
         return []
     dataset = EXPERIMENT.dataset
@@ -48,7 +48,7 @@ def test_outputs():
 
 
 def maps_or_shares():
-    """Where nothing is scored, what each run ends with: maps, or masks of all images, counted."""
+    """Lists the final outputs of runs without scores: CAMs, or the class shares of all masks."""
     return [
         path
         for method, seed, until in runs()
@@ -61,7 +61,7 @@ def maps_or_shares():
 
 
 def results_of_run(wildcards):
-    """The masks that a run without scores ends with, their network, and pictures of some."""
+    """Returns the final masks of a run without scores, the network, and a picture of some."""
     method, seed = wildcards.method, int(wildcards.seed)
     run, walk = run_of(method, seed), (method, seed, "random_walk")
     stage = "random_walk" if walk in runs() else final_stage()
@@ -85,7 +85,7 @@ def all_scores(wildcards):
 
 
 def segmentation_of_run(wildcards):
-    """The masks a run ends with, if it goes that far."""
+    """Returns the final masks of a run, if it includes the segmentation."""
     if (wildcards.method, int(wildcards.seed), "segmentation") not in runs():
         return {}
     run = run_of(wildcards.method, wildcards.seed)
@@ -98,7 +98,7 @@ def export_voc_options(wildcards, input):
 
 
 def all_exports():
-    """Exports of each run; nothing more is trained for them."""
+    """Lists the exports of each run; they need no further training."""
     return [
         f"{run_of(method, seed)}/export/{name}"
         for method, seed, until in runs()
@@ -107,7 +107,7 @@ def all_exports():
 
 
 def all_histories():
-    """Network, method and history of each training of the runs."""
+    """Lists network, method and loss curve of each training of the runs."""
     network_of = {"cam": "classifier", "random_walk": "affinity", "segmentation": "segmenter"}
     return [
         (network_of[stage], method, f"{run_of(method, seed)}/{network_of[stage]}/history.csv")
@@ -126,7 +126,7 @@ def labelled_histories(wildcards):
 
 
 def qualitative_results_run(wildcards):
-    """The run that a method's qualitative results are drawn of: its first."""
+    """Returns seed and last stage of a method's first run, which the qualitative results show."""
     return next((seed, until) for method, seed, until in runs() if method == wildcards.method)
 
 

@@ -1,4 +1,4 @@
-"""Weights from outside of the experiment, each with a note that obtain_weights writes of it."""
+"""Pretrained weights; obtain_weights writes a note about each file."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from wsss_core.pretrained.obtain import where_to_get
 
 
 class Outside(NamedTuple):
-    """Weights by what the config says of them: a value of a key `weights`, and what goes with it."""
+    """Pretrained weights as the config describes them: `weights`, the network's name, sha256."""
 
     weights: str
     network: str
@@ -29,7 +29,7 @@ class Outside(NamedTuple):
 
 
 def outside(source):
-    """Weights of a backbone or of a file; None where nothing is read."""
+    """Returns the weights of a backbone or of a file; None if no file is read."""
     if isinstance(source, InitFile):
         return Outside(source.weights, "", source.sha256)
     if source == "coco":
@@ -40,13 +40,13 @@ def outside(source):
 
 
 def note_of(source):
-    """The note of weights as an input of a training."""
+    """Returns the note of weights as an input of a training."""
     weights = outside(source)
     return {"note": weights.note} if weights else {}
 
 
 def outside_weights():
-    """All that any training may start from, by name."""
+    """Returns all pretrained weights of the experiment, by name."""
     sections = (EXPERIMENT.classifier, EXPERIMENT.affinity, EXPERIMENT.segmenter)
     inits = [EXPERIMENT.affinity.init, EXPERIMENT.segmenter.init]
     inits += [method.init for method in METHODS.values()]
@@ -59,7 +59,7 @@ OUTSIDE = outside_weights()
 
 
 def is_gone(weights):
-    """Whether a file of the user's is no longer there, which does not matter once it is noted."""
+    """Tells whether a user's file is missing, which does not matter if there is a note of it."""
     is_users = weights.weights != TIMM and not weights.weights.startswith(("package:", "http"))
     return is_users and not Path(weights.weights).is_file()
 
@@ -78,7 +78,7 @@ def weights_options(wildcards):
 
 
 def weights_seen(wildcards):
-    """Size and time of a file of the user's. One that is missing is told of in dry runs too."""
+    """Returns size and time of a user's file; warns of a missing file, also in dry runs."""
     weights = OUTSIDE[wildcards.weights]
     path = Path(weights.weights)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""The table of benchmarks."""
+"""Tests of the table of benchmarks."""
 
 import csv
 import importlib.util

@@ -1,4 +1,4 @@
-"""What the upper bounds are measured with."""
+"""Tests of the parts of the upper bounds."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The calculator of costs, against torch's own counter."""
+"""Tests of the cost estimates against torch's own FLOP counter."""
 
 import os
 import subprocess

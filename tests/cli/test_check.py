@@ -1,4 +1,4 @@
-"""`wsss check`, as a user calls it."""
+"""Tests of the command `wsss check`, called like a user does."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def test_what_a_good_folder_has(tiny_dataset):
         "with a mask          6      4    2",
         "disc                 3      2    1",
         "square               4      3    1",
-        "longer side in pixels: 48 to 48, the middle one 48",
+        "longer side in pixels: 48 to 48, median 48",
         "formats: 8 JPEG",
         "0 errors, 0 warnings",
     ]
@@ -54,8 +54,8 @@ def test_errors_and_warnings_and_what_is_left_out(tmp_path):
         "AVIF or HEIC; expected whole JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC files",
     ]
     warnings = "\n".join(line for line in lines if line.startswith("warning: "))
-    assert "'Cat' (1 pictures) and 'cat' (2) differ by case, accents or spaces alone" in warnings
-    assert "'horse' (3 pictures) and 'hosre' (1) differ by one letter alone" in warnings
+    assert "'Cat' (1 pictures) and 'cat' (2) differ only in case, accents or spaces" in warnings
+    assert "'horse' (3 pictures) and 'hosre' (1) differ only in one letter" in warnings
     assert "only one picture has the class Cat, hosre" in warnings
     assert "1 pictures of" in warnings
     assert lines[-2].endswith("that labels.csv does not name: spare.jpg")

@@ -1,4 +1,4 @@
-"""The configs that the project ships, by name: a user's may lie beside them."""
+"""Names of the shipped config files; the folder may also contain a user's files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The config as a whole: what is refused, and with which words."""
+"""Tests of the whole config: which values are refused, and with which messages."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Values of the wrong kind, or that nobody would set, at every key of the config."""
+"""Tests of every config key with values of wrong types and with implausible values."""
 
 import copy
 import math

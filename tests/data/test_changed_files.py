@@ -1,4 +1,4 @@
-"""Files of a prepared dataset, and tables, that are no longer what was written."""
+"""Tests that changes of a prepared dataset and of tables are detected."""
 
 import random
 import shutil

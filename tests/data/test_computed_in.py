@@ -1,4 +1,4 @@
-"""The note of what results were computed in."""
+"""Tests of the note on the precision in which results were computed."""
 
 import numpy as np
 import pytest

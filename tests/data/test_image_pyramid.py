@@ -1,4 +1,4 @@
-"""What inference stages share: pyramids of images, and maps brought to the image's grid."""
+"""Tests of image pyramids and of the resampling of maps, as inference stages use them."""
 
 import pytest
 import torch

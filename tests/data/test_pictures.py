@@ -1,4 +1,4 @@
-"""Pictures of any origin."""
+"""Tests of the reading of pictures from any source."""
 
 import io
 import random

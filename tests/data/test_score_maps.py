@@ -1,4 +1,4 @@
-"""Score files: what is read is what was written, to within a bin, and damage is named."""
+"""Tests of score files: values are read back to within a bin, and damage is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation: what happens to an image happens to its mask."""
+"""Tests of augmentation: an image and its mask are transformed in the same way."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Weights files."""
+"""Tests of weights files."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The facts in a weights file, read without torch."""
+"""Tests of the metadata of weights files, which are read without torch."""
 
 import io
 import pickle

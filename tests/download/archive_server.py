@@ -1,4 +1,4 @@
-"""A server on loopback that gives files, or what real ones give instead on a bad day."""
+"""A local server that serves files correctly, or with the faults of real servers."""
 
 import re
 import threading

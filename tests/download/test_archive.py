@@ -1,4 +1,4 @@
-"""Archives from files and mirrors: which is taken, and what is left of a bad one."""
+"""Tests of archives from files and mirrors: which one is used, and what remains of a bad one."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The table of archives, and the config section that says where each comes from."""
+"""Tests of the table of archives, and of the config section with their sources."""
 
 import hashlib
 

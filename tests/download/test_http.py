@@ -1,4 +1,4 @@
-"""Downloads from a server that behaves, and from one that does not."""
+"""Tests of downloads from a correct server and from faulty servers."""
 
 import gzip
 import os

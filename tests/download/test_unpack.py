@@ -1,4 +1,4 @@
-"""Unpacking of official layouts, and of what only pretends to be one."""
+"""Tests of unpacking: archives in the official layouts, and archives that are not."""
 
 import tarfile
 import tempfile

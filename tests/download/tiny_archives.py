@@ -1,4 +1,4 @@
-"""Very small archives in the layouts of the official ones."""
+"""Builds very small archives in the layouts of the official ones."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Exported networks: the same outputs, at every size and in every format."""
+"""Tests of exported networks: every format gives the same outputs at every size."""
 
 from __future__ import annotations
 

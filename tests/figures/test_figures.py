@@ -1,4 +1,4 @@
-"""Figures of the report: what they choose and compute, and that files come out whole."""
+"""Tests of the report's figures: the chosen images, the computed values, and complete files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes painted over a photograph."""
+"""Tests of overlays: classes painted over a photograph."""
 
 import numpy as np
 

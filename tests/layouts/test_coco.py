@@ -1,4 +1,4 @@
-"""Masks as COCO's JSON, and back."""
+"""Tests of the conversion of masks to COCO's JSON and back."""
 
 import json
 

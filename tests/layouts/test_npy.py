@@ -1,4 +1,4 @@
-"""Score files as dictionaries in .npy, read back as the published scripts do."""
+"""Tests of score files as .npy dictionaries, read back like the published scripts do."""
 
 import pickle
 import subprocess

@@ -1,4 +1,4 @@
-"""The folder in VOC's layout, and the part of mmsegmentation's config about it."""
+"""Tests of the export in VOC's layout, and of its part of an mmsegmentation config."""
 
 import ast
 import shutil

@@ -1,4 +1,4 @@
-"""Writes demo_cams.npz, CAMs of a lightly trained network: those of the demo's SEAM on val.
+"""Writes demo_cams.npz: CAMs of the demo's lightly trained SEAM on val.
 
 snakemake --cores 2 --configfile configs/demo.yaml results/demo/seam/seed0/classifier/weights.pt
 python -m tests.losses.demo_cams results/demo

@@ -1,4 +1,4 @@
-"""AffinityNet's losses: by hand, without any pair, and their gradient."""
+"""Tests of AffinityNet's losses: hand-worked values, no pairs at all, and gradients."""
 
 import math
 

@@ -1,6 +1,7 @@
-"""What the smoothness loss of each preset does to a CAM: why the default has the code's operators.
+"""Tests of the effect of each preset's smoothness loss on a CAM.
 
-Maps alone, no network. Losses are as at 448 pixels with 20 classes, one of them present.
+They show why the default has the operators of the released code. They use maps only, no network.
+The losses are those for 448 pixels and 20 classes, one of which is present.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Losses of SEAM against hand-worked values and the published formulas written out."""
+"""Tests of SEAM's losses against hand-worked values and the published formulas."""
 
 from functools import partial
 

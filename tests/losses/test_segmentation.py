@@ -1,4 +1,4 @@
-"""The segmentation loss: values and ignored pixels."""
+"""Tests of the segmentation loss: values, and ignored pixels."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Losses of the smoothing branch against hand-worked values and the paper's formulas."""
+"""Tests of the smoothing branch's losses against hand-worked values and the paper's formulas."""
 
 from functools import partial
 

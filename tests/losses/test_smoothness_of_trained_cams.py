@@ -1,6 +1,7 @@
-"""What the smoothness loss does to CAMs of a trained network: by true boundaries they get better.
+"""Tests of the smoothness loss on CAMs of a trained network: true boundaries improve them.
 
-Gradient flow on maps, with a small tie to what they were. The maps are those of demo_cams.py.
+The test follows the gradient on the maps, with a weak term that keeps them near their start. The
+maps are those of demo_cams.py.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Golden run: five steps of each classifier give the losses that they have always given.
+"""Golden run: five steps of each classifier must give the recorded losses.
 
 The smoothing branch is that of the presets `paper` and `released`.
 
-After a change that is meant to change them, freeze the new ones:
+After an intended change of the losses, record the new ones:
 
     OMP_NUM_THREADS=1 python -m tests.methods.test_golden > tests/methods/golden.yaml
 """

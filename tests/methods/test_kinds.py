@@ -1,4 +1,4 @@
-"""What each kind of method computes: losses, their gradients and weights."""
+"""Tests of each kind of method: losses, their gradients and weights."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Methods are checked before anything runs, and what was found is remembered."""
+"""Tests that methods are checked before anything runs, and that the result is cached."""
 
 import subprocess
 import sys

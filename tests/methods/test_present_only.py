@@ -1,4 +1,4 @@
-"""Losses on the maps of present classes alone, against the same on the maps of all classes."""
+"""Tests of losses on the maps of present classes against the same losses on all maps."""
 
 import pytest
 import torch

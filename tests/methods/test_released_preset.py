@@ -1,8 +1,8 @@
-"""The preset `released`: every loss and gradient against the released code's formulas.
+"""Tests of the preset `released`: losses and gradients against the released code's formulas.
 
-The formulas are written out below as that code is described to compute them: 21 channels with the
-background among them from the classifier on, maps of the input's size, convolutions with fixed
-kernels. Nothing of the package but its parameters enters.
+The formulas are written out below as they are described for that code: 21 channels, including
+background, from the classifier on; maps of the input's size; convolutions with fixed kernels. Of
+the package, only the parameters are used.
 """
 
 from pathlib import Path

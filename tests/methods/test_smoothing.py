@@ -1,4 +1,4 @@
-"""What the smoothness loss trains, by the CAM that must be smooth."""
+"""Tests of which parameters the smoothness loss trains, depending on the smoothed CAM."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Trainings of each kind on the tiny backbone."""
+"""Builds trainings of each kind on the tiny backbone."""
 
 from typing import Any
 

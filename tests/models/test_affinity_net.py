@@ -1,4 +1,4 @@
-"""AffinityNet on a small stand-in for a backbone."""
+"""Tests of AffinityNet on a small stand-in for a backbone."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Backbones: one interface over timm models and ResNet38d."""
+"""Tests of backbones: one interface for timm's models and ResNet38d."""
 
 import math
 

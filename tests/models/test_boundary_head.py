@@ -1,4 +1,4 @@
-"""The boundary head of the smoothing branch."""
+"""Tests of the boundary head of the smoothing branch."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The plain CAM classifier."""
+"""Tests of the plain CAM classifier."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""DeepLab: the ASPP head against plain convolutions, and the whole network."""
+"""Tests of DeepLab: the ASPP head against plain convolutions, and the whole network."""
 
 import pytest
 import torch

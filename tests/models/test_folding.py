@@ -1,4 +1,4 @@
-"""Rewrites of backbones: the same function and the same gradients, for each family of timm."""
+"""Tests of modified backbones: same outputs and gradients, for each family of timm."""
 
 import copy
 

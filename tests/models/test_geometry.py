@@ -1,4 +1,4 @@
-"""Where the cells of real networks lie: as claimed, as measured, and in a scene."""
+"""Tests of the positions of feature cells: declared, measured, and for a known pattern."""
 
 import copy
 from functools import cache

@@ -1,4 +1,4 @@
-"""DeepLab-v1's head: its layers, and BatchNorms that work in training and in inference."""
+"""Tests of DeepLab-v1's head: its layers, and BatchNorms in training and inference."""
 
 import pytest
 import torch

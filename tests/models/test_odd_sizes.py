@@ -1,4 +1,4 @@
-"""Images of one pixel, of one column, and of extreme aspect through every network at inference."""
+"""Tests of inference on images of one pixel, of one column, and of extreme aspect ratio."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What networks compute in, and how that is chosen."""
+"""Tests of the precision in which networks compute, and of its choice."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""ResNet38d: the published layer table, its frozen parts and its features."""
+"""Tests of ResNet38d: the published table of layers, frozen parts and features."""
 
 import pytest
 import torch

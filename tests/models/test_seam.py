@@ -1,4 +1,4 @@
-"""SEAM's network: the pixel correlation module, and which gradients go where."""
+"""Tests of SEAM's network: the pixel correlation module, and the flow of gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A backbone of two convolutions, in place of a real one."""
+"""A backbone of two convolutions that stands for a real one."""
 
 from torch import Tensor, nn
 

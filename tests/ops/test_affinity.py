@@ -1,4 +1,4 @@
-"""Pairs, affinities and the random walk, against dense matrices over all pairs of cells."""
+"""Tests of pairs and affinities against dense matrices over all pairs of cells."""
 
 import numpy as np
 import pytest

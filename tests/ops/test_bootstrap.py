@@ -1,4 +1,4 @@
-"""Bootstrap intervals: they cover the truth as often as they say, and pairs are paired."""
+"""Tests of bootstrap intervals: their coverage of the true value, and paired differences."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Semantic boundaries of label maps."""
+"""Tests of semantic boundaries of label maps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Algebra of CAMs against hand-worked values and plain loops."""
+"""Tests of the algebra of CAMs against hand-worked values and plain loops."""
 
 import numpy as np
 import torch

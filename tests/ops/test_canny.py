@@ -1,4 +1,4 @@
-"""Canny edges, and the program that writes them."""
+"""Tests of Canny edges, and of the program that writes them."""
 
 import sys
 

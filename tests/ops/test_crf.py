@@ -1,4 +1,4 @@
-"""The dense CRF: against a plain mean field over all pairs of pixels, and what it is for."""
+"""Tests of the dense CRF against a plain mean field over all pairs of pixels, and of its effect."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Maps keep their place when they are brought from grid to grid."""
+"""Tests that maps keep their position when they are resampled from grid to grid."""
 
 import numpy as np
 import pytest

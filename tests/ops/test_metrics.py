@@ -1,4 +1,4 @@
-"""Metrics against values worked by hand and against one threshold at a time."""
+"""Tests of metrics against hand-worked values, and against one threshold at a time."""
 
 from __future__ import annotations
 

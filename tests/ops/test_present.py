@@ -1,4 +1,4 @@
-"""Maps of present classes, picked out of those of all and put back."""
+"""Tests of the selection of present classes' maps, and of putting them back."""
 
 import pytest
 import torch

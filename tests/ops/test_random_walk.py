@@ -1,4 +1,4 @@
-"""The random walk by shifts and by a matrix, against squared dense matrices over all cells."""
+"""Tests of the random walk, by shifts and by matrix, against squared dense matrices."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The band around boundaries, on masks small enough to draw."""
+"""Tests of the band around boundaries, on very small masks."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Which files of a command line are pictures."""
+"""Tests of which files a command line stands for."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_files_and_folders_may_be_mixed(tmp_path: Path, capsys) -> None:
     assert [picture.name for picture in found] == ["scan", "deeper/z", "x.1", "z", "ä b"]
     assert found[3] == Picture("z", tmp_path / "a" / "z.PNG")
     assert capsys.readouterr().err == (
-        f"{tmp_path}/a: left out, no pictures by their names: notes.txt\n"
+        f"{tmp_path}/a: skipped, no picture's extension: notes.txt\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Prediction: any pictures, whatever becomes of single ones."""
+"""Tests of prediction for any pictures; a bad picture must not stop the others."""
 
 from __future__ import annotations
 
@@ -249,7 +249,9 @@ def test_too_little_memory_fails_one_picture(weights, pictures, monkeypatch) -> 
     network = load_segmenter(weights).network
     names = ("b.png", "c.png", "Größe 1.jpg")
     results = _predict(network, *(pictures / name for name in names))
-    assert results["b"] == Failure("too large for the GPU's memory; expected a --longest-side")
+    assert results["b"] == Failure(
+        "too large for the GPU's memory; expected a smaller --longest-side"
+    )
     assert isinstance(results["c"], Prediction) and isinstance(results["Größe 1"], Prediction)
 
 
@@ -444,7 +446,7 @@ def test_only_what_was_made_is_removed(weights, pictures, tmp_path) -> None:
     (tmp_path / "mine" / "overlays").mkdir(parents=True)
     (tmp_path / "mine" / "overlays" / "b.jpg").write_text("mine")
     for options in ((), ("--overwrite",)):
-        with pytest.raises(UserError, match="mine: holds overlays that are not of wsss"):
+        with pytest.raises(UserError, match="mine: holds overlays without a predict.json"):
             _run("--weights", weights, *options, pictures, tmp_path / "mine")
     assert (tmp_path / "mine" / "overlays" / "b.jpg").read_text() == "mine"
 
@@ -520,7 +522,7 @@ def test_mistakes_are_told_before_anything_is_written(weights, pictures, tmp_pat
         _run("--weights", tmp_path / "w.pt", pictures, out)
     assert not out.exists()
     (tmp_path / "dataset" / "masks").mkdir(parents=True)
-    with pytest.raises(UserError, match="dataset: holds masks that are not of wsss; expected a ne"):
+    with pytest.raises(UserError, match="dataset: holds masks without a predict.json; expected a"):
         _run("--weights", weights, "--overwrite", pictures, tmp_path / "dataset")
     assert list((tmp_path / "dataset").rglob("*")) == [tmp_path / "dataset" / "masks"]
     with pytest.raises(UserError, match=r"b\.png: a file; expected a folder to write to, as last"):
@@ -532,7 +534,7 @@ def test_a_device_that_is_not_there_is_told(
     weights, pictures, tmp_path, monkeypatch, device
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(UserError, match=f"--device {device}: not here; expected auto, cpu"):
+    with pytest.raises(UserError, match=f"--device {device}: no such device; expected auto, cpu"):
         main(["--weights", str(weights), "--device", device, str(pictures), str(tmp_path / "out")])
 
 

@@ -1,4 +1,4 @@
-"""Names of classes: refused, nearly the same, and where lists come from."""
+"""Tests of class names: refused names, similar names, and the sources of lists."""
 
 import pytest
 

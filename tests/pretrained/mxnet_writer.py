@@ -1,4 +1,4 @@
-"""Writes files of arrays as MXNet does, in all three versions of its array header."""
+"""Writes files of arrays in MXNet's format, in all three versions of its array header."""
 
 import struct
 from pathlib import Path

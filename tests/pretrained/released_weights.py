@@ -1,7 +1,7 @@
-"""Names and shapes of the tensors in each file of weights that can be imported.
+"""Names and shapes of the tensors in each importable weights file.
 
-From the published descriptions of the networks; what the files are known to sum up to is checked
-in test_released_weights.py. `width` scales the channels of ResNet38d, for small files.
+They follow the published descriptions of the networks. test_released_weights.py checks them against
+known totals. `width` scales the channels of ResNet38d, for small files.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""AffinityNets that start from a trained one: psa's, or ours."""
+"""Tests of AffinityNets that start from trained weights: psa's, or ours."""
 
 import pytest
 import torch

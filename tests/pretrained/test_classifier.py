@@ -1,4 +1,4 @@
-"""Methods that start from released classifiers, and what of them arrives in the network."""
+"""Tests of methods that start from released classifiers: which weights arrive in the network."""
 
 import csv
 import hashlib
@@ -231,5 +231,5 @@ def test_no_epoch_of_training_just_converts(tmp_path, monkeypatch):
 
 def test_the_script_asks_for_the_file_that_the_config_names(tmp_path, monkeypatch):
     write_image_digests(write_tiny_dataset(tmp_path / "tiny"))
-    with pytest.raises(UserError, match=r"--init: the method starts from seam\.pth"):
+    with pytest.raises(UserError, match=r"--init is missing; the method starts from seam\.pth"):
         run_script(monkeypatch, tmp_path, weights="seam.pth")

@@ -1,4 +1,4 @@
-"""Reading checkpoints from outside: what is accepted, and that nothing in them runs."""
+"""Tests of reading others' checkpoints: which are accepted, and that no code in them runs."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""ImageNet weights put into backbones."""
+"""Tests of loading ImageNet weights into backbones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The reader of MXNet's files of arrays."""
+"""Tests of the reader of MXNet's files of arrays."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Weights from where a config says they are: found, downloaded, compared, or told of."""
+"""Tests of weights from the config's sources: found, downloaded, compared, or reported missing."""
 
 import hashlib
 import threading
@@ -130,7 +130,7 @@ def test_without_a_network_one_line_within_seconds(tmp_path, monkeypatch, weight
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(obtain, "HUB", "http://127.0.0.1:9")  # where nobody answers
     begin = time.monotonic()
-    with pytest.raises(UserError, match=r"no answer from 127\.0\.0\.1:9; expected a network here"):
+    with pytest.raises(UserError, match=r"no answer from 127\.0\.0\.1:9; expected a network conn"):
         get(weights, network="resnet101.tv_in1k")
     assert time.monotonic() - begin < 5
 

@@ -1,4 +1,4 @@
-"""The tables of importable weights: what they are known to sum up to, and that they fit ours."""
+"""Tests of the tables of importable weights: known totals, and that they fit our networks."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How differences between a file's tensors and a network's are told."""
+"""Tests of messages about differences between a file's tensors and a network's."""
 
 import pytest
 import torch

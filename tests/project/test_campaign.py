@@ -1,6 +1,6 @@
-"""Thousands of bad inputs, of each kind: none is read in silence, none ends in a traceback.
+"""Tests with thousands of bad inputs: none is accepted silently, none ends in a traceback.
 
-The counts are those of docs/trust.md. The fast tests of each kind say what the words are.
+docs/trust.md gives the numbers. The fast tests of each kind check the messages.
 """
 
 import sys

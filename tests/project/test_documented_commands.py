@@ -1,4 +1,4 @@
-"""Each command on a page is checked here or run by a named test, or marked `# untried`."""
+"""Tests of every command on a page: checked here, run by a named test, or marked `# untried`."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""The house: one room per subject, imports point downwards, nothing lies flat."""
+"""Tests of the folder structure: one folder per subject, imports only downwards, no flat files."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""What a release is made of: one version, licences, a wheel with nothing but the package."""
+"""Tests of a release: one version, licences, and a wheel with only the package."""
 
 import subprocess
 import sys

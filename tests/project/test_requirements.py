@@ -1,4 +1,4 @@
-"""The lists of packages agree with each other."""
+"""Tests that the lists of packages agree with each other."""
 
 import ast
 import re

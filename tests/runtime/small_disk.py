@@ -1,4 +1,4 @@
-"""A small disk to fill up, on a machine where tests may mount one."""
+"""Mounts a small disk to fill up, on machines where tests may mount one."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where a job computes."""
+"""Tests of the choice of the device on which a job computes."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Programs whose Snakemake or shell is killed."""
+"""Tests of programs whose Snakemake or shell is killed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Ordered parallel map: order, bounded look-ahead, errors."""
+"""Tests of the ordered parallel map: order, bounded look-ahead, errors."""
 
 from collections.abc import Iterator
 from functools import partial

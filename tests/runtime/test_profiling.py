@@ -1,4 +1,4 @@
-"""Traces of a few items."""
+"""Tests of profiler traces of a few items."""
 
 import json
 

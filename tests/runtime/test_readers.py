@@ -1,4 +1,4 @@
-"""Loaders of images where TMPDIR is long, shared memory small, or the disk slow."""
+"""Tests of data loaders with a long TMPDIR, little shared memory, or a slow disk."""
 
 import os
 import shutil
@@ -107,6 +107,6 @@ def test_a_mistake_that_a_reader_meets_is_one_line():
 def test_what_a_reader_cannot_hand_over_ends_the_program():
     done = ended("return lambda: index")  # which cannot be pickled
     assert done.returncode == 1
-    assert "error: a reader cannot hand over an image: " in done.stderr
+    assert "error: a reader process cannot pass on an image: " in done.stderr
     assert "error: a process of this job was killed" in done.stderr
     assert "Traceback" not in done.stderr

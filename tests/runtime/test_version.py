@@ -1,4 +1,4 @@
-"""The version of the package, wherever it lies."""
+"""Tests of the version of the package, for every place of installation."""
 
 import sys
 

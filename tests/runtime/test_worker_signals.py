@@ -1,4 +1,4 @@
-"""Readers outlive a request to stop, but not for ever."""
+"""Tests that reader processes continue after a request to stop, but not for ever."""
 
 import os
 import signal

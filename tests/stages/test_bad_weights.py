@@ -1,4 +1,4 @@
-"""Weights files that are damaged, or that lie: one line with the file, from every program."""
+"""Tests of damaged or wrong weights files: every program reports one line with the file."""
 
 import copy
 import shutil

@@ -1,4 +1,4 @@
-"""Shares of classes, by hand."""
+"""Tests of class shares against hand-worked values."""
 
 import subprocess
 import sys

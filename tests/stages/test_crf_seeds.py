@@ -1,4 +1,4 @@
-"""CRF seeds: two backgrounds by hand, and the program over several processes."""
+"""Tests of CRF seeds: both backgrounds by hand, and the program with several processes."""
 
 import subprocess
 import sys

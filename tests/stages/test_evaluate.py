@@ -1,4 +1,4 @@
-"""Scoring of splits against a plain loop, and what is said about files that do not fit."""
+"""Tests of scoring against a plain loop, and of messages about files that do not fit."""
 
 from __future__ import annotations
 

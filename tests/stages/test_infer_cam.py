@@ -1,4 +1,4 @@
-"""CAM inference: scales and mirror images are summed in the image's own place."""
+"""Tests that CAM inference sums scales and mirror images at the right positions."""
 
 from dataclasses import replace
 

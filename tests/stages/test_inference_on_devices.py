@@ -1,4 +1,4 @@
-"""Each stage that applies a network, on a GPU as on a CPU."""
+"""Tests that each inference stage gives the same on a GPU as on the CPU."""
 
 import numpy as np
 import pytest

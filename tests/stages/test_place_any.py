@@ -1,4 +1,4 @@
-"""What becomes of pictures and masks of any origin in the prepared dataset."""
+"""Tests of how pictures and masks of any format arrive in the prepared dataset."""
 
 import errno
 import os
@@ -217,7 +217,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
     lines = str(error.value).split("\n")
     assert [line.removeprefix(f"{tmp_path}/")[:40] for line in lines] == [
         "labels.csv line 5: image is '../c'; expe",
-        "labels.csv line 6: image 'b' is there tw",
+        "labels.csv line 6: image 'b' occurs twic",
         "labels.csv line 4: no picture 'lost'; ex",
         f"1 bad image file: {tmp_path}"[:40],
     ]

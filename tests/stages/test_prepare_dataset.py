@@ -180,7 +180,7 @@ def test_a_mask_that_fits_both_ways_round_is_refused(tiny_dataset, tmp_path, ori
     prepare_folder(tiny_dataset, tmp_path / "data", scored_splits=SCORED)
     mask[:, 30:] = 1
     bad_mask(tiny_dataset, "val_0", mask)
-    expected = r"1 bad mask rotation: .*val_0.png may be of the stored pixels or of the upright pic"
+    expected = r"1 bad mask rotation: .*val_0.png may belong to the stored or the upright picture"
     with pytest.raises(UserError, match=expected):
         prepare_folder(tiny_dataset, tmp_path / "other", scored_splits=SCORED)
 
@@ -259,7 +259,7 @@ SPOILS = {
     ),
     "background as class": (
         lambda root: replace_text(root / "classes.txt", "disc", "background"),
-        r"classes.txt line 1 is 'background', which tables of results have a column of; expected",
+        r"classes.txt line 1 is 'background', a column name in tables of results; expected",
     ),
     "not text": (
         lambda root: (root / "classes.txt").write_bytes(b"\xff\xfe\x00"),
@@ -292,7 +292,7 @@ SPOILS = {
     ),
     "row twice": (
         lambda root: replace_text(root / "labels.csv", "train_1,", "train_0,"),
-        r"labels.csv line 3: image 'train_0' is there twice; expected once \(also .*line 2\)",
+        r"labels.csv line 3: image 'train_0' occurs twice; expected once \(also in .*line 2\)",
     ),
     "no scored split": (
         lambda root: (root / "splits" / "val.txt").unlink(),
@@ -368,7 +368,7 @@ SPOILS = {
     ),
     "mask index": (
         lambda root: bad_mask(root, "val_0", np.full((48, 46), 3)),
-        r"1 bad mask index: \S*/val_0.png has 3 of 2 classes; expected 0 to the number",
+        r"1 bad mask index: \S*/val_0.png has 3; there are 2 classes; expected 0 to the",
     ),
 }
 

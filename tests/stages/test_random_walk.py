@@ -1,4 +1,4 @@
-"""Pseudo labels by random walk: an image by hand, and the program."""
+"""Tests of pseudo labels by random walk: one image by hand, and the program."""
 
 import subprocess
 import sys

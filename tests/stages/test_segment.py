@@ -1,4 +1,4 @@
-"""Inference of the segmentation network: geometry of scales, flips and padding; CRF; scripts."""
+"""Tests of segmentation: geometry of scales, flips and padding; CRF; programs."""
 
 import json
 import math

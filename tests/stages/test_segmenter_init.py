@@ -1,4 +1,4 @@
-"""Segmenters that start from a trained network: the method's classifier, or a segmenter of ours."""
+"""Tests of segmenters that start from the method's classifier or from another segmenter."""
 
 import pytest
 import timm
@@ -140,7 +140,7 @@ def test_a_segmenter_passes_on_what_it_has_learnt_from(tmp_path):
     path, init = tmp_path / "ours.pt", {"weights": str(tmp_path / "ours.pt")}
     config = {"config": {"extra_supervision": "COCO masks"}}
     save_weights(path, start(None, "imagenet").state_dict(), config)
-    with pytest.raises(UserError, match=r"ours\.pt: has learnt from COCO masks; expected extra_s"):
+    with pytest.raises(UserError, match=r"ours\.pt was trained on COCO masks; expected extra_s"):
         start(path, init)
     start(path, init, extra_supervision="masks of COCO")
 
@@ -153,6 +153,6 @@ def test_a_file_of_other_classes_than_imagenets_has_learnt_from_something_else(
     classes = {"fc.weight": torch.zeros(91, 2048), "fc.bias": torch.zeros(91)}
     torch.save(resnet.state_dict() | classes, path)
     backbone = {"name": "resnet101", "output_stride": 8, "weights": str(path)}
-    with pytest.raises(UserError, match=r"-coco\.pth: of a network with 91 classes, expected Im"):
+    with pytest.raises(UserError, match=r"-coco\.pth: weights of a network with 91 classes; exp"):
         start(None, "imagenet", backbone=backbone)
     start(None, "imagenet", backbone=backbone, extra_supervision="COCO masks")

@@ -1,4 +1,4 @@
-"""Label maps keep to the image-level label."""
+"""Tests that label maps keep only the classes of the image-level label."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""summary.csv and its table: order, numbers, and what is said about files that do not fit."""
+"""Tests of summary.csv and its table: order, numbers, and messages about wrong files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AffinityNet's samples and losses as the training loop sees them, and the program."""
+"""Tests of AffinityNet's samples and losses in the training loop, and of the program."""
 
 import csv
 import json

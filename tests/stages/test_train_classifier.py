@@ -1,4 +1,4 @@
-"""Training of the classifier: samples, losses and their gradients, and what it starts from."""
+"""Tests of classifier training: samples, losses and gradients, initial weights."""
 
 from pathlib import Path
 
@@ -169,7 +169,7 @@ def test_without_a_branch_there_are_images_and_labels_only(dataset) -> None:
 
 
 def test_an_image_without_a_segmentation_is_named(dataset) -> None:
-    with pytest.raises(UserError, match="i4: no segmentation to take its boundaries from"):
+    with pytest.raises(UserError, match="i4: no segmentation for its boundaries"):
         ClassifierSamples(dataset, _classifier(), fill=FILL, boundary_dirs=[dataset.root / "eval"])
 
 

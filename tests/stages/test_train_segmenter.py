@@ -1,4 +1,4 @@
-"""Training of the segmentation network: samples, pseudo labels, and a network that learns."""
+"""Tests of segmenter training: samples, pseudo labels, and a network that learns."""
 
 import math
 import re
@@ -159,7 +159,7 @@ def test_each_gpu_gets_two_images_where_a_batch_norm_needs_them() -> None:
     config = SegmenterConfig.model_validate(content | {"head": "deeplabv3"})
     check_segmenter(config, init=None, gpus=0)
     check_segmenter(config, init=None, gpus=2)
-    with pytest.raises(UserError, match="batch_size: 4; expected at least 2 images for each of 3"):
+    with pytest.raises(UserError, match="batch_size is 4; expected at least 2 images for each of"):
         check_segmenter(config, init=None, gpus=3)
     check_segmenter(SegmenterConfig.model_validate(content), init=None, gpus=4)
 

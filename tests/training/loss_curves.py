@@ -1,7 +1,7 @@
-"""Loss curves of every training on tiny networks, by one process or by two.
+"""Computes loss curves of every training on tiny networks, with one process or two.
 
-Those of two processes are what `python -m tests.training.loss_curves` writes, as JSON, in the first
-of them.
+`python -m tests.training.loss_curves` computes them with two processes. The first process writes
+them as JSON.
 """
 
 import functools

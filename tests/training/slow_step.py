@@ -1,6 +1,6 @@
-"""A training whose 14th step gets a SIGTERM and takes far too long, in one call that sees none.
+"""A training whose 14th step gets a SIGTERM and then never ends, in a C call that runs no handler.
 
-For test_loop.py, as `python -m tests.training.slow_step <work_dir>`.
+test_loop.py runs it by `python -m tests.training.slow_step <work_dir>`.
 """
 
 import ctypes

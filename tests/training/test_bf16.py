@@ -1,4 +1,4 @@
-"""Training in bfloat16."""
+"""Tests of training in bfloat16."""
 
 import statistics
 from pathlib import Path

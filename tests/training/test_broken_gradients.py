@@ -1,4 +1,4 @@
-"""Layers whose gradients oneDNN writes past its memory on CPUs."""
+"""Tests of the layers whose gradients oneDNN computes wrongly on CPUs."""
 
 import pytest
 import torch

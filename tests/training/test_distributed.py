@@ -1,4 +1,4 @@
-"""Losses of a batch that several processes have parts of."""
+"""Tests of the losses of a batch that is divided among several processes."""
 
 import functools
 import json
@@ -53,7 +53,7 @@ def test_devices_read_each_batch_between_them():
 
 
 def test_a_batch_smaller_than_the_number_of_devices_is_refused():
-    with pytest.raises(UserError, match="batch_size: 3 is less than one for each of 4 GPUs"):
+    with pytest.raises(UserError, match="batch_size is 3; expected at least 4, one per GPU"):
         Schedule(13, 3, 1, 0).part(0, 4)
 
 

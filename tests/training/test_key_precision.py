@@ -1,4 +1,4 @@
-"""Units for bfloat16 as the system tells them, against what torch says."""
+"""Tests of the system's report on bfloat16 units against that of torch."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The training loop: what it computes, and that it can be interrupted anywhere."""
+"""Tests of the training loop: its results, and interruption at any step."""
 
 import contextlib
 import csv
@@ -140,7 +140,7 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(
     assert f"state saved at step {step}\n" in capsys.readouterr().err
     model = Net()
     history = train_tiny(model, tmp_path / "state")
-    assert f": going on from step {step}\n" in capsys.readouterr().err
+    assert f": resuming from step {step}\n" in capsys.readouterr().err
     assert model.num_calls == STEPS - step
     assert _same_weights(model, uninterrupted[0])
     assert history == uninterrupted[1]
@@ -226,7 +226,7 @@ def test_a_state_that_cannot_be_read_is_told_and_ignored(tmp_path, uninterrupted
     (tmp_path / "state" / "state.pt").write_bytes(content)
     model = Net()
     train_tiny(model, tmp_path / "state")
-    assert "state.pt: cannot be read, starting anew" in capsys.readouterr().err
+    assert "state.pt: cannot be read; starting at step 0" in capsys.readouterr().err
     assert _same_weights(model, uninterrupted[0])
 
 

@@ -1,4 +1,4 @@
-"""Whether a training goes well."""
+"""Tests of the checks during a training."""
 
 import math
 

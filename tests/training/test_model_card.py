@@ -1,4 +1,4 @@
-"""What weights files tell about their network."""
+"""Tests of the metadata about a network in its weights file."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Optimisers and their schedule."""
+"""Tests of optimisers and their schedule."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a training program's key is of, and when it trains."""
+"""Tests of a training program's key, and of when it really trains."""
 
 import csv
 import json
@@ -202,7 +202,7 @@ def test_weights_that_changed_behind_their_note_are_not_trained_on(tmp_path, tra
     path.write_bytes(b"weights")
     args = start_from(path, tmp_path, "first")
     path.write_bytes(b"changed")
-    with pytest.raises(UserError, match=r"first\.pth: sha256 is .*; expected .* as it was noted"):
+    with pytest.raises(UserError, match=r"first\.pth: sha256 is .*; expected .* as obtain_weights"):
         run_once(args, train, reads={})
     path.unlink()
     with pytest.raises(UserError, match=r"first\.pth: weights file not found; expected it where"):

@@ -1,4 +1,4 @@
-"""What of the store is dropped, and what some run still has."""
+"""Tests of which trainings are removed from the store, and which are kept."""
 
 import shutil
 import sys
@@ -60,5 +60,5 @@ def test_half_an_entry_is_dropped(tmp_path, monkeypatch, capsys):
 
 
 def test_another_folder_is_refused(tmp_path, monkeypatch, capsys):
-    with pytest.raises(UserError, match="elsewhere: no such folder; expected that of all exp"):
+    with pytest.raises(UserError, match="elsewhere: no such folder; expected the folder of"):
         prune(tmp_path / "elsewhere", monkeypatch, capsys)

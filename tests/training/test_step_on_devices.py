@@ -1,4 +1,4 @@
-"""A training step of every network on each device: what it waits for, and what it computes."""
+"""Tests of a training step of every network on each device: waiting times and results."""
 
 import numpy as np
 import pytest

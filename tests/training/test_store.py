@@ -1,4 +1,4 @@
-"""Finished trainings in the store: what comes back, what is told of damage, who shares a file."""
+"""Tests of finished trainings in the store: returned files, damage, and shared files."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""How long a loop waits."""
+"""Tests of the measured waiting time of a loop."""
 
 import time
 

@@ -1,7 +1,7 @@
-"""Trainings on two processes, whose second one alone meets something.
+"""Trainings on two processes, of which only the second one has a fault.
 
-For test_loop.py, as `python -m tests.training.two_processes <case> <work_dir>`: each process is
-started alike.
+test_loop.py runs it by `python -m tests.training.two_processes <case> <work_dir>`, once for each
+process.
 """
 
 import os

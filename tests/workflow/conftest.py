@@ -1,4 +1,4 @@
-"""A finished run that tests look at."""
+"""Fixtures: a finished run of the workflow."""
 
 import os
 from hashlib import sha256

@@ -1,8 +1,8 @@
-"""Stands for wsss_core/runtime/devices.py in a copy of the project: GPUs that are mere names.
+"""Replaces wsss_core/runtime/devices.py in a copy of the project: simulated GPUs.
 
-The job computes on the CPU, but notes in `gpus/` which GPUs it could see, when, and how many steps
-it trained. Each word of a file `faults/<script>` makes one job of that script, the next one first,
-fail, train slowly, be queued again after a few steps, or vanish, killed with its shell.
+The job computes on the CPU. It notes in `gpus/` which GPUs it could see, when, and how many steps
+it trained. Each word of a file `faults/<script>` affects one job of that script, in order: it makes
+the job fail, train slowly, be queued again after a few steps, or be killed with its shell.
 """
 
 import atexit

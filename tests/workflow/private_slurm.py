@@ -1,7 +1,8 @@
-"""A Slurm of one node that belongs to a test: real daemons and job steps, GPUs of mere names.
+"""A private Slurm of one node for a test: real daemons and job steps, simulated GPUs.
 
-Slurm hands out what it finds as character devices, so each GPU is one without a driver behind it.
-The node claims more processors and memory than the machine has, as rules ask for those of a server.
+Slurm accepts character devices as GPUs, so each simulated GPU is a device without a driver. The
+node claims more processors and memory than the machine has, because the rules request those of a
+server.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Running Snakemake from a test, as a user would."""
+"""Runs Snakemake from a test, like a user does."""
 
 import os
 import re

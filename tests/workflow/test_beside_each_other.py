@@ -1,4 +1,4 @@
-"""Runs at the same time: of two experiments in one folder, and of another checkout in another."""
+"""Tests of simultaneous runs: two experiments in one folder, and two checkouts."""
 
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256

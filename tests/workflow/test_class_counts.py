@@ -1,4 +1,4 @@
-"""As few classes as there can be, and many, pass through every stage."""
+"""Tests that every stage works with very few and with many classes."""
 
 import csv
 

@@ -1,7 +1,8 @@
-"""Which modules a stage runs, and so which changes rerun it.
+"""Tests of which modules each stage runs, and thus of which changes rerun it.
 
-The table is frozen: a change of it makes a stage depend on more or less code, which should be
-meant. To accept one, run `python -m tests.workflow.test_closures > tests/workflow/closures.yaml`.
+The table is frozen. A change of the table means that a stage depends on more or less code; this
+should be intended. To accept it, run
+`python -m tests.workflow.test_closures > tests/workflow/closures.yaml`.
 """
 
 import sys

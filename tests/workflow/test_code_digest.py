@@ -1,4 +1,4 @@
-"""Digests of code: what changes them and what does not."""
+"""Tests of code digests: which changes affect them, and which do not."""
 
 import ast
 import shutil

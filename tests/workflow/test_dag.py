@@ -1,4 +1,4 @@
-"""The DAG of the shipped configs, by dry runs, and what a wrong config leads to."""
+"""Tests of the DAG of the shipped configs by dry runs, and of messages about wrong configs."""
 
 import json
 import re

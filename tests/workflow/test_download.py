@@ -1,4 +1,4 @@
-"""From an address, or a file, to an unpacked archive, by the workflow itself."""
+"""Tests of the workflow's rules from an address or file to an unpacked archive."""
 
 import json
 import tarfile

@@ -1,4 +1,4 @@
-"""What reruns after another version of a package: what is made in an environment that has it."""
+"""Tests of what reruns after a package has changed its version in an environment."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What goes wrong outside of the workflow: it is told in words, and the next run is right."""
+"""Tests of external faults: they are reported, and the next run gives the right results."""
 
 import os
 import shutil
@@ -112,7 +112,7 @@ def test_a_worker_that_is_killed_for_its_memory(finished, tmp_path):
         kill_a_worker_of("workflow_scripts.crf_seeds", session=run.pid)
         assert run.wait() != 0
     lines = (copy / "log").read_text()
-    assert "error: a process of this job was killed, most likely because memory ran out" in lines
+    assert "error: a process of this job was killed, probably because memory ran out" in lines
     assert "Traceback" not in lines
     assert not (copy / SEEDS).exists()
     finish(copy, SEEDS)

@@ -1,4 +1,4 @@
-"""Handing out GPUs: names of devices that are not there do, since only locks are taken."""
+"""Tests of GPU locks; the names of GPUs that do not exist are enough for locks."""
 
 import fcntl
 import itertools
@@ -73,7 +73,7 @@ def test_a_killed_job_frees_its_gpu(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     waiting = start(1, "true", tmp_path=tmp_path, **variables)
-    assert waiting.stderr.readline() == "waiting for 1 of the GPUs 7: others run\n"
+    assert waiting.stderr.readline() == "waiting until 1 of the GPUs 7 are free\n"
     assert waiting.poll() is None
     killed.kill()
     killed.communicate()
@@ -132,14 +132,14 @@ def test_locks_follow_no_link(tmp_path, slurm_job):
     (directory / "0.lock").unlink()
     directory.rmdir()
     directory.symlink_to(elsewhere)
-    with pytest.raises(UserError, match=r"wsss-gpu-locks.*: cannot have locks of GPUs; expected a"):
+    with pytest.raises(UserError, match=r"wsss-gpu-locks.*: cannot be used for GPU locks; expect"):
         lock_directory(tmp_path, slurm_job)
     assert list(elsewhere.iterdir()) == []
 
 
 def test_more_gpus_than_there_are_is_told_in_one_line(tmp_path):
     code, _, stderr = run(4, "true", tmp_path=tmp_path, CUDA_VISIBLE_DEVICES="0")
-    expected = "the job asks for 4 GPUs; expected at most 1, which this machine shows"
+    expected = "the job asks for 4 GPUs; expected at most 1, the number that this machine has"
     assert (code, stderr) == (1, f"error: {expected}: --resources gpu=1\n")
     with pytest.raises(UserError, match="asks for 1 GPUs; expected at most 0"):
         lease([], 1, directory=tmp_path)

@@ -1,4 +1,4 @@
-"""A run that is killed again and again, in every way: it ends as if nothing had been."""
+"""Tests of a run that is killed many times in every way: the final results are unaffected."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""The profile for Kubernetes, with a kubectl that keeps what it is given and runs the script."""
+"""Tests of the Kubernetes profile, with a fake kubectl that stores manifests and runs scripts."""
 
 import json
 import os

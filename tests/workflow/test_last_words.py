@@ -1,4 +1,4 @@
-"""What a run that failed says last."""
+"""Tests of the final messages of a failed run."""
 
 from tests.workflow.running import snakemake
 

@@ -1,4 +1,4 @@
-"""Images of a pixel, and of a pixel's width or height, pass through every stage."""
+"""Tests that every stage works with images of one pixel, or one pixel wide or high."""
 
 import csv
 import json

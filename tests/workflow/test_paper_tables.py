@@ -1,4 +1,4 @@
-"""The paper's tables and figures as targets, and its tables as one experiment."""
+"""Tests of the paper's tables and figures as targets, and as one experiment."""
 
 import json
 import shlex

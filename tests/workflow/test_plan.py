@@ -1,4 +1,4 @@
-"""How long a dry run expects its jobs to take."""
+"""Tests of the expected duration in a dry run."""
 
 from wsss_core.workflow.plan import PlannedJob, expect
 

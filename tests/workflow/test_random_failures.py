@@ -1,4 +1,4 @@
-"""A run on Slurm of which jobs are killed at random: it ends as if nothing had been."""
+"""Tests of a run on Slurm in which jobs are killed at random: the results are unaffected."""
 
 import random
 import subprocess

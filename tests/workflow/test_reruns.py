@@ -1,8 +1,8 @@
-"""What reruns after a change, of a finished run: the jobs of a written table and no others.
+"""Tests of what reruns after a change of a finished run: the jobs of a table, and no others.
 
-Code is changed in a copy of the project; data in its tables, as the first stage would leave them.
-A row of the table names, for each method, the first stages that run again; what reads their results
-follows.
+Code is changed in a copy of the project. Data is changed in its tables, as the first stage would
+write them. A row of the table names, for each method, the first stages that run again; the stages
+that depend on them follow.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for."""
+"""Tests of the resources that jobs request from a scheduler."""
 
 import re
 import runpy

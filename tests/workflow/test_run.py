@@ -1,4 +1,4 @@
-"""The whole workflow on a handful of images."""
+"""Tests of the whole workflow on a few images."""
 
 import csv
 import json

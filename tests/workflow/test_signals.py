@@ -1,4 +1,4 @@
-"""Trainings that are ended from outside, as Snakemake runs them, and go on."""
+"""Tests of trainings, started by Snakemake, that are stopped from outside and resume."""
 
 import os
 import shutil

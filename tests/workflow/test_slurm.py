@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm, which hands out GPUs that are mere names; faults on the way."""
+"""Tests of the workflow on a real Slurm with simulated GPUs, including faults."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Trainings that run again for reasons that change nothing of them: they end in seconds."""
+"""Tests of trainings that run again without a change that affects them: they end in seconds."""
 
 import csv
 import shutil
@@ -142,7 +142,7 @@ def test_a_damaged_network_in_the_store_is_trained_anew(copy):
         entry.write_bytes(content)
     run = tiny(CAM, directory=copy)
     assert job_counts(run) == {"train_classifier": 1}
-    assert "weights.pt is damaged; removed, and trained anew" in run.stdout + run.stderr
+    assert "weights.pt is damaged; removed, training again" in run.stdout + run.stderr
     assert digests(copy, [CAM]) == before
 
 

@@ -1,4 +1,4 @@
-"""Why stages would run again, in words, of a finished run."""
+"""Tests of the explanations why stages of a finished run would run again."""
 
 import os
 
@@ -62,7 +62,7 @@ def test_the_file_that_changed_is_named(finished, copy):
             [
                 "canny",
                 "    config: canny.high: 100.0 -> 50.0",
-                "1 more, which read what these make; 1 of them are trainings",
+                "1 more that depend on these; 1 of them are trainings",
             ],
         ),
     ],
@@ -71,7 +71,7 @@ def test_the_keys_that_changed_are_named(finished, changes, told):
     (finished / "changes.yaml").write_text(changes)
     *reasons, time = plan(WEIGHTS, "--configfile", CONFIG, "changes.yaml", directory=finished)
     assert reasons == told
-    assert time.startswith("about ") and time.endswith(", by what such jobs took before")
+    assert time.startswith("expected duration: about ") and time.endswith(", from earlier jobs")
 
 
 def test_the_files_that_changed_are_named_and_who_follows(finished):
@@ -83,7 +83,7 @@ def test_the_files_that_changed_are_named_and_who_follows(finished):
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert "evaluate_cam: method=cam, seed=0" in told
     assert "    changed: results/tiny/data/mask_digests.csv" in told
-    assert told[-1] == "1 more, which read what these make"
+    assert told[-1] == "1 more that depend on these"
 
 
 def test_each_rule_with_a_section_of_its_own_names_it():
@@ -97,11 +97,11 @@ def test_each_rule_with_a_section_of_its_own_names_it():
 
 def test_what_is_not_there_yet(tmp_path):
     reason, *_, time = plan("results/tiny/summary.csv", "--configfile", CONFIG, directory=tmp_path)
-    assert reason.endswith(" jobs whose results are not there yet")
-    assert time.startswith("how long it takes is not known: no such jobs have run here")
+    assert reason.endswith(" jobs whose results do not exist yet")
+    assert time.startswith("expected duration: unknown, since no such jobs have run here")
     told = lines("results/tiny/data/labels.csv", directory=tmp_path)
     assert told[0] == "prepare_dataset"
-    assert told[1].startswith("    not there yet: results/tiny/data/")
+    assert told[1].startswith("    missing: results/tiny/data/")
 
 
 def test_a_dry_run_fits_one_screen(tmp_path):
@@ -112,14 +112,14 @@ def test_a_dry_run_fits_one_screen(tmp_path):
     assert job_counts(run) == job_counts(whole)
     assert "rule infer_cam:" in whole.stdout and "rule infer_cam:" not in run.stdout
     quiet = snakemake(*demo, "--quiet", directory=tmp_path)
-    assert "how long it takes" in whole.stdout and "how long it takes" not in quiet.stdout
+    assert "expected duration" in whole.stdout and "expected duration" not in quiet.stdout
 
 
 def test_a_mistake_ends_a_dry_run(tmp_path):
     run = snakemake("nowhere", "--dry-run", directory=tmp_path)
     assert run.returncode == 1
     assert "No rule to produce nowhere" in run.stdout + run.stderr
-    assert "Traceback" not in run.stderr and "how long" not in run.stdout
+    assert "Traceback" not in run.stderr and "expected duration" not in run.stdout
 
 
 def test_a_digest_that_nobody_kept():
@@ -127,7 +127,7 @@ def test_a_digest_that_nobody_kept():
     job = Job("canny", f"{reason}9876543210'")
     assert list(explain([job], dict)) == [
         "canny",
-        "    its code, or the pictures of the dataset, changed; which files is not on record",
+        "    the code or the pictures of the dataset changed; there is no record of the files",
     ]
 
 
@@ -137,7 +137,7 @@ def test_files_that_come_and_go():
     )
     known = {"0" * 16: {"a.py": "1", "b.py": "1"}, "1" * 16: {"b.py": "2", "c.py": "1"}}
     assert list(explain([job], lambda: known))[1:] == [
-        "    code: a.py was dropped",
+        "    code: a.py was removed",
         "    code: b.py changed",
-        "    code: c.py came in",
+        "    code: c.py was added",
     ]

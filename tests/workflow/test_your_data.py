@@ -1,4 +1,4 @@
-"""docs/your-data.md, followed to the letter on a handful of drawn pictures."""
+"""Tests of docs/your-data.md: its steps, followed literally with a few drawn pictures."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""docs/your-method.md, followed to the letter on a finished tiny run."""
+"""Tests of docs/your-method.md: its steps, followed literally on a finished tiny run."""
 
 import csv
 import re

@@ -1,9 +1,10 @@
-"""The pixel graph of AffinityNet (psa, Ahn and Kwak, CVPR 2018): pairs, affinities, random walk.
+"""The pixel graph of AffinityNet (psa, Ahn and Kwak, CVPR 2018): pairs, affinities, targets.
 
-Letters: B batch, C channels or classes, h x w grid of cells, P pairs per cell. A pair joins the
-source cell (y, x) with the cell (y + dy, x + dx); each pair of cells is listed once, by an offset
-in the lower half-plane. Everything works by slices of the grid, so nothing grows faster than the
-number of cells.
+Letters: B batch, C channels or classes, h x w grid of cells, P pairs per cell.
+
+A pair joins the source cell (y, x) with the target cell (y + dy, x + dx). Only offsets of the
+lower half-plane are listed, so that each pair occurs once. All functions work on slices of the
+grid. Their memory therefore grows linearly with the number of cells.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,13 @@ Slices = tuple[slice, slice]
 
 
 class PairTargets(NamedTuple):
-    """Which pairs are known to be alike or different; bool [B, P, h, w], at the source cell."""
+    """Masks of the pairs with a known relation; each is bool [B, P, h, w], at the source cell.
+
+    Attributes:
+        background: Both cells are background.
+        foreground: Both cells have the same foreground class.
+        negative: The two cells have different classes.
+    """
 
     background: Tensor
     foreground: Tensor
@@ -29,7 +36,7 @@ class PairTargets(NamedTuple):
 
 
 def pair_offsets(radius: int) -> tuple[Offset, ...]:
-    """Offsets (dy, dx) of the half-plane that lie nearer than `radius`: 34 at radius 5 (psa)."""
+    """Lists the offsets (dy, dx) of the half-plane shorter than `radius`: 34 at radius 5 (psa)."""
     reach = range(1 - radius, radius)
     return tuple(
         (dy, dx)
@@ -40,15 +47,15 @@ def pair_offsets(radius: int) -> tuple[Offset, ...]:
 
 
 def fitting_radius(radius: int, height: int, width: int) -> int:
-    """The radius that psa uses on an h x w grid: smaller where the grid is below 2r + 1 cells."""
+    """Returns psa's radius for an h x w grid: smaller if a side is below 2 * radius + 1 cells."""
     shorter = min(height, width)
     return (shorter - 1) // 2 if shorter < 2 * radius + 1 else radius
 
 
 def source_region(height: int, width: int, offsets: Sequence[Offset]) -> Slices:
-    """Rows and columns of the cells from which every offset stays on the grid.
+    """Returns the rows and columns of the cells whose targets all lie on the grid.
 
-    These are psa's only source cells: rows [0, h - r + 1), columns [r - 1, w - r + 1).
+    psa uses only these cells as sources: rows [0, h - r + 1), columns [r - 1, w - r + 1).
     """
     down = max((dy for dy, _ in offsets), default=0)
     aside = max((abs(dx) for _, dx in offsets), default=0)
@@ -58,7 +65,7 @@ def source_region(height: int, width: int, offsets: Sequence[Offset]) -> Slices:
 def pair_slices(
     height: int, width: int, offsets: Sequence[Offset]
 ) -> Iterator[tuple[int, Slices, Slices]]:
-    """Yields (p, source, target): where the cells of pair p lie, if both are on the grid."""
+    """Yields (p, source, target) for each pair p: the slices of its cells that lie on the grid."""
     for pair, (dy, dx) in enumerate(offsets):
         rows, columns = max(0, height - dy), max(0, width - abs(dx))
         left = max(0, -dx)
@@ -68,15 +75,16 @@ def pair_slices(
 
 
 def pairwise_affinity(features: Tensor, offsets: Sequence[Offset]) -> Tensor:
-    """Affinity exp(-mean_c |f_source - f_target|) of each pair (psa, network/resnet38_aff.py).
+    """Computes each pair's affinity, exp(-mean_c |f_source - f_target|) (psa, resnet38_aff.py).
 
     Args:
         features: float [B, C, h, w].
         offsets: P offsets (dy, dx) with dy >= 0.
 
     Returns:
-        [B, P, h, w] in [0, 1] at the source cell, 0 where the target is off the grid; float32
-        whatever autocast does, since a mean over C is too fine for bf16 (float64 stays).
+        [B, P, h, w] in [0, 1] at the source cell, 0 where the target is off the grid. The result is
+        float64 for float64 features and float32 otherwise, also under autocast: bf16 is too coarse
+        for a mean over C.
     """
     precise = features if features.dtype == torch.float64 else features.float()
     affinity: Tensor = _PairwiseAffinity.apply(precise, tuple(offsets))
@@ -84,7 +92,10 @@ def pairwise_affinity(features: Tensor, offsets: Sequence[Offset]) -> Tensor:
 
 
 class _PairwiseAffinity(torch.autograd.Function):
-    """Recomputes the differences in backward: kept, they take P times the features' memory."""
+    """Computes affinities; recomputes the differences in backward.
+
+    Storing the differences would take P times the memory of the features.
+    """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, offsets: tuple[Offset, ...]) -> Tensor:
@@ -113,7 +124,7 @@ class _PairwiseAffinity(torch.autograd.Function):
 
 
 def restrict_sources(affinity: Tensor, offsets: Sequence[Offset]) -> Tensor:
-    """Removes the edges that start outside `source_region`, as psa's border rule has it.
+    """Sets the affinity to 0 where the source lies outside `source_region` (psa's border rule).
 
     Args:
         affinity: [B, P, h, w] at the source cell.
@@ -127,19 +138,19 @@ def restrict_sources(affinity: Tensor, offsets: Sequence[Offset]) -> Tensor:
 
 
 def seed_label(seeds: Tensor, *, class_ids: Sequence[int], grid: Grid) -> Tensor:
-    """Merges the CRF probabilities under both backgrounds into one label per cell (psa).
+    """Merges the CRF probabilities for two background strengths into one label per cell (psa).
 
-    Foreground where the strong background already says so, background where even the weak one
-    says so, unknown in between.
+    A cell is foreground if it is foreground even with the strong background. It is background if
+    it is background even with the weak background. All other cells are unknown.
 
     Args:
-        seeds: float [2, n, H, W] probabilities under the (strong, weak) background; all zero
-            where there is no image.
+        seeds: float [2, n, H, W]; probabilities with the strong background, then with the weak one.
+            Pixels outside the image are 0 in all of them.
         class_ids: Class ids of the n labels, background first.
-        grid: The cells; probabilities are averaged over each.
+        grid: The cells; probabilities are averaged over each cell.
 
     Returns:
-        uint8 [*grid.size]: class ids, 255 unknown or outside the image.
+        uint8 [*grid.size]: class ids; 255 where unknown or outside the image.
     """
     assert class_ids[0] == 0, f"class ids {class_ids}; expected background first"
     pooled = pool(seeds, pixels((seeds.shape[-2], seeds.shape[-1])), grid)
@@ -151,9 +162,10 @@ def seed_label(seeds: Tensor, *, class_ids: Sequence[int], grid: Grid) -> Tensor
 
 
 def affinity_targets(label: Tensor, offsets: Sequence[Offset]) -> PairTargets:
-    """Says of each pair whether its two cells have the same class (psa, voc12/data.py).
+    """Finds the pairs whose cells have the same class or different classes (psa, voc12/data.py).
 
-    Pairs with an unknown cell, or whose source is outside `source_region`, are in no set.
+    A pair is in no set if one of its cells is unknown or if its source lies outside
+    `source_region`.
 
     Args:
         label: integer [B, h, w] class ids, 255 unknown.

@@ -1,9 +1,9 @@
-"""How sure a mean IoU is: a bootstrap over the images that it was measured on.
+"""Confidence intervals of a mean IoU, from a bootstrap over the images.
 
-The masks stay as they are, and with them a threshold that was chosen on all the images. That other
-images would have chosen another one is not in the interval.
+The predicted masks are fixed. If a threshold was chosen on the same images, it is fixed as well:
+the interval does not include the uncertainty of that choice.
 
-N is the number of images, C that of classes with background, B that of resamples.
+Letters: N images, C classes with background, B resamples.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ CONFIDENCE = 0.95
 
 
 def resampled_miou(counts: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
-    """Computes the mean IoU of images drawn with replacement, as many as there are.
+    """Computes the mean IoU of B resamples: N images, drawn with replacement.
 
-    Equal N and seed draw the same images, so that the difference of two methods' results is a
-    paired one.
+    The same N and seed always draw the same images. The results of two methods on the same images
+    can therefore be compared pairwise.
 
     Args:
-        counts: int64 [N, 3, C], pixels of each image and class: rightly predicted, of the class
-            in truth, predicted as it.
-        seed: of the draws.
+        counts: int64 [N, 3, C], numbers of pixels by image and class: correctly predicted,
+            in the ground truth, in the prediction.
+        seed: Seed of the draws.
 
     Returns:
-        float64 [B] in [0, 1]. A class that no drawn image has is left out of that mean.
+        float64 [B] in [0, 1]. Each mean leaves out classes that none of its drawn images has.
     """
     num_images, _, num_classes = counts.shape
     generator = np.random.default_rng(seed)
@@ -42,10 +42,13 @@ def resampled_miou(counts: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.fl
 
 
 def interval(samples: NDArray[np.float64]) -> tuple[float, float]:
-    """Takes the middle CONFIDENCE of bootstrap samples, the percentile interval.
+    """Computes the percentile interval that holds the middle CONFIDENCE of bootstrap samples.
 
     Args:
-        samples: float64 [B], of a score or of a difference of two.
+        samples: float64 [B], values of a score, or differences of two scores.
+
+    Returns:
+        The lower and the upper end.
     """
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(samples, [tail, 1 - tail])

@@ -1,6 +1,6 @@
 """Algebra of class activation maps (CAMs).
 
-Letters: B images, K foreground classes, C = K + 1 with background first, H W pixels.
+Letters: B images, K foreground classes, C = K + 1 channels with background first, H x W pixels.
 """
 
 import torch
@@ -24,7 +24,7 @@ def normalize_cam(cam: Tensor) -> Tensor:
 
 
 def share_of_maximum(cam: Tensor) -> Tensor:
-    """Divides each class of each image by its maximum, which is held constant.
+    """Divides each class of each image by its maximum; no gradient flows through the maximum.
 
     Args:
         cam: [..., H, W], any range; negative scores count as 0.
@@ -37,7 +37,7 @@ def share_of_maximum(cam: Tensor) -> Tensor:
 
 
 def add_background(cam: Tensor) -> Tensor:
-    """Puts a background score before the classes: 1 minus the strongest class.
+    """Puts a background channel before the classes: 1 minus the highest class score.
 
     Args:
         cam: [B, K, H, W] in [0, 1].
@@ -49,11 +49,11 @@ def add_background(cam: Tensor) -> Tensor:
 
 
 def keep_strongest(score: Tensor) -> Tensor:
-    """Zeroes all channels of a pixel but the largest, which keeps its value.
+    """Keeps the value of each pixel's largest channel and sets its other channels to 0.
 
     Args:
-        score: [B, C, H, W] not negative. Not changed, unlike in the reference, whose function of
-            this purpose overwrites its argument.
+        score: [B, C, H, W], not negative. It is not changed; the reference implementation
+            overwrites its argument.
 
     Returns:
         [B, C, H, W]; where several channels are the largest, all of them stay.
@@ -62,19 +62,20 @@ def keep_strongest(score: Tensor) -> Tensor:
 
 
 def foreground_score(cam_logits: Tensor, label: Tensor) -> Tensor:
-    """How far the score of a present class rises above its own lowest, as a mean over classes.
+    """Computes how far the scores of present classes rise above their minimum, as a class mean.
 
-    Scores are sigmoids, which the smoothness loss works on. Where its weight is too high the CAM
-    collapses (paper, Table VI): the smoothest map is a flat one, and may be flat at any height. On
-    the demo, 0, 0.1, 1, 10 and 100 times that loss end at 0.65, 0.62, 0.49, 0.21 and 0.03, and the
-    CAM's mIoU at 34, 34, 34, 25 and 23; the scores' mean is 0.66 in the first and in the last.
+    The scores are sigmoids, as in the smoothness loss. If the weight of that loss is too high, the
+    CAM collapses (paper, Table VI): the smoothest map is a constant map of any value. Measured on
+    the demo dataset with 0, 0.1, 1, 10 and 100 times the loss, this score is 0.65, 0.62, 0.49, 0.21
+    and 0.03, and the mIoU of the CAM is 34, 34, 34, 25 and 23. The mean of the scores does not show
+    the collapse: it is 0.66 without the loss and with 100 times the loss.
 
     Args:
-        cam_logits: [B, K, H, W].
+        cam_logits: [B, K, H, W], any range.
         label: [B, K] in {0, 1}.
 
     Returns:
-        A scalar in [0, 1]; 1 where no class is present, for then none is flat.
+        A scalar in [0, 1]; 1 if no class is present, since there is no flat map then.
     """
     score = cam_logits.float().sigmoid()
     flatness = 1 - (score.amax((-2, -1)) - score.amin((-2, -1)))

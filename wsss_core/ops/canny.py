@@ -1,4 +1,4 @@
-"""Canny edges, which the boundary head sees beside the features."""
+"""Canny edges: an input of the boundary head."""
 
 import cv2
 import numpy as np
@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 
 def canny_edges(image: NDArray[np.uint8], *, low: float, high: float) -> NDArray[np.uint8]:
-    """Canny edges of a photograph as it is, not of a normalised one.
+    """Finds the Canny edges of a photograph that is not normalised.
 
     Args:
-        image: RGB uint8 [H, W, 3]; the channel of the strongest gradient decides at each pixel.
+        image: RGB uint8 [H, W, 3]. Each pixel uses the channel with the strongest gradient.
         low: Lower hysteresis threshold.
         high: Upper hysteresis threshold.
 
@@ -23,14 +23,15 @@ def canny_edges(image: NDArray[np.uint8], *, low: float, high: float) -> NDArray
 def cast_canny_edges(
     normalized: NDArray[np.float32], *, low: float, high: float
 ) -> NDArray[np.uint8]:
-    """Canny edges of normalised images forced into bytes, as the paper's code finds them.
+    """Finds the Canny edges of normalised images cast to bytes, as the paper's code does.
 
-    Their values of about -2 to 3 lose their fraction and wrap around: 0, 1, 2, 254 and 255 are
-    left, whose edges are roughly those of a silhouette. The code leaves the wrapping of negative
-    numbers to the compiler; here it is that of two's complement.
+    Normalised values lie between about -2 and 3. The cast drops their fraction and wraps negative
+    numbers around, so that only 0, 1, 2, 254 and 255 remain. The edges of such an image roughly
+    show a silhouette. In the paper's code the compiler decides how negative numbers wrap; here they
+    wrap as in two's complement.
 
     Args:
-        normalized: [B, 3, H, W], as the backbone sees them.
+        normalized: float32 [B, 3, H, W], the input of the backbone.
         low: Lower hysteresis threshold.
         high: Upper hysteresis threshold.
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydensecrf.densecrf import DenseCRF2D
 
-MIN_PROB = 1e-5  # the unary energy is -log(prob), which 0 would make infinite
+MIN_PROB = 1e-5  # the unary energy is -log(prob), which is infinite for 0
 
 
 def dense_crf(  # noqa: PLR0913
@@ -20,24 +20,24 @@ def dense_crf(  # noqa: PLR0913
 ) -> NDArray[np.float32]:
     """Refines label scores by mean-field inference in a dense CRF on the image.
 
-    The scores need not sum to 1 over the labels: the unary energy is -log(clip(score, 1e-5, 1)),
-    and the first mean-field step normalises. SEAM and psa hand their unnormalised stack of
-    background and CAM scores to pydensecrf in this way, and their background alphas are tuned
-    for it.
+    The scores need not sum to 1 over the labels. The unary energy is -log(clip(score, 1e-5, 1)),
+    and the first mean-field step normalises. SEAM and psa also pass unnormalised background and CAM
+    scores to pydensecrf, and their background alphas are tuned for such scores.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        prob: float [..., n, H, W] scores >= 0 of n labels. Leading axes are separate problems on
-            the same image, which share the costly lattice of the pairwise terms.
+        prob: float [..., n, H, W], scores >= 0 of n labels. Leading axes are separate problems on
+            the same image. They share the lattice of the pairwise terms, which is costly to build.
         iterations: Mean-field iterations.
         gaussian_sxy: Standard deviation of the smoothness kernel in pixels.
-        gaussian_compat: Its Potts penalty.
-        bilateral_sxy: Standard deviation of the appearance kernel in pixels,
-        bilateral_srgb: and in colour, of 255.
-        bilateral_compat: Its Potts penalty.
+        gaussian_compat: Potts penalty of the smoothness kernel.
+        bilateral_sxy: Standard deviation of the appearance kernel in pixels.
+        bilateral_srgb: Standard deviation of the appearance kernel in colour, on a scale of 0 to
+            255.
+        bilateral_compat: Potts penalty of the appearance kernel.
 
     Returns:
-        float32 like `prob`; sums to 1 over the labels.
+        float32, the shape of `prob`; sums to 1 over the labels.
     """
     num_labels, height, width = prob.shape[-3:]
     assert image.shape == (height, width, 3), f"image {image.shape}, scores {prob.shape}"

@@ -1,4 +1,4 @@
-"""Bringing maps from one grid of cells to another: the one place where maps are resized."""
+"""Resampling of maps from one grid of cells to another: the only place where maps are resized."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 Size = tuple[int, int]  # height and width
 
-BEYOND = 1e-9  # what a pixel beyond the image's edge counts in a mean over pixels
+BEYOND = 1e-9  # weight of a pixel outside the image in a mean over pixels
 
 
 class Axis(NamedTuple):
-    """The cells along one side: cell i is centred on pixel `offset + stride * i` of an image."""
+    """The cells along one side; the centre of cell i is at image pixel `offset + stride * i`."""
 
     stride: float
     offset: float
@@ -20,16 +20,18 @@ class Axis(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """The cells of a map.
+    """The positions of a map's cells in an image.
 
-    Two kinds of grid are what `torch.nn.functional.interpolate` takes any map to have, so that
-    between two of a kind it does what is wanted; pixels are of both kinds.
+    `torch.nn.functional.interpolate` knows two kinds of grid: even and cornered ones. Between two
+    grids of the same kind it gives the result that is wanted. Pixels are a grid of both kinds.
 
     Attributes:
-        rows: Along the height.
-        columns: Along the width.
-        is_even: The cells divide the image evenly (there, without `align_corners`).
-        is_cornered: The first and the last cells lie on the first and last pixels (with it).
+        rows: The cells along the height.
+        columns: The cells along the width.
+        is_even: Whether the cells divide the image evenly, which `interpolate` assumes without
+            `align_corners`.
+        is_cornered: Whether the centres of the outermost cells are the outermost pixels, which
+            `interpolate` assumes with `align_corners`.
     """
 
     rows: Axis
@@ -44,13 +46,13 @@ class Grid(NamedTuple):
 
 
 def pixels(size: Size) -> Grid:
-    """The pixels of an image."""
+    """Returns the grid of an image's pixels."""
     rows, columns = (Axis(1.0, 0.0, side) for side in size)
     return Grid(rows, columns, is_even=True, is_cornered=True)
 
 
 def even(image: Size, size: Size) -> Grid:
-    """A grid of some size whose cells divide an image evenly, as pixels of a smaller copy do."""
+    """Returns a grid of `size` cells that divide an image evenly, as a resized copy's pixels do."""
     strides = [side / count for side, count in zip(image, size, strict=True)]
     rows, columns = (
         Axis(stride, (stride - 1) / 2, count) for stride, count in zip(strides, size, strict=True)
@@ -59,7 +61,7 @@ def even(image: Size, size: Size) -> Grid:
 
 
 def cornered(image: Size, size: Size) -> Grid:
-    """A grid of some size, spread from the first pixel of an image to the last."""
+    """Returns a grid of `size` cells, with its corners on the corner pixels of an image."""
     rows, columns = (
         Axis((side - 1) / max(count - 1, 1) or 1.0, 0.0, count)
         for side, count in zip(image, size, strict=True)
@@ -68,17 +70,17 @@ def cornered(image: Size, size: Size) -> Grid:
 
 
 def spaced(image: Size, *, stride: int, offset: float) -> Grid:
-    """As many cells as it takes to cover an image, the first centred on pixel `offset`."""
+    """Returns the cells that cover an image, `stride` pixels apart, the first on pixel `offset`."""
     rows, columns = (Axis(stride, offset, ceil_div(side, stride)) for side in image)
     return Grid(rows, columns)
 
 
 def within(grid: Grid, copy: Grid) -> Grid:
-    """A grid over the copy of an image, in pixels of the image.
+    """Converts a grid over a copy of an image into one over the image itself.
 
     Args:
-        grid: In pixels of the copy.
-        copy: Where the copy's pixels lie in the image.
+        grid: Positions in pixels of the copy.
+        copy: Positions of the copy's pixels in the image.
     """
     rows, columns = (
         Axis(axis.stride * to.stride, to.offset + axis.offset * to.stride, axis.length)
@@ -88,18 +90,19 @@ def within(grid: Grid, copy: Grid) -> Grid:
 
 
 def resample(maps: Tensor, source: Grid, target: Grid) -> Tensor:
-    """Reads maps bilinearly where the cells of another grid over the same image lie.
+    """Interpolates maps bilinearly at the cells of another grid over the same image.
 
-    Computes in single precision inside of autocast, too: bf16 has steps of 0.002 to 0.004 in
-    [0.5, 1], as large as the differences of neighbours that the smoothness loss is about.
+    Computes in single precision also under autocast. In [0.5, 1], bf16 has steps of 0.002 to 0.004.
+    The differences of neighbours, on which the smoothness loss works, are of the same size.
 
     Args:
         maps: [B, C, *source.size], any range.
-        source: Where their cells lie.
-        target: Where the cells wanted lie; beyond the outermost cells, their values go on.
+        source: The grid of the maps.
+        target: The grid of the result. Beyond the outermost cells of `source`, their values
+            continue.
 
     Returns:
-        [B, C, *target.size]; float32, or float64 of such maps.
+        [B, C, *target.size]; float64 for float64 maps, float32 otherwise.
     """
     _expect_cells(maps, source)
     precise = (maps if maps.dtype == torch.float64 else maps.float()).contiguous()
@@ -111,12 +114,12 @@ def resample(maps: Tensor, source: Grid, target: Grid) -> Tensor:
 
 
 def pick(maps: Tensor, source: Grid, target: Grid) -> Tensor:
-    """Takes of each cell of another grid over the same image the value nearest to it, as it is.
+    """Takes the nearest value, unchanged, for each cell of another grid over the same image.
 
     Args:
         maps: [..., *source.size], of any type.
-        source: Where their cells lie.
-        target: Where the cells wanted lie.
+        source: The grid of the maps.
+        target: The grid of the result.
 
     Returns:
         [..., *target.size].
@@ -130,16 +133,16 @@ def pick(maps: Tensor, source: Grid, target: Grid) -> Tensor:
 
 
 def pool(maps: Tensor, source: Grid, target: Grid) -> Tensor:
-    """Averages maps over the square around each cell of a coarser grid over the same image.
+    """Averages maps over a square around each cell of a coarser grid over the same image.
 
     Args:
         maps: float [B, C, *source.size].
-        source: Where their cells lie.
-        target: Where the cells wanted lie; its stride is a multiple of the source's.
+        source: The grid of the maps.
+        target: The grid of the result; its stride is a multiple of the stride of `source`.
 
     Returns:
-        [B, C, *target.size]. At the image's edge, the mean of what lies inside of the image; of a
-        square that lies outside, what is at the edge.
+        [B, C, *target.size]. A square at the image's edge is averaged over its part inside the
+        image. A square outside the image takes the values at the edge.
     """
     _expect_cells(maps, source)
     factor = round(target.rows.stride / source.rows.stride)
@@ -153,20 +156,20 @@ def pool(maps: Tensor, source: Grid, target: Grid) -> Tensor:
 
 
 def _expect_cells(maps: Tensor, grid: Grid) -> None:
-    if not torch.compiler.is_exporting():  # there, sizes are not known
+    if not torch.compiler.is_exporting():  # sizes are symbolic during an export
         found = tuple(maps.shape[-2:])
         assert found == grid.size, f"maps of {found} cells; expected {grid.size}"
 
 
 def _split(axis: Axis, factor: int) -> Axis:
-    """`factor` cells in place of each."""
+    """Splits each cell into `factor` cells."""
     stride = axis.stride / factor
     return Axis(stride, axis.offset - (factor - 1) / 2 * stride, axis.length * factor)
 
 
 def _sample(maps: Tensor, source: Grid, target: Grid, *, beyond: str) -> Tensor:
     rows, columns = (
-        # As `grid_sample` counts, by which the cells cover the range from -1 to 1.
+        # `grid_sample` counts positions so that the cells cover the range from -1 to 1.
         (2 * positions + 1) / count - 1
         for positions, count in zip(_positions(maps, source, target), source.size, strict=True)
     )
@@ -176,7 +179,7 @@ def _sample(maps: Tensor, source: Grid, target: Grid, *, beyond: str) -> Tensor:
 
 
 def _positions(maps: Tensor, source: Grid, target: Grid) -> list[Tensor]:
-    """Rows and columns of the target, in cells of the source."""
+    """Returns the rows and columns of the target's cells, measured in cells of the source."""
     dtype = torch.float64 if maps.dtype == torch.float64 else torch.float32
     return [
         (
@@ -190,5 +193,5 @@ def _positions(maps: Tensor, source: Grid, target: Grid) -> list[Tensor]:
 
 
 def ceil_div(number: int, divisor: int) -> int:
-    """Number / divisor, rounded up; in ONNX, -(-number // divisor) would be rounded down."""
+    """Divides and rounds up, also in ONNX, which would round -(-number // divisor) down."""
     return (number + divisor - 1) // divisor

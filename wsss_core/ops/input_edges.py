@@ -1,4 +1,4 @@
-"""Canny edges of images as a network sees them, found where the images are read."""
+"""Canny edges of normalised images, found by the processes that read the images."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from wsss_core.ops.canny import cast_canny_edges
 class InputEdges:
     """Finds the edges of an image at each scale at which a network sees it.
 
-    They are found by the processes that read images: OpenCV's Canny runs on the CPU, for which a
-    training step would have to copy its images from the GPU and back.
+    OpenCV's Canny runs on the CPU. In a training step, it would have to copy the images from the
+    GPU and the edges back.
     """
 
     def __init__(
@@ -23,14 +23,15 @@ class InputEdges:
         scales: Callable[[Tensor], list[Tensor]],
         canny: CannyConfig,
     ) -> None:
-        """Prepares to find them.
+        """Stores what the edges depend on.
 
         Args:
-            mean: RGB in [0, 1] that images are normalised with; copied, as that of a network moves
-                to its device.
-            std: And the standard deviation.
-            scales: An image [1, 3, H, W] -> that image as the network sees it, at each scale.
-            canny: Thresholds.
+            mean: RGB mean in [0, 1] by which the network normalises images. It is copied, since the
+                network's own tensor moves to the network's device.
+            std: RGB standard deviation, treated in the same way.
+            scales: Takes an image [1, 3, H, W]; returns it at each scale at which the network sees
+                it.
+            canny: The thresholds.
         """
         self.mean = mean.cpu().clone()[:, None, None]
         self.std = std.cpu().clone()[:, None, None]
@@ -38,7 +39,14 @@ class InputEdges:
         self.canny = canny
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """Image [3, H, W] in [0, 1] -> `edges_0`, ..., of each scale: [1, h, w], 0 or 1."""
+        """Finds the edges of an image.
+
+        Args:
+            image: float32 [3, H, W], RGB in [0, 1].
+
+        Returns:
+            float32 [1, h, w] in {0, 1} for each scale, under the keys `edges_0`, `edges_1`, ...
+        """
         found = {}
         for index, scaled in enumerate(self.scales(image[None])):
             normalized = ((scaled - self.mean) / self.std).numpy()

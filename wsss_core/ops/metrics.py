@@ -1,6 +1,6 @@
-"""Scores of masks against ground truth, and of score maps at every background threshold at once.
+"""Scores of masks, and of score maps at all background thresholds, against ground truth.
 
-C is the number of classes with background, T the number of thresholds.
+Letters: C classes with background, T thresholds.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ NUM_THRESHOLDS = 100
 def confusion_matrix(
     gt: NDArray[np.uint8], pred: NDArray[np.uint8], num_classes: int
 ) -> NDArray[np.int64]:
-    """Counts the pixels of each pair of true and predicted class.
+    """Counts the pixels of each pair of a true and a predicted class.
 
     Args:
-        gt: uint8, any shape, class indices; pixels of 255 are not counted.
+        gt: uint8, any shape, class indices; pixels with 255 are not counted.
         pred: uint8, same shape, class indices.
         num_classes: C, with background.
 
@@ -30,7 +30,7 @@ def confusion_matrix(
         int64 [C, C]: ground truth by row, prediction by column.
 
     Raises:
-        ValueError: The shapes differ, or there is a class index of C or more.
+        ValueError: The shapes differ, or a class index is C or more.
     """
     if gt.shape != pred.shape:
         raise ValueError(f"prediction has shape {pred.shape}; expected {gt.shape}")
@@ -47,11 +47,11 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Computes each class's intersection over union.
 
     Args:
-        confusion: int [..., C, C], ground truth by row.
+        confusion: int [..., C, C], ground truth by row, prediction by column.
 
     Returns:
-        float64 [..., C] in [0, 1]; NaN for a class that is neither in the ground truth nor
-        predicted anywhere, whose union is empty.
+        float64 [..., C] in [0, 1]; NaN for a class that is neither in the ground truth nor in the
+        prediction, because its union is empty.
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     return intersection_over_union(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
@@ -60,29 +60,30 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 def intersection_over_union(
     right: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Divides pixels that are right by those of a class in truth or in the prediction.
+    """Divides the intersection of ground truth and prediction by their union.
 
     Args:
-        right: Pixels of a class that were predicted as it, any shape.
-        truth: Pixels of the class, same shape.
-        predicted: Pixels that were predicted as it, same shape.
+        right: Number of pixels of a class that were predicted as this class, any shape.
+        truth: Number of pixels of the class in the ground truth, same shape.
+        predicted: Number of pixels that were predicted as the class, same shape.
 
     Returns:
-        float64 of that shape, in [0, 1]; NaN where the union is empty.
+        float64 of the same shape, in [0, 1]; NaN where the union is empty.
     """
     union = truth + predicted - right
     return np.divide(right, union, out=np.full(union.shape, np.nan), where=union > 0)
 
 
 def mean_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Averages the intersection over union of the classes, background among them.
+    """Averages the intersection over union over the classes, background included.
 
-    A class counts as soon as one pixel is of it or is predicted as it: predicting a class that is
-    nowhere scores 0 for it. Only a class with an empty union, about which the images say nothing,
-    is left out. PASCAL VOC's splits have every class, so there this is the mean over all 21.
+    A class counts if at least one pixel belongs to it or is predicted as it. A class that is
+    predicted but not in the ground truth scores 0. A class with an empty union is left out, since
+    the images say nothing about it. PASCAL VOC's splits contain every class, so that the mean there
+    is always over all 21.
 
     Args:
-        confusion: int [..., C, C], ground truth by row.
+        confusion: int [..., C, C], ground truth by row, prediction by column.
 
     Returns:
         float64 [...] in [0, 1]; NaN where no pixel was counted.
@@ -94,22 +95,22 @@ def mean_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 class ThresholdSweep:
-    """Confusion matrices of score maps for all background thresholds, from one pass over them.
+    """Computes the confusion matrices of score maps for all background thresholds in one pass.
 
-    At threshold t a pixel gets the class with the highest score if that score is > t, strictly,
-    and is background otherwise (psa and SEAM, evaluation.py: background has the constant score t,
-    comes first, and argmax takes the first of equals). So per pixel only its best class and the
-    number of thresholds below its score matter, and a joint histogram of the two and the true
-    class holds every threshold's confusion matrix.
+    At threshold t, a pixel gets the class with the highest score if this score is greater than t,
+    and is background otherwise. A score equal to t gives background, as in psa and SEAM
+    (evaluation.py): background has the constant score t and comes first, and argmax takes the first
+    of equal scores. A pixel therefore matters only by its true class, its best class and the number
+    of thresholds below its score. One joint histogram of the three gives all confusion matrices.
 
     Attributes:
         thresholds: float64 [T], 0.00 to 0.99 in steps of 0.01.
-        histogram: int64 [C, C, T + 1]: pixels by true class, best class (0: the image has none)
-            and number of thresholds below the score.
+        histogram: int64 [C, C, T + 1], number of pixels by true class, best class (0 if no score is
+            positive) and number of thresholds below the score.
     """
 
     def __init__(self, num_classes: int) -> None:
-        """Starts from no pixels; `num_classes` is C, with background."""
+        """Starts without pixels; `num_classes` is C, with background."""
         self.num_classes = num_classes
         self.thresholds = np.arange(NUM_THRESHOLDS) / NUM_THRESHOLDS
         self.histogram = np.zeros((num_classes, num_classes, NUM_THRESHOLDS + 1), dtype=np.int64)
@@ -120,20 +121,20 @@ class ThresholdSweep:
         """Counts the pixels of one image.
 
         Args:
-            gt: uint8 [H, W] class indices; pixels of 255 are not counted.
-            class_ids: foreground class, 1..C-1, of each of the n maps; equal scores go to the
-                first of them.
+            gt: uint8 [H, W] class indices; pixels with 255 are not counted.
+            class_ids: The foreground class, 1..C-1, of each of the n maps. Of equal scores, the
+                first map wins.
             cam_scores: float [n, H, W] in [0, 1].
 
         Raises:
-            ValueError: The sizes differ, or there is a class index of C or more.
+            ValueError: The sizes differ, or a class index is C or more.
         """
         if cam_scores.shape != (len(class_ids), *gt.shape):
             expected = (len(class_ids), *gt.shape)
             raise ValueError(f"scores have shape {cam_scores.shape}; expected {expected}")
         counted = gt != IGNORE_INDEX
         best, score = (plane[counted] for plane in best_class(class_ids, cam_scores))
-        # Thresholds in the scores' own precision, so that a score stored as 0.1 equals 0.1.
+        # Compare in the precision of the scores: a score stored as 0.1 equals the threshold 0.1.
         passed = np.searchsorted(self.thresholds.astype(score.dtype), score, side="left")
         truth = gt[counted].astype(np.intp)
         if truth.size and truth.max() >= self.num_classes:
@@ -150,7 +151,7 @@ class ThresholdSweep:
 
     def confusion_matrices(self) -> NDArray[np.int64]:
         """Returns int64 [T, C, C], one confusion matrix for each threshold."""
-        # [.., k]: pixels above threshold k, that is, above more than k thresholds.
+        # above[..., k]: pixels whose score is above threshold k, so above more than k thresholds.
         above = self.histogram[..., ::-1].cumsum(axis=-1)[..., ::-1][..., 1:]
         confusion = np.moveaxis(above, -1, 0).copy()
         all_pixels = self.histogram.sum(axis=(1, 2))  # [C]
@@ -162,7 +163,7 @@ class ThresholdSweep:
         return mean_iou(self.confusion_matrices())
 
     def best_threshold(self) -> int:
-        """Returns the index of the threshold with the highest mean IoU, the lowest of equals."""
+        """Returns the index of the threshold with the highest mean IoU; of equals, the lowest."""
         miou = self.mean_iou()
         return int(np.argmax(np.where(np.isnan(miou), -1, miou)))
 
@@ -173,16 +174,16 @@ def best_class(
     """Finds each pixel's best class and its score.
 
     Args:
-        class_ids: the class of each of the n maps.
+        class_ids: The class of each of the n maps.
         scores: float [n, H, W], not negative.
 
     Returns:
-        The class indices, intp [H, W], and the scores, float [H, W]; class 0 where no score is
+        The class indices, intp [H, W], and their scores, float [H, W]. Both are 0 where no score is
         above 0.
     """
     best = np.zeros(scores.shape[1:], dtype=np.intp)
     score = np.zeros(scores.shape[1:], dtype=scores.dtype)
-    # Far faster than argmax over the first axis, as there are only a few maps.
+    # Much faster than argmax over the first axis, since there are only a few maps.
     for class_id, class_scores in zip(class_ids, scores, strict=True):
         np.copyto(best, class_id, where=class_scores > score)
         np.maximum(score, class_scores, out=score)

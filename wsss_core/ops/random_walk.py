@@ -1,4 +1,4 @@
-"""The random walk of AffinityNet (psa, Ahn and Kwak, CVPR 2018): scores spread along affinities.
+"""The random walk of AffinityNet (psa, Ahn and Kwak, CVPR 2018) spreads scores along affinities.
 
 Letters: B batch, C channels, h x w grid of N cells, P pairs per cell (`ops/affinity.py`).
 """
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from wsss_core.ops.affinity import Offset, pair_slices
 
-# Numbers in the matrix of all transitions that a GPU may hold: 1 GiB of float32, an image of
-# 1024 x 1024 pixels at stride 8.
+# Largest number of values in a transition matrix on a GPU: 1 GiB of float32, enough for an image
+# of 1024 x 1024 pixels at stride 8.
 MAX_TRANSITIONS = 2**28
 
 
@@ -27,16 +27,17 @@ def random_walk(
 ) -> Tensor:
     """Spreads scores along affinities: x <- x T, `num_steps` times (psa, infer_aff.py).
 
-    T is the symmetric matrix of affinity ** beta with ones on its diagonal, column-normalised, so
-    a step makes each cell the weighted mean of itself and its neighbours. psa squares T, which is
-    cubic work. Here a step is 2P + 1 shifted products, linear in memory and time; or, on a GPU,
-    where so many small operations cost more than they compute, one product with T, if it fits.
+    T is the symmetric matrix of affinity ** beta with ones on its diagonal, normalised by column.
+    One step makes each cell the weighted mean of itself and its neighbours. psa squares T
+    repeatedly, which takes cubic time. Here a step is 2P + 1 shifted products, linear in memory and
+    time. On a GPU, many small operations are slow; there a step is one product with T, if T fits
+    into MAX_TRANSITIONS values.
 
     Args:
         scores: float [B, C, h, w].
-        affinity: [B, P, h, w] of `pairwise_affinity`; 0 where there is no edge.
+        affinity: [B, P, h, w] from `pairwise_affinity`; 0 where there is no edge.
         offsets: The P offsets of `affinity`.
-        beta: Exponent > 0 on the affinities.
+        beta: Exponent of the affinities, > 0.
         num_steps: Number of steps.
 
     Returns:
@@ -51,7 +52,7 @@ def random_walk(
 def walk_by_matrix(
     scores: Tensor, edges: Tensor, offsets: Sequence[Offset], *, num_steps: int
 ) -> Tensor:
-    """The walk by the matrix T [B, N, N]; edges [B, P, h, w] are affinity ** beta."""
+    """Walks by products with the matrix T [B, N, N]; `edges` [B, P, h, w] are affinity ** beta."""
     height, width = scores.shape[-2:]
     cells = torch.arange(height * width, device=scores.device).view(height, width)
     slices = list(pair_slices(height, width, offsets))
@@ -76,7 +77,7 @@ def walk_by_matrix(
 def walk_by_shifts(
     scores: Tensor, edges: Tensor, offsets: Sequence[Offset], *, num_steps: int
 ) -> Tensor:
-    """The walk by shifted products; arguments as of `walk_by_matrix`."""
+    """Walks by shifted products; takes the arguments of `walk_by_matrix`."""
     height, width = scores.shape[-2:]
     weights = _transition_weights(edges, offsets)
     reach = max((max(abs(dy), abs(dx)) for dy, dx in offsets), default=0)
@@ -96,7 +97,7 @@ def walk_by_shifts(
 
 
 def _transition_weights(edges: Tensor, offsets: Sequence[Offset]) -> list[Tensor]:
-    """[B, 1, h, w] weights of a cell itself, its P targets and its P sources; they sum to 1."""
+    """Returns weights [B, 1, h, w] of a cell, its P targets and its P sources; they add up to 1."""
     height, width = edges.shape[-2:]
     reverse = torch.zeros_like(edges)
     for pair, source, target in pair_slices(height, width, offsets):

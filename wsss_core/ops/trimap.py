@@ -1,4 +1,4 @@
-"""The band around true boundaries, in which a segmentation's structure shows."""
+"""The band around ground-truth boundaries (trimap), where errors in structure are visible."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-BAND = 0.02  # half width, of the image's diagonal, as in Boundary IoU (Cheng et al., CVPR 2021)
+BAND = 0.02  # half the width, as share of the diagonal: Boundary IoU (Cheng et al., CVPR 2021)
 
 
 def near_boundary(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Finds the pixels whose distance to another class is at most BAND of the diagonal.
 
-    A mean IoU over these pixels alone is that of the trimap (Kohli et al., IJCV 2009). Ignored
-    pixels count as a class here, since VOC's masks have a band of them along each object.
+    The mean IoU over these pixels alone is the trimap score (Kohli et al., IJCV 2009). Ignored
+    pixels count as a class of their own, because VOC's masks have a band of them around each
+    object.
 
     Args:
         mask: uint8 [H, W] class indices, 255 ignored.
 
     Returns:
-        bool [H, W]; False everywhere where the mask is of one class.
+        bool [H, W]; False everywhere if the mask has one class only.
     """
     differs = beside_another(mask)
     if not differs.any():
@@ -32,7 +33,7 @@ def near_boundary(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def beside_another(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Finds the pixels, bool [H, W], that have one of another index above, below or beside them."""
+    """Finds the pixels with a different index above, below, left or right of them; bool [H, W]."""
     padded = np.pad(mask, 1, mode="edge")
     differs = np.zeros(mask.shape, dtype=bool)
     for neighbour in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):

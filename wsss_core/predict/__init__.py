@@ -1,4 +1,4 @@
-"""Masks of any pictures: `Segmenter.load("weights.pt")("photo.jpg").mask`."""
+"""Segmentation of any pictures: `Segmenter.load("weights.pt")("photo.jpg").mask`."""
 
 from wsss_core.predict.segmenter import Prediction, Segmenter
 

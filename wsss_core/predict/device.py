@@ -1,4 +1,4 @@
-"""The device that a person asks for."""
+"""Choice of the device by the name that the user gives."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from wsss_core.runtime.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """Finds a device by its name.
+    """Returns the device with a given name.
 
     Args:
-        name: Such as cpu, cuda, cuda:1 or mps; auto: the first GPU, or else the CPU.
+        name: For example cpu, cuda, cuda:1 or mps. auto means the first GPU, or the CPU without
+            one.
 
     Raises:
-        UserError: There is no such device here.
+        UserError: This machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -24,7 +25,7 @@ def choose_device(name: str) -> torch.device:
         device = None
     found = _devices()
     if device is None or str(device) not in found:
-        raise UserError(f"--device {name}: not here; expected auto, {', '.join(found)}")
+        raise UserError(f"--device {name}: no such device; expected auto, {', '.join(found)}")
     return device
 
 

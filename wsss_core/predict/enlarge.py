@@ -1,4 +1,4 @@
-"""Large pictures: shrunk for the network, and its scores enlarged again, strip by strip."""
+"""Large pictures: they are shrunk for the network, and its scores are enlarged strip by strip."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.data.transforms import resize
 from wsss_core.ops.grid import even, pixels, resample
 
-MAX_VALUES = 2**25  # enlarged scores at a time; 128 MiB, more than 20 classes of 1024 x 1024 pixels
+MAX_VALUES = 2**25  # enlarged scores per strip; 128 MiB, more than 20 classes of 1024 x 1024 pixels
 
 
 def shrink(image: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
-    """Shrinks an image, uint8 [H, W, 3], whose longer side is longer; 0: never."""
+    """Shrinks an image [H, W, 3] to a longer side of at most `longest_side`; 0 means no limit."""
     height, width = image.shape[:2]
     factor = longest_side / max(height, width)
     if longest_side == 0 or factor >= 1:
@@ -35,19 +35,19 @@ def enlarged_argmax(
     are_logits: bool = True,
     max_values: int = MAX_VALUES,
 ) -> NDArray[np.uint8]:
-    """The class of each pixel after bilinear enlargement, without holding that of all pixels.
+    """Finds each pixel's class after bilinear enlargement, without storing all enlarged scores.
 
-    A telephone's picture has 50 million pixels, of which 200 classes would take 40 GB.
+    A phone's picture can have 50 million pixels. The scores of 200 classes for it would take 40 GB.
 
     Args:
         scores: float32 [C, h, w].
         size: Height and width to enlarge to.
-        confidence: Pixels whose class has a lower probability than this are marked as ignored.
-        are_logits: Whether the scores are logits, or else probabilities.
-        max_values: How many enlarged scores there may be at a time, though a row of them at least.
+        confidence: A pixel is marked as ignored if the probability of its class is lower than this.
+        are_logits: Whether the scores are logits; otherwise they are probabilities.
+        max_values: Largest number of enlarged scores in memory; a strip has at least one row.
 
     Returns:
-        uint8 of that size. In strips, sums are rounded otherwise than in the whole.
+        uint8 of that size. Rounding in strips differs slightly from rounding in one piece.
     """
     mask = np.empty(size, dtype=np.uint8)
     for rows, enlarged in _strips(scores, size, max_values):
@@ -61,7 +61,7 @@ def enlarged_argmax(
 def _strips(
     scores: Tensor, size: tuple[int, int], max_values: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of the enlarged scores: all of them, or as many as may be held at a time."""
+    """Yields strips of the enlarged scores: slices of rows, and their scores [C, rows, width]."""
     height, width = size
     num_rows = max(1, max_values // (len(scores) * width))
     for top in range(0, height, num_rows):
@@ -73,7 +73,7 @@ def _strips(
 
 
 def _rows(scores: Tensor, numbers: range, *, num_rows: int) -> Tensor:
-    """Some rows [C, n, w] of scores [C, h, w] that are enlarged to `num_rows` rows."""
+    """Interpolates n rows [C, n, w] of scores [C, h, w] that are enlarged to `num_rows` rows."""
     last = scores.shape[1] - 1
     rows = torch.arange(numbers.start, numbers.stop, device=scores.device)
     centres = ((rows + 0.5) * (scores.shape[1] / num_rows) - 0.5).clamp(0, last)

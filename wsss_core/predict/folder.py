@@ -1,14 +1,14 @@
-"""A folder of predictions: masks, overlays and, where wanted, probabilities.
+"""A folder of predictions: masks, and on request overlays, probabilities and cutouts.
 
     masks/<name>.png      palette PNG of class indices, 0 background, in the colours of PASCAL VOC
     overlays/<name>.jpg   the picture with its classes painted over it
-    probs/<name>.npz      score file of kind 'prob' (`score_maps.py`), a quarter of its size
+    probs/<name>.npz      score file of kind 'prob' (`score_maps.py`), at a quarter of the size
     cutouts/<name>.png    the picture, transparent where it is background
-    predict.json          the weights and settings that all of it is of, and the classes' colours
+    predict.json          weights and settings of all predictions, and the colours of the classes
 
-Names have the folders that pictures lie in. Files appear whole or not at all, the mask last. It
-notes the digest of its picture: a picture that has a mask of its own is done, and not one that has
-the name of another.
+A name includes the folders below the input folder. Each file is written completely or not at all.
+The mask is written last and stores the digest of its picture. A picture counts as done only if
+a mask with its digest exists, so that another picture of the same name is not mistaken for it.
 """
 
 from __future__ import annotations
@@ -36,36 +36,36 @@ from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
 
 JPEG_QUALITY = 90
-# Folders, and the suffix in each.
+# Folders and the suffix of their files.
 KINDS = {"masks": "png", "overlays": "jpg", "probs": "npz", "cutouts": "png"}
-DIGEST_KEY, NAME_KEY = "picture-sha256", "picture-name"  # of texts in each mask
+DIGEST_KEY, NAME_KEY = "picture-sha256", "picture-name"  # keys of the texts in each mask
 
 
 class PredictionFolder:
-    """Where the predictions of one network, with one set of settings, are written."""
+    """The output folder for the predictions of one network with one set of settings."""
 
     def __init__(self, root: Path, *, class_names: Sequence[str], extras: Collection[str]) -> None:
-        """Prepares to write.
+        """Stores where to write which files.
 
         Args:
             root: The folder.
             class_names: The foreground classes.
-            extras: What to write beside the masks: "overlays", "probs", "cutouts".
+            extras: What to write in addition to masks: "overlays", "probs", "cutouts".
         """
         self.root = root
         self.class_names = tuple(class_names)
         self.extras = frozenset(extras)
 
     def start(self, settings: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Notes what the predictions are of.
+        """Writes predict.json, and refuses a folder that holds something else.
 
         Args:
-            settings: Plain values that tell predictions that differ apart.
-            overwrite: Whether to remove the predictions that are there.
+            settings: Plain values that determine the predictions.
+            overwrite: Whether to remove existing predictions.
 
         Raises:
-            UserError: The folder is a file, or holds predictions with other settings, or has no
-                note of ours and yet folders of such names, which may be a dataset's.
+            UserError: The folder is a file. Or it holds predictions with other settings. Or it has
+                folders of these names without predict.json, which may belong to a dataset.
         """
         note = self.root / "predict.json"
         if self.root.exists() and not self.root.is_dir():
@@ -73,7 +73,7 @@ class PredictionFolder:
         others = [kind for kind in KINDS if (self.root / kind).exists()]
         if others and not note.is_file():
             raise UserError(
-                f"{self.root}: holds {others[0]} that are not of wsss; expected a new folder"
+                f"{self.root}: holds {others[0]} without a predict.json; expected a new folder"
             )
         if overwrite:
             for kind, suffix in KINDS.items():
@@ -94,25 +94,25 @@ class PredictionFolder:
             temporary.write_text(f"{text}\n", encoding="utf-8")
 
     def is_done(self, name: str, picture: Path) -> bool:
-        """Whether all files of a picture are there; a mask of another one of its name is removed.
+        """Tells whether all files of a picture exist; removes a mask that is of another picture.
 
         Args:
-            name: Of the picture.
-            picture: Its file.
+            name: Name of the picture.
+            picture: File of the picture.
         """
         path = self._path("masks", name)
         if not path.is_file():
             return False
         try:
             is_own = read_mask_notes(path).get(DIGEST_KEY) == file_digest(picture)
-        except UserError:  # it is damaged
+        except UserError:  # the mask is damaged
             is_own = False
         if not is_own:
             path.unlink()
         return is_own and all(self._path(kind, name).is_file() for kind in self.extras)
 
     def names(self) -> list[str]:
-        """Of all pictures that have a mask, sorted."""
+        """Returns the names of all pictures that have a mask, sorted."""
         masks = self.root / "masks"
         found = (path.relative_to(masks).with_suffix("") for path in masks.rglob("*.png"))
         return sorted(path.as_posix() for path in found if not path.name.startswith("."))
@@ -122,7 +122,7 @@ class PredictionFolder:
         return read_mask(self._path("masks", name))
 
     def picture_name(self, name: str) -> str:
-        """The name of a picture that is done, with its extension."""
+        """Returns the name of a picture that is done, with its extension."""
         own = json.loads(read_mask_notes(self._path("masks", name)).get(NAME_KEY, "null"))
         return str(PurePosixPath(name).with_name(own)) if isinstance(own, str) else name
 
@@ -138,8 +138,8 @@ class PredictionFolder:
         """Writes the files of one picture.
 
         Args:
-            name: Of the picture.
-            picture: Its file.
+            name: Name of the picture.
+            picture: File of the picture.
             image: uint8 [H, W, 3], RGB.
             mask: uint8 [H, W] class indices.
             scores: float32 [C, h, w] probabilities, background first.
@@ -166,7 +166,7 @@ class PredictionFolder:
 
 
 def _read_note(path: Path) -> dict[str, Any]:
-    """Reads predict.json, which somebody may have edited."""
+    """Reads predict.json; refuses a damaged file, which somebody may have edited."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""Pictures from anywhere: which files of a command line are some."""
+"""Finds the picture files that the arguments of a command mean."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from wsss_core.runtime.errors import UserError, name_some
 
 
 class Picture(NamedTuple):
-    """A picture file, and its name: without extension, with folders below the one that was given.
+    """A picture file and its name.
 
-    Folders are parted by `/`.
+    The name has no extension. It starts with the folders below the given folder, separated by `/`.
     """
 
     name: str
@@ -23,15 +23,15 @@ class Picture(NamedTuple):
 
 
 def find_pictures(inputs: Sequence[Path], *, output: Path) -> list[Picture]:
-    """Lists the pictures that are meant by files and folders.
+    """Lists the pictures that files and folders stand for.
 
     Args:
-        inputs: Files, whatever their extension, and folders, of which the files with an extension
-            of a picture count, in folders below them, too. Hidden ones do not.
-        output: A folder that is left out, wherever it lies.
+        inputs: Files of any extension, and folders. A folder stands for the files with a picture's
+            extension in it and in its subfolders, except hidden ones.
+        output: A folder that is skipped if it lies in an input folder.
 
     Returns:
-        In the order of the inputs, those of a folder sorted.
+        The pictures in the order of the inputs; those of one folder are sorted.
 
     Raises:
         UserError: An input is missing or holds no picture, or two pictures have the same name.
@@ -57,12 +57,12 @@ def _files(given: Path, output: Path) -> list[tuple[str, Path]]:
     if not pictures:
         raise UserError(f"{given}: no picture in this folder; expected {', '.join(SUFFIXES)}")
     if others := [path.name for path in files if path.suffix.lower() not in SUFFIXES]:
-        sys.stderr.write(f"{given}: left out, no pictures by their names: {name_some(others)}\n")
+        sys.stderr.write(f"{given}: skipped, no picture's extension: {name_some(others)}\n")
     return [(path.relative_to(given).with_suffix("").as_posix(), path) for path in pictures]
 
 
 def _walk(given: Path, output: Path) -> Iterator[Path]:
-    """All files below a folder but hidden ones and those in `output`; links are not entered."""
+    """Yields all files below a folder but hidden ones and those in `output`; follows no links."""
     left_out = output.resolve()
     for folder, folders, names in os.walk(given):
         below = [Path(folder, name) for name in folders if not name.startswith(".")]

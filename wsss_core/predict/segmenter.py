@@ -1,4 +1,4 @@
-"""A trained network that makes masks of any pictures, whatever becomes of single ones."""
+"""Segmentation of any pictures with a trained network; one bad picture does not stop the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from wsss_core.runtime.errors import UserError
 from wsss_core.stages.segment import average_logits_of_batch, load_segmenter
 from wsss_core.stages.segment_crf import refine_prob
 
-CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
+CRF = CrfConfig(  # the values of DeepLab-v2, as in config.yaml
     gaussian_sxy=1.0,
     gaussian_compat=3.0,
     bilateral_sxy=67.0,
@@ -38,19 +38,19 @@ CRF = CrfConfig(  # DeepLab-v2's, as in config.yaml
     bilateral_compat=4.0,
 )
 LONGEST_SIDE = 1024
-# Pictures of one size go through a GPU together: no more than this, of this many pixels in all.
+# A GPU processes pictures of one size in batches, up to these numbers of pictures and pixels.
 BATCH_SIZE = 8
 BATCH_PIXELS = BATCH_SIZE * LONGEST_SIDE**2
 
 
 class Prediction(NamedTuple):
-    """What a picture shows.
+    """The segmentation of one picture.
 
     Attributes:
         image: uint8 [H, W, 3], RGB, upright.
         mask: uint8 [H, W], indices of `class_names`; 255 where no class is probable enough.
-        scores: float32 [C, h, w], the network's probabilities, which sum to 1; of every fourth
-            pixel of the picture, or of its copy that was shrunk. A CRF does not change them.
+        scores: float32 [C, h, w], the network's probabilities, which sum to 1, for every fourth
+            pixel of the picture or of its shrunk copy. They are always those before a CRF.
         class_names: Background first.
     """
 
@@ -61,21 +61,21 @@ class Prediction(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why there is no prediction, in a few words."""
+    """The reason why there is no prediction, in a few words."""
 
     reason: str
 
 
-TOO_LARGE = Failure("too large for the GPU's memory; expected a --longest-side")
+TOO_LARGE = Failure("too large for the GPU's memory; expected a smaller --longest-side")
 
 
 class _Loaded(NamedTuple):
     image: torch.Tensor  # uint8 [H, W, 3]
-    pyramid: ImagePyramid  # of the image, or of a smaller copy
+    pyramid: ImagePyramid  # of the image or of its shrunk copy
 
 
 class Segmenter:
-    """Makes masks of pictures.
+    """Segments pictures.
 
         segmenter = Segmenter.load("results/pets/sb/seed0/segmenter/weights.pt")
         prediction = segmenter("photo.jpg")
@@ -84,10 +84,11 @@ class Segmenter:
     Attributes:
         class_names: Background first; masks hold indices of these.
         config: Scales, flip and CRF.
-        longest_side: Larger pictures are shrunk to this for the network and the CRF, whose scores
-            are enlarged again; 0: none is. Smaller ones are segmented as `segment` does it.
-        confidence: Pixels whose class is less probable than this are marked as ignored.
-        precision: That the network computes in.
+        longest_side: Pictures with a longer side are shrunk to this for the network and the CRF,
+            and the scores are enlarged again; 0: never. Other pictures are segmented as in the
+            stage `segment`.
+        confidence: A pixel is marked as ignored if the probability of its class is lower than this.
+        precision: The precision in which the network computes.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Segmenter:
         confidence: float = 0.0,
         precision: Precision = "float32",
     ) -> None:
-        """See the attributes; the network is in evaluation mode, on the device to compute on."""
+        """Takes the attributes; `network` is in evaluation mode, on the device that computes."""
         self.network = network
         self.class_names = tuple(class_names)
         self.config = config
@@ -121,21 +122,22 @@ class Segmenter:
         device: str = "auto",
         precision: AskedPrecision = "float32",
     ) -> Self:
-        """Rebuilds a network from a file that the workflow has trained.
+        """Builds a segmenter from the weights of a trained network.
 
         Args:
-            weights: A run's segmenter/weights.pt.
-            scales: Factors on the picture's size whose logits are averaged; None: the middle of
-                the factors of the training.
-            flip: Average with mirror images.
-            crf: Refine masks by a dense CRF, which takes seconds.
+            weights: The file segmenter/weights.pt of a run.
+            scales: Factors on the picture's size; the logits of all are averaged. None: the middle
+                of the range of factors in training.
+            flip: Whether to average with the mirrored picture.
+            crf: Whether to refine masks by a dense CRF, which takes seconds per picture.
             longest_side: See the class.
             confidence: See the class.
-            device: Such as cpu, cuda, cuda:1 or mps; auto: the first GPU, or else the CPU.
-            precision: auto: bfloat16 where the device has units for it.
+            device: For example cpu, cuda, cuda:1 or mps. auto: the first GPU, or the CPU without
+                one.
+            precision: auto: bfloat16 if the device has units for it, otherwise float32.
 
         Raises:
-            UserError: The file does not hold such a network, or there is no such device.
+            UserError: The file holds no such network, or this machine has no such device.
         """
         network, class_names, trained = load_segmenter(Path(weights))
         place = choose_device(device)
@@ -156,19 +158,19 @@ class Segmenter:
         """Segments one picture.
 
         Args:
-            picture: A file, an image of PIL, or an array, uint8 [H, W, 3], RGB.
+            picture: A file, a PIL image, or an array, uint8 [H, W, 3], RGB.
 
         Raises:
-            UserError: It cannot be read, or is no such array.
+            UserError: The picture cannot be read, or the array has another shape or type.
         """
         image = _to_array(picture)
         loaded = _load("", image, config=self.config, longest_side=self.longest_side)
         return self._segment([loaded])[0]
 
     def each(self, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Prediction | Failure]]:
-        """Segments pictures one after the other, while others are read ahead.
+        """Segments pictures in order, while the next ones are read.
 
-        A GPU gets neighbours of one size as a batch.
+        A GPU processes successive pictures of one size as a batch.
         """
         items = _Pictures(pictures, config=self.config, longest_side=self.longest_side)
         loaded = read_ahead(items, self.network.backbone.mean.device)
@@ -182,7 +184,7 @@ class Segmenter:
 
     def _batch_size(self, size: tuple[int, int] | None) -> int:
         if size is None or self.network.backbone.mean.device.type == "cpu":
-            return 1  # the cores are busy with one picture
+            return 1  # one picture keeps all cores busy
         return min(BATCH_SIZE, max(1, BATCH_PIXELS // math.prod(size)))
 
     def _segment_or_fail(self, batch: Sequence[_Loaded]) -> Sequence[Prediction | Failure]:
@@ -191,7 +193,7 @@ class Segmenter:
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 return [TOO_LARGE]
-        # Outside of `except`, whose traceback holds the memory.
+        # Not inside `except`: there, the traceback still holds the memory.
         return [result for one in batch for result in self._segment_or_fail([one])]
 
     def _segment(self, batch: Sequence[_Loaded]) -> list[Prediction]:
@@ -211,14 +213,14 @@ class Segmenter:
             chosen = enlarged_argmax(
                 torch.from_numpy(refined), size, confidence=self.confidence, are_logits=False
             )
-            names = np.arange(256, dtype=np.uint8)  # what is ignored stays so
+            names = np.arange(256, dtype=np.uint8)  # 255, for ignored pixels, stays 255
             names[: len(classes)] = classes
             mask = names[chosen]
         return Prediction(image, mask, prob, self.class_names)
 
 
 def usual_scale(trained: SegmenterConfig) -> float:
-    """The middle of the factors by which training images were resized."""
+    """Returns the middle of the range of factors by which training images were resized."""
     return sum(trained.scale) / 2
 
 
@@ -235,7 +237,7 @@ def _to_array(picture: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[
 
 
 def _size_for_network(pair: tuple[Picture, _Loaded | Failure]) -> tuple[int, int] | None:
-    """Height and width of what the network gets of a picture; None: nothing."""
+    """Returns the height and width of the network's input for a picture; None if it failed."""
     item = pair[1]
     return None if isinstance(item, Failure) else (item.pyramid.size[0], item.pyramid.size[1])
 

@@ -1,4 +1,4 @@
-"""A folder that a user brings, in any of the accepted forms, as a source of a dataset."""
+"""Reads a user's folder, in any of the accepted forms, as the source of a dataset."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ FORMS = (
 
 
 def read_folder(root: Path, *, scored_splits: Sequence[str], findings: Findings) -> Source:
-    """Reads the labels of a folder and finds its files; no image is opened.
+    """Reads the labels of a folder and finds its files; opens no image.
 
     Args:
         root: The folder, as docs/your-data.md describes it.
-        scored_splits: Splits whose images need a mask. Without any, classes.txt may be missing,
-            and splits/ too: all labelled images are trained on.
-        findings: Gets all mistakes; what they leave is read all the same.
+        scored_splits: Splits whose images need a mask. If there are none, classes.txt and splits/
+            are optional: by default, all labelled images are used for training.
+        findings: Receives all mistakes. Everything else is read nevertheless.
 
     Raises:
-        UserError: There is nothing that can be read as labels, or no class or image is left.
+        UserError: There are no readable labels, or no class or image is left.
     """
     if not root.is_dir():
         raise findings.fail(f"{root} is not a directory; expected a folder of pictures and labels")
@@ -74,9 +74,9 @@ def read_folder(root: Path, *, scored_splits: Sequence[str], findings: Findings)
         expected = f"a mask {root}/masks/<image>.png"
         check_found(splits[split], masks, what=what, expected=expected, findings=findings)
     if lone := sorted(files.keys() - set(listed)):
-        left_out.append(f"{len(lone)} masks of no listed picture: {name_some(lone)}")
+        left_out.append(f"{len(lone)} masks without a listed picture: {name_some(lone)}")
     if others:
-        left_out.append(f"in masks/, which are no PNG or TIFF: {name_some(others)}")
+        left_out.append(f"files in masks/ that are not usable as masks: {name_some(others)}")
     warn_similar(root, labelling, class_names, findings)
     return Source(
         root=root,
@@ -92,7 +92,7 @@ def read_folder(root: Path, *, scored_splits: Sequence[str], findings: Findings)
 
 
 def read_labelling(root: Path, findings: Findings) -> Labelling:
-    """Reads the labels of a folder in the first form that it has."""
+    """Reads the labels of a folder in the first accepted form that it contains."""
     file_names = frozenset(path.name for path in all_files(image_folder(root)))
     for name in NAMES:
         if (root / name).is_file():
@@ -107,16 +107,16 @@ def read_labelling(root: Path, findings: Findings) -> Labelling:
 
 
 def _read_json(root: Path, file_names: frozenset[str], findings: Findings) -> Labelling | None:
-    """COCO's or Label Studio's labels, if a JSON file of the folder has some."""
+    """Reads COCO's or Label Studio's labels if a JSON file of the folder holds some."""
     paths = [path for folder in (root, root / "annotations") for path in folder.glob("*.json")]
     contents: dict[Path, Any] = {}
     for path in sorted(paths):
         try:
             contents[path] = json.loads(read_text(path))
         except ValueError as error:
-            findings.error(f"{path} is no JSON ({error})")
+            findings.error(f"{path} is not valid JSON ({error})")
     coco = {path: content for path, content in contents.items() if is_coco(content)}
-    # COCO 2014 has key points and captions of the same pictures beside their instances.
+    # COCO 2014 also has files with key points and captions of the same pictures.
     instances = {p: c for p, c in coco.items() if p.name.startswith("instances")} or coco
     if instances:
         return read_coco(instances, findings)
@@ -129,13 +129,13 @@ def _read_json(root: Path, file_names: frozenset[str], findings: Findings) -> La
 def choose_order(
     root: Path, labelling: Labelling, *, scored: bool, findings: Findings
 ) -> tuple[str, ...]:
-    """The classes, in the order of classes.txt, of the form, or of the alphabet.
+    """Returns the classes in the order of classes.txt, of the form, or of the alphabet.
 
     Args:
         root: The folder.
-        labelling: What its labels say.
-        scored: Whether there are masks, whose indices go by the order.
-        findings: Gets the mistakes.
+        labelling: Its labels.
+        scored: Whether there are masks; their indices depend on the order.
+        findings: Receives the mistakes.
     """
     path = root / "classes.txt"
     if path.exists():
@@ -147,9 +147,11 @@ def choose_order(
     else:
         names = tuple(sorted(frozenset().union(*labelling.tags.values())))
     if scored and not path.exists() and not labelling.masks:
-        findings.error(f"{path} is missing; expected one class name per line, in masks' order")
+        findings.error(
+            f"{path} is missing; expected one class name per line, in the order of mask indices"
+        )
     if not names:
-        findings.raise_errors()  # they say why
+        findings.raise_errors()  # the errors so far say why
         raise findings.fail(f"{labelling.file} names no class; expected at least one")
     if len(names) >= IGNORE_INDEX:
         raise findings.fail(
@@ -159,7 +161,7 @@ def choose_order(
 
 
 def read_classes(path: Path, findings: Findings, *, told: Collection[str]) -> tuple[str, ...]:
-    """Reads classes.txt: one foreground class per line; names that were `told` are not again."""
+    """Reads classes.txt, one foreground class per line; names in `told` are not reported again."""
     try:
         lines = read_text(path).strip().split("\n")
     except UserError as error:
@@ -179,7 +181,7 @@ def read_classes(path: Path, findings: Findings, *, told: Collection[str]) -> tu
 
 
 def _check_known(labelling: Labelling, names: Sequence[str], findings: Findings) -> None:
-    """Refuses tags that classes.txt does not list, and columns that it does, or they do, alone."""
+    """Refuses tags that classes.txt does not list, and classes that only one of the two lists."""
     told: set[str] = set()
     for image_id, tags in labelling.tags.items():
         for name in sorted(tags.difference(names) - told):
@@ -204,7 +206,7 @@ def _check_known(labelling: Labelling, names: Sequence[str], findings: Findings)
 def _find_listed(
     root: Path, labelling: Labelling, listed: Sequence[str], findings: Findings
 ) -> tuple[dict[str, Path], list[str]]:
-    """The files of the listed images, and what is left out."""
+    """Returns the files of the listed images, and messages about what is left out."""
     left_out = list(labelling.left_out)
     if labelling.images is not None:
         known = labelling.images
@@ -226,7 +228,7 @@ def _check_complete(
     labelled: Sequence[str],
     findings: Findings,
 ) -> None:
-    """Refuses images that are listed and have no file, or no label."""
+    """Refuses listed images without a file or without a label."""
     picture = f"a {FORMAT_NAMES} in {image_folder(root)}"
     have_labels = set(labelled)
     for split, image_ids in splits.items():

@@ -1,4 +1,4 @@
-"""Lists of image ids that a user brings: which images are in which split."""
+"""Reads a user's lists of image ids, one list per split."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from wsss_core.runtime.errors import MistakesError, UserError, name_some
 def folder_splits(
     directory: Path, labelling: Labelling, *, scored_splits: Sequence[str], findings: Findings
 ) -> dict[str, list[str]]:
-    """The splits of a folder, from its lists, its labels, or all in one.
+    """Determines the splits of a folder from its lists, or else from its labels.
 
     Args:
-        directory: Where <split>.txt are, if there are any.
-        labelling: What the labels say.
-        scored_splits: Those that must be there.
-        findings: Gets the mistakes; lists that cannot be read are empty.
+        directory: Folder of the lists <split>.txt; it may be missing.
+        labelling: The labels, which may define splits.
+        scored_splits: Splits that must exist.
+        findings: Receives the mistakes. A list that cannot be read counts as empty.
 
     Returns:
-        Image ids by split. Without a list of what is trained on, that is all that is labelled and
-        not in another split.
+        Image ids by split. Without a list train_aug, it holds all labelled images that are in no
+        other split.
     """
     splits = {s: ids for s, ids in labelling.splits.items() if s in (*scored_splits, TRAIN_SPLIT)}
     for split in dict.fromkeys((TRAIN_SPLIT, *scored_splits, TEST_SPLIT)):
@@ -53,9 +53,15 @@ def read_splits(
     """Reads lists of image ids.
 
     Args:
-        directory: Where <split>.txt are, one id per line.
-        required: Names that must be among them.
-        optional: Names that may be.
+        directory: Folder of the lists <split>.txt, with one id per line.
+        required: Splits that must have a list.
+        optional: Splits that may have a list.
+
+    Returns:
+            Image ids by split, for the splits that have a list.
+
+    Raises:
+            UserError: A required list is missing, or a list is not valid.
     """
     for name in required:
         if not (directory / f"{name}.txt").is_file():
@@ -68,7 +74,7 @@ def read_ids(path: Path) -> list[str]:
     """Reads one image id per line.
 
     Raises:
-        UserError: A line is not the name of a file, an id is there twice, or there is none.
+        UserError: A line is not a file name, an id occurs twice, or the list is empty.
     """
     image_ids, problems = [], []
     for number, line in enumerate(read_text(path).split("\n"), start=1):

@@ -1,4 +1,4 @@
-"""Looking at every image and mask of a source: what is wrong with them, and what they are."""
+"""Checks every image and mask of a source, and reports the problems."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ PLURALS = {"mask index": "mask indices"}
 def prepare_items(
     source: Source, placing: Placing, *, workers: int, findings: Findings
 ) -> list[Prepared]:
-    """Decodes and checks all images and masks, and places them where that is wanted.
+    """Decodes and checks all images and masks, and places them in the prepared dataset if asked.
 
     Args:
-        source: Its files.
-        placing: Where to, or nowhere.
-        workers: Processes that decode images.
-        findings: Gets what is wrong.
+        source: The source of the images and masks.
+        placing: How and where to place them; without a staging directory they are only checked.
+        workers: Number of processes that decode images.
+        findings: Receives the problems.
 
     Returns:
-        What became of each, sorted by id.
+        The outcome for each image, sorted by id.
     """
     items = [
         Item(image_id, source.images[image_id], source.masks.get(image_id))
         for image_id in sorted(source.images)
     ]
     prepare = partial(prepare_item, placing=placing)
-    # Starting processes takes longer than a handful of images.
+    # For a handful of images, starting processes would take longer than the work.
     outcomes = (
         parallel_map(prepare, items, processes=workers) if workers > 1 else map(prepare, items)
     )
@@ -55,14 +55,15 @@ def prepare_items(
 
 
 def mask_indices(source: Source) -> NDArray[np.uint8]:
-    """Says what becomes of each index in the source's masks.
+    """Computes the new class index for each index in the source's masks.
 
     Args:
-        source: Its classes, and those of its masks.
+        source: The source, with its chosen classes and the classes of its masks.
 
     Returns:
-        uint8 [C], background first: the new index, or ignored where the class was not chosen. An
-        image that shows such a class is not there, unless its mask and its label disagree.
+        uint8 [C], background first: the new index, or 255 for a class that was not chosen. Images
+        whose label has such a class were removed before. The index 255 is therefore needed only if
+        a mask disagrees with its label.
     """
     indices = {name: index for index, name in enumerate(source.class_names, start=1)}
     kept = [indices.get(name, IGNORE_INDEX) for name in source.mask_classes]
@@ -70,7 +71,7 @@ def mask_indices(source: Source) -> NDArray[np.uint8]:
 
 
 def objects_are_at_255(source: Source) -> bool:
-    """Whether the masks of a single class are of 0 and 255, as labelling tools write them."""
+    """Tells whether masks of a single class hold 0 and 255, as labelling tools write them."""
     if len(source.mask_classes) != 1:
         return False
     found = False
@@ -83,7 +84,7 @@ def objects_are_at_255(source: Source) -> bool:
 
 
 def problem_lines(problems: Sequence[tuple[str, str]]) -> Iterable[str]:
-    """A line for all problems of each kind."""
+    """Yields one line per kind of problem."""
     for kind, expected in EXPECTED.items():
         details = [detail for problem_kind, detail in problems if problem_kind == kind]
         if details:
@@ -92,7 +93,7 @@ def problem_lines(problems: Sequence[tuple[str, str]]) -> Iterable[str]:
 
 
 def check_unlabelled(source: Source, findings: Findings) -> None:
-    """Warns of images that have no label: allowed, but perhaps not intended."""
+    """Warns of images without a label, which are allowed but may be a mistake."""
     unlabelled = [image_id for image_id, label in source.labels.items() if not any(label)]
     if unlabelled:
         findings.warn(
@@ -102,10 +103,10 @@ def check_unlabelled(source: Source, findings: Findings) -> None:
 
 
 def check_masks(source: Source, prepared: Sequence[Prepared], findings: Findings) -> None:
-    """Compares what masks show with the labels of their images.
+    """Compares the classes in masks with the labels of their images.
 
-    Masks that ignore pixels and show no class at all are refused: an evaluation by them would
-    count nothing but background.
+    If masks ignore pixels but none of them shows a class, they are refused: their evaluation would
+    count only background.
     """
     classes = {p.image_id: p.shown - {0, IGNORE_INDEX} for p in prepared if p.shown is not None}
     ignored = [p.image_id for p in prepared if p.shown is not None and IGNORE_INDEX in p.shown]

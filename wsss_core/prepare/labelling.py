@@ -1,4 +1,4 @@
-"""What a table or annotation says: which pictures there are, and the tags of each."""
+"""The contents of a table or annotation file: the pictures, and the tags of each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wsss_core.runtime.errors import name_some
 
 
 class MaskDrawing(Protocol):
-    """A mask that is kept as shapes: drawn when the dataset is prepared."""
+    """A mask that is stored as shapes; it is drawn when the dataset is prepared."""
 
     def draw(self) -> NDArray[np.uint8]:
-        """Class indices [H, W], 0 background.
+        """Draws the mask: uint8 [H, W] class indices, 0 background.
 
         Raises:
-            ValueError: The shapes are damaged; without where they are.
+            ValueError: The shapes are damaged. The message does not name the file.
         """
 
 
@@ -30,8 +30,8 @@ class Row(NamedTuple):
     """One entry of a table or annotation.
 
     Attributes:
-        name: The picture, as it is written there.
-        tags: As they are written there.
+        name: The picture, as written there.
+        tags: The tags, as written there.
         where: File and line, for messages.
     """
 
@@ -45,16 +45,16 @@ class Labelling:
     """The tags of the pictures, by image id.
 
     Attributes:
-        form: What has been read, in words.
-        file: From where, for messages.
+        form: Name of the form of the labels, for messages.
+        file: The file or folder of the labels, for messages.
         tags: Class names of each picture.
         where: File and line of each picture.
-        class_names: All classes, where the form has an order of its own.
-        images: The file of each picture, where the form knows it.
-        masks: Drawings of masks, indexed by the order of `class_names`.
-        splits: Image ids by split, where the form has splits.
-        left_out: Files that are not read, with the reason.
-        bad_tags: Tags that cannot be classes, as messages show them; they have been told.
+        class_names: All classes, if the form defines their order.
+        images: The file of each picture, if the form knows it.
+        masks: Drawings of masks; their indices follow `class_names`.
+        splits: Image ids by split, if the form has splits.
+        left_out: Messages about files that are not read, with the reason.
+        bad_tags: Tags that cannot be class names, as messages show them. They are reported already.
     """
 
     form: str
@@ -70,13 +70,13 @@ class Labelling:
 
 
 def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> Labelling:
-    """Makes a labelling of rows: ids and class names are read, pictures that stand twice refused.
+    """Builds a labelling from rows, and refuses bad ids, bad class names and repeated pictures.
 
     Args:
-        form: What has been read, in words.
-        file: From where, for messages.
-        rows: Each names a picture.
-        findings: Gets the mistakes; the rows that have one are left out.
+        form: Name of the form of the labels, for messages.
+        file: The file or folder of the labels, for messages.
+        rows: One row per picture.
+        findings: Receives the mistakes. A row with a bad id or a repeated picture is left out.
     """
     labelling = Labelling(form, file, tags={}, where={})
     bad_tags: dict[str, dict[str, str]] = {}
@@ -88,7 +88,7 @@ def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> L
             continue
         if image_id in labelling.tags:
             findings.error(
-                f"{row.where}: image {image_id!r} is there twice; expected once (also "
+                f"{row.where}: image {image_id!r} occurs twice; expected once (also in "
                 f"{labelling.where[image_id]})"
             )
             continue
@@ -102,7 +102,7 @@ def collect(form: str, file: Path, rows: Iterable[Row], findings: Findings) -> L
 
 
 def _read_tags(row: Row, bad_tags: dict[str, dict[str, str]]) -> frozenset[str]:
-    """The class names of a row; those that cannot be one are noted by reason and name."""
+    """Returns the class names of a row; adds tags that cannot be one to `bad_tags`."""
     names = set()
     for tag in row.tags:
         try:

@@ -1,4 +1,4 @@
-"""About how many images a dataset will have, told before it is prepared: into how many jobs."""
+"""Estimates, before preparation, the sizes of a dataset's parts and the jobs for each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from wsss_core.prepare.picture_files import all_files, is_picture
 from wsss_core.prepare.text_files import read_text
 from wsss_core.runtime.errors import UserError
 
-IMAGES_PER_JOB = 600  # below, starting a second job costs more than it saves
+IMAGES_PER_JOB = 600  # for fewer images, starting a second job costs more time than it saves
 VOC_SIZES = {TRAIN_SPLIT: 10582, "train": 1464, "val": 1449, TEST_SPLIT: 1456}
 
 
 def jobs_by_part(dataset: DatasetConfig, *, scored_splits: Sequence[str]) -> dict[str, int]:
-    """Into how many jobs the images of each part are dealt.
+    """Computes how many jobs the images of each part are divided among.
 
     Args:
-        dataset: Where they come from.
+        dataset: Configuration of the dataset.
         scored_splits: Splits that are scored by their masks.
 
     Returns:
-        By part, as `part_ids` has them; at least 1, but 0 where the rest of train_aug is empty.
+        Number of jobs by part, named as in `part_ids`. It is at least 1, except that train_only
+        gets 0 if it has no images.
     """
     sizes = _part_sizes(dataset, scored_splits)
     jobs = {part: math.ceil(size / IMAGES_PER_JOB) for part, size in sizes.items()}
@@ -49,18 +50,18 @@ def _part_sizes(dataset: DatasetConfig, scored: Sequence[str]) -> dict[str, int]
 
 
 def _folder_sizes(root: Path, scored: Sequence[str]) -> dict[str, int]:
-    """By the lists of the folder, or else by its pictures."""
+    """Returns the sizes by the lists of the folder, or else by its number of pictures."""
     sizes = _listed_sizes(root / "splits", scored)
     if _ids(root / "splits" / f"{TRAIN_SPLIT}.txt"):
         return sizes
     pictures = sum(1 for path in all_files(root) if is_picture(path))
     rest = max(1, pictures - sizes["eval"])
-    # Where the labels have the splits, any picture may be in any of them.
+    # If the labels define the splits, every picture may be in any of them.
     return {**sizes, "eval": sizes["eval"] or pictures, "train_only": rest}
 
 
 def _listed_sizes(directory: Path, scored: Sequence[str]) -> dict[str, int]:
-    """By <split>.txt in a directory."""
+    """Returns the sizes by the lists <split>.txt in a directory."""
     names = (*scored, TRAIN_SPLIT, TEST_SPLIT)
     lists = {split: _ids(directory / f"{split}.txt") for split in names}
     held_out = {name for split in scored for name in lists[split]}
@@ -72,7 +73,7 @@ def _listed_sizes(directory: Path, scored: Sequence[str]) -> dict[str, int]:
 
 
 def _ids(path: Path) -> set[str]:
-    """Ids of a list, if it is there; what is wrong with it is told when it is read in earnest."""
+    """Reads the ids of a list; a missing or bad list is empty, and reported when it is prepared."""
     try:
         return {file_id(Path(line.strip())) for line in read_text(path).split("\n") if line.strip()}
     except UserError:

@@ -1,4 +1,4 @@
-"""Which picture files are in a user's folder."""
+"""Finds the pictures and masks in a user's folder."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ OTHER_FOLDERS = (*MASK_FOLDERS, "splits", "annotations", "Annotations", "ImageSe
 
 
 def image_folder(root: Path) -> Path:
-    """Where the pictures are: images/, JPEGImages/, or else the folder itself and those in it."""
+    """Returns the folder of the pictures: images/, JPEGImages/, or else the folder itself."""
     return next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
 
 
 def all_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder and those in it, sorted, but masks, lists and hidden ones."""
+    """Yields all files below a folder, sorted, except masks, lists and hidden files."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(n for n in folders if not n.startswith(".") and n not in OTHER_FOLDERS)
         for name in sorted(names):
-            if not name.startswith("."):  # also what a Mac adds to archives
+            if not name.startswith("."):  # macOS adds hidden files to archives
                 yield Path(place, name)
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its name."""
+    """Tells whether a file has the extension of a picture."""
     return path.suffix.lower() in SUFFIXES
 
 
 def find_images(
     folder: Path, *, image_ids: Iterable[str], findings: Findings
 ) -> tuple[dict[str, Path], list[Path]]:
-    """Finds the files of the images that are listed, of whatever suffix.
+    """Finds the files of the listed images, with any extension.
 
     Args:
-        folder: Where to look.
-        image_ids: Those that are listed.
-        findings: Gets images of which there are two files.
+        folder: The folder to search, with its subfolders.
+        image_ids: The listed images.
+        findings: Receives an error for each image that has two files.
 
     Returns:
-        The file of each image that has one; pictures that are not listed.
+        The file of each image that has one, and the pictures that are not listed.
     """
     listed = set(image_ids)
     found: dict[str, list[Path]] = {}
     unlisted = []
     for path in all_files(folder):
         image_id = file_id(path)
-        if image_id in listed and path.is_file():  # no dead link
+        if image_id in listed and path.is_file():  # false for a broken link
             found.setdefault(image_id, []).append(path)
         elif is_picture(path):
             unlisted.append(path)
@@ -69,7 +69,7 @@ def find_images(
 
 
 def find_mask_files(root: Path) -> tuple[dict[str, Path], list[str]]:
-    """Finds mask files by image id, and names files that can be none."""
+    """Finds mask files by image id; also returns the names of the folder's other files."""
     folder = next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), None)
     masks: dict[str, Path] = {}
     others = []
@@ -84,6 +84,6 @@ def find_mask_files(root: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def printable(paths: Iterable[Path], *, limit: int = 5) -> str:
-    """Names of files for a message, also of those whose names are no UTF-8."""
+    """Lists file names for a message; names that are not valid UTF-8 are escaped."""
     names = [path.name for path in paths]
     return name_some([ascii(n) if has_controls(n) else n for n in names], limit=limit)

@@ -1,4 +1,4 @@
-"""Checking one image and its mask, and placing them in the prepared dataset: upright, in RGB."""
+"""Checks one image and its mask, and places them in the prepared dataset, upright and in RGB."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ EXPECTED = {
     "mask rotation": "photographs that are saved upright, without EXIF's rotation",
     "mask index": "0 to the number of classes, or 255 for ignored pixels",
 }
-# What systems say that make no links: exFAT, Windows' shares.
+# Errors of file systems without symbolic links: exFAT, network shares of Windows.
 NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EOPNOTSUPP)
-JPEG_QUALITY = 95  # of shrunk images; as PNG they would take five times the room
+JPEG_QUALITY = 95  # of shrunk images; as PNG they would take five times the space
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Placing:
     """How images and masks are placed.
 
     Attributes:
-        staging: Directory with images/ and masks/ to write to; None: they are only checked.
-        output: The directory that this one will become.
-        new_index: uint8 [C], what each index in a mask becomes, background first.
-        objects_at_255: Whether 255 is the one class there is, and not what is ignored.
-        link: Whether to link unchanged files instead of moving them.
-        longest_side: Larger images are shrunk to this, and masks with them; None: none is.
+        staging: Directory with images/ and masks/ to write to; None: images are only checked.
+        output: The final path of the staging directory.
+        new_index: uint8 [C], the new class index for each index in a mask, background first.
+        objects_at_255: Whether 255 marks the only class, instead of ignored pixels.
+        link: Whether to link unchanged files; otherwise they are moved.
+        longest_side: Images with a longer side are shrunk to this, with their masks; None: never.
     """
 
     staging: Path | None
@@ -70,16 +70,16 @@ class Placing:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became of an item: digests of the prepared files, or what is wrong with it.
+    """The outcome for one item: the digests of the prepared files, or its problem.
 
     Attributes:
-        image_id: Which one.
-        image_digest: sha256 of the prepared image file, in hex; empty where it is only checked.
-        mask_digest: The same of its mask; None without one.
-        size: Width and height of the image as it came, upright.
-        format: Of the file, and whether its greys were scaled.
-        shown: Class indices in the mask, and 255 where pixels are ignored; None without a mask.
-        problem: Kind (a key of EXPECTED) and details; None if all is well.
+        image_id: The image.
+        image_digest: sha256 of the prepared image file, in hex; empty if it is only checked.
+        mask_digest: sha256 of the prepared mask file, in hex; None without one.
+        size: Width and height of the upright image before any shrinking.
+        format: Format of the image file, and whether its grey values were scaled.
+        shown: Class indices in the mask, with 255 if pixels are ignored; None without a mask.
+        problem: Kind (a key of EXPECTED) and details; None if there is no problem.
     """
 
     image_id: str
@@ -118,7 +118,7 @@ def prepare_item(item: Item, *, placing: Placing) -> Prepared:
 
 
 def _read_image(path: Path) -> tuple[Picture, Image.Image]:
-    """The picture as it is in the file, and in RGB."""
+    """Reads the picture as stored, and the same picture upright and in RGB."""
     try:
         picture = read_picture(path)
         return picture, picture.rgb()
@@ -127,7 +127,7 @@ def _read_image(path: Path) -> tuple[Picture, Image.Image]:
 
 
 def shrunk_size(size: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
-    """Width and height of an image whose longer side may be `longest_side` at most."""
+    """Returns the width and height after shrinking to a longer side of `longest_side` at most."""
     factor = (longest_side or max(size)) / max(size)
     width, height = (max(1, round(factor * side)) for side in size)
     return size if factor >= 1 else (width, height)
@@ -139,11 +139,11 @@ def place_image(
     """Places an image as an upright RGB file, <id>.jpg or <id>.png.
 
     Args:
-        item: Where it comes from.
-        picture: The same, decoded.
-        image: The same, upright and in RGB.
-        size: Width and height that it gets.
-        placing: Where it goes.
+        item: The image's source.
+        picture: The decoded picture.
+        image: The same picture, upright and in RGB.
+        size: Width and height of the placed image.
+        placing: How and where to place it.
 
     Returns:
         sha256 of the placed file, in hex.
@@ -160,7 +160,7 @@ def place_image(
     is_plain = picture.image.mode == "RGB" and picture.orientation == 1 and picture.is_intact
     if suffix and is_plain:
         return _place_file(item.image, "images", f"{item.image_id}{suffix}", placing)
-    # PNG, since a second JPEG compression would change pixels that no one asked to change.
+    # As PNG: a second JPEG compression would change pixels without need.
     rewritten = directory / f"{item.image_id}.png"
     Image.fromarray(np.asarray(image)).save(rewritten, format="PNG")  # without the metadata
     return file_digest(rewritten)
@@ -169,16 +169,16 @@ def place_image(
 def fit_mask(
     item: Item, mask: NDArray[np.uint8], picture: Picture, placing: Placing
 ) -> NDArray[np.uint8]:
-    """Makes a mask fit its upright image, with the indices of the chosen classes.
+    """Turns a mask upright and converts its indices to those of the chosen classes.
 
-    A mask of the size of the upright image is taken as it is, one of the size of the stored,
-    not yet rotated image is turned along with it.
+    A mask with the size of the upright image is used as it is. A mask with the size of the stored
+    image, before the rotation by EXIF, is rotated in the same way.
 
     Args:
-        item: Whose mask it is.
-        mask: uint8 [H, W], as it is stored.
+        item: The image that the mask belongs to.
+        mask: uint8 [H, W], as stored.
         picture: Its image.
-        placing: What becomes of indices.
+        placing: The new indices.
 
     Returns:
         uint8 [H, W] class indices, 255 ignored.
@@ -194,7 +194,7 @@ def fit_mask(
         if size == picture.image.size and not np.array_equal(turned, mask):
             raise BadFileError(
                 "mask rotation",
-                f"{what} may be of the stored pixels or of the upright picture, whose sizes agree",
+                f"{what} may belong to the stored or the upright picture: both have its size",
             )
         mask = turned
     table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
@@ -204,7 +204,9 @@ def fit_mask(
     outside = mask[(mask >= len(placing.new_index)) & (mask != IGNORE_INDEX)]
     if outside.size:
         num_classes = len(placing.new_index) - 1
-        raise BadFileError("mask index", f"{what} has {outside.max()} of {num_classes} classes")
+        raise BadFileError(
+            "mask index", f"{what} has {outside.max()}; there are {num_classes} classes"
+        )
     return table[mask]
 
 
@@ -219,11 +221,11 @@ def place_mask(
     """Places a mask as <id>.png.
 
     Args:
-        item: Where it comes from.
-        mask: uint8 [H, W], as `fit_mask` gives it.
-        size: Width and height that it gets.
-        placing: Where it goes.
-        may_link: Whether the file that it comes from is the same, so that it may stand for it.
+        item: The mask's source.
+        mask: uint8 [H, W], from `fit_mask`.
+        size: Width and height of the placed mask.
+        placing: How and where to place it.
+        may_link: Whether the source file has the same content, so that it can be linked.
 
     Returns:
         sha256 of the placed file, in hex.
@@ -239,7 +241,11 @@ def place_mask(
 
 
 def _place_file(source: Path, folder: str, name: str, placing: Placing) -> str:
-    """Links a file, by a path that stays right when the project's folder moves, or moves it."""
+    """Links or moves a file to the staging directory; returns its sha256 in hex.
+
+    If the source and the dataset lie in the current folder, the link is relative. It then remains
+    valid when the project's folder is moved.
+    """
     assert placing.staging is not None
     digest = file_digest(source)
     target = placing.staging / folder / name

@@ -1,4 +1,4 @@
-"""Reading a mask that a user brings: class indices, whatever wrote them."""
+"""Reads the class indices of a user's mask, whichever tool wrote it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LOSSLESS = ("PNG", "TIFF", "BMP", "GIF")
 
 
 class BadFileError(Exception):
-    """A source file that cannot be used: its kind of problem (a key of EXPECTED), and details."""
+    """Reports a source file that cannot be used: kind of problem (a key of EXPECTED), details."""
 
 
 class StoredMask(NamedTuple):
-    """A mask as it is stored.
+    """A mask as stored in the source.
 
     Attributes:
         indices: uint8 [H, W].
-        is_plain: Whether it is a PNG file that every stage reads as it is.
+        is_plain: Whether the file is a PNG that every stage can read without conversion.
     """
 
     indices: NDArray[np.uint8]
@@ -36,11 +36,11 @@ def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> StoredMask:
     """Reads the class indices of a mask.
 
     Args:
-        mask: A file of a lossless format, a MAT file of SBD, or a drawing.
-        image_id: Whose drawing it is, for messages.
+        mask: A file in a lossless format, a MAT file of SBD, or a drawing.
+        image_id: The image that the mask belongs to, for messages.
 
     Raises:
-        BadFileError: It is damaged, or has colours instead of indices.
+        BadFileError: The mask is damaged, or it holds colours instead of indices.
     """
     if not isinstance(mask, Path):
         try:
@@ -57,7 +57,7 @@ def read_mask_file(mask: Path | MaskDrawing, *, image_id: str) -> StoredMask:
     except BadPictureError as error:
         raise BadFileError("mask file", f"{mask} {error}") from None
     fault = png_fault(mask.read_bytes()) if picture.format == "PNG" else None
-    if fault == BAD_CHECKSUM:  # Pillow reads it all the same, with other indices than were written
+    if fault == BAD_CHECKSUM:  # Pillow reads such a file nevertheless, with wrong indices
         raise BadFileError("mask file", f"{mask} {fault}")
     is_upright = picture.is_intact and picture.orientation == 1
     is_plain = picture.format == "PNG" and is_upright and picture.image.mode in MASK_MODES
@@ -69,7 +69,7 @@ def _indices(path: Path, picture: Picture) -> NDArray[np.uint8]:
     values = np.array(picture.image)
     if picture.format not in LOSSLESS:
         raise BadFileError("mask file", f"{path} is {picture.format}, which changes indices")
-    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():  # grey, written as RGB
+    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():  # grey, stored as RGB
         values = values[..., 0]
     elif picture.is_deep and ((values >= 0) & (values <= IGNORE_INDEX)).all():
         values = values.astype(np.uint8)
@@ -80,10 +80,10 @@ def _indices(path: Path, picture: Picture) -> NDArray[np.uint8]:
 
 
 def has_objects_at_255(mask: Path | MaskDrawing, *, image_id: str) -> bool | None:
-    """Whether a mask of one class has its objects at 255, as labelling tools write them.
+    """Tells whether a mask of one class has its objects at 255, as labelling tools write them.
 
     Returns:
-        None where the mask does not tell: it is all background, or cannot be read.
+        None if the mask cannot tell: it is all background, or it cannot be read.
     """
     try:
         values = set(np.unique(read_mask_file(mask, image_id=image_id).indices).tolist())

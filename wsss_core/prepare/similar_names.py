@@ -1,4 +1,4 @@
-"""Warnings of class names that are perhaps meant to be one, and of rare ones."""
+"""Warns of class names that may be spellings of the same name, and of rare classes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.labelling import Labelling
 from wsss_core.runtime.errors import name_some
 
-SHORTEST = 4  # letters of words of which one may be wrong: cat and car are two things
+SHORTEST = 4  # letters; in shorter words, one different letter makes another word: cat and car
 
 
 def warn_similar(
     root: Path, labelling: Labelling, class_names: Sequence[str], findings: Findings
 ) -> None:
-    """Warns of names that are nearly the same, and of classes with one picture.
+    """Warns of names that are almost equal, and of classes with only one picture.
 
     Args:
         root: The folder, for messages.
         labelling: The tags of its pictures.
         class_names: All classes.
-        findings: Gets the warnings.
+        findings: Receives the warnings.
     """
     counts = Counter(tag for tags in labelling.tags.values() for tag in tags)
     for one, other in itertools.combinations(class_names, 2):
         if how := how_similar(one, other):
             findings.warn(
                 f"{labelling.file}: the classes {one!r} ({counts[one]} pictures) and {other!r} "
-                f"({counts[other]}) differ by {how} alone; expected one name where one thing is "
-                "meant"
+                f"({counts[other]}) differ only in {how}; expected one name if they are the same "
+                "class"
             )
     if single := [name for name in class_names if counts[name] == 1]:
         findings.warn(f"{labelling.file}: only one picture has the class {name_some(single)}")
 
 
 def how_similar(one: str, other: str) -> str | None:
-    """In which way two names are nearly the same; None: they are not."""
+    """Says how two names that are almost equal differ; None if they are not almost equal."""
     if _key(one) == _key(other):
         return "case, accents or spaces"
     if min(len(one), len(other)) >= SHORTEST and _one_letter(_key(one), _key(other)):
@@ -54,7 +54,7 @@ def _key(name: str) -> str:
 
 
 def _one_letter(one: str, other: str) -> bool:
-    """Whether a letter is added, missing, another, or swapped with its neighbour."""
+    """Tells whether the names differ by one added, missing or changed letter, or by one swap."""
     start = 0
     while start < min(len(one), len(other)) and one[start] == other[start]:
         start += 1

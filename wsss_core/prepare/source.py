@@ -1,6 +1,6 @@
-"""What a dataset is made from, whoever brings it, and the checks that all sources share.
+"""The source of a dataset, and the checks that all kinds of sources share.
 
-Several mistakes of a kind are told as one, with the first names.
+Several mistakes of the same kind are reported as one, with the first few names.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.labelling import MaskDrawing
 from wsss_core.runtime.errors import UserError, name_some
 
-TRAINED_ON = "train"  # splits whose names begin so are usually a part of train_aug
+TRAINED_ON = "train"  # splits with this prefix usually are a part of train_aug
 
 
 @dataclass(frozen=True)
 class Source:
-    """Images, labels and masks as they are found, checked for consistency; no image is opened yet.
+    """The images, labels and masks that were found and checked for consistency, before decoding.
 
     Attributes:
-        root: Where it comes from, for messages.
+        root: Folder of the source, for messages.
         class_names: The foreground classes.
-        mask_classes: The classes by whose order masks are indexed; more than class_names where
-            only some were chosen.
-        labels: One 0 or 1 per class, in their order, by id, of the images that need one.
+        mask_classes: The classes in the order of the indices in masks. These are more than
+            class_names if only some classes were chosen.
+        labels: By image id: one 0 or 1 per class, for the images that need a label.
         splits: Image ids by split.
-        images: Image file by id, of the images in a split.
-        masks: Mask, a file or a drawing, by id, of those that have one.
-        form: What its labels are, in words.
-        left_out: What of the source is not read.
+        images: By image id: the image file, for the images of all splits.
+        masks: By image id: the mask, as a file or a drawing, for the images that have one.
+        form: Name of the form of the labels.
+        left_out: Messages about the parts of the source that are not read.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class Source:
 
 
 def labelled_ids(splits: Mapping[str, Sequence[str]], *, scored_splits: Sequence[str]) -> list[str]:
-    """Lists the images that need a label: all but those of a test split that is not scored.
+    """Lists the images that need a label: all except those of an unscored test split.
 
     Args:
         splits: Image ids by split.
@@ -60,13 +60,16 @@ def labelled_ids(splits: Mapping[str, Sequence[str]], *, scored_splits: Sequence
 
 
 def choose_classes(source: Source, class_names: Sequence[str]) -> Source:
-    """Leaves out all other classes, and the images with them.
+    """Keeps only some classes, and drops the images that show other classes.
 
-    Images without a label of their own, those of the test split, stay.
+    Images without a label (those of the test split) are kept.
 
     Args:
-        source: What to choose from.
-        class_names: The classes to keep, in the order that they will have.
+        source: The source with all classes.
+        class_names: The classes to keep, in their new order.
+
+    Raises:
+            UserError: A class is unknown, or no image of a split is left.
     """
     if unknown := [name for name in class_names if name not in source.class_names]:
         raise UserError(
@@ -86,8 +89,8 @@ def choose_classes(source: Source, class_names: Sequence[str]) -> Source:
     }
     if empty := [split for split, image_ids in splits.items() if not image_ids]:
         raise UserError(
-            f"no image in {empty[0]} of {source.root} is without other classes than "
-            f"{name_some(class_names)}; expected at least one"
+            f"dataset.classes: each image in {empty[0]} of {source.root} has another class than "
+            f"{name_some(class_names)}; expected an image without others"
         )
     return replace(
         source,
@@ -106,7 +109,7 @@ def check_held_out(
     scored_splits: Sequence[str],
     findings: Findings,
 ) -> None:
-    """Refuses images that are both trained on and held out for scoring."""
+    """Refuses images that are both in train_aug and in a split that is held out for scoring."""
     trained = set(splits[TRAIN_SPLIT])
     for split in dict.fromkeys((*scored_splits, "val", TEST_SPLIT)):
         if split.startswith(TRAINED_ON):
@@ -119,7 +122,7 @@ def check_held_out(
 
 
 def check_all_eval(source: Source, *, scored_splits: Sequence[str]) -> None:
-    """Refuses images that are trained on but not scored: there are no shards for them."""
+    """Refuses training images that are not scored: if shards.train_only is 0, no job reads them."""
     splits = source.splits
     scored = {image_id for split in scored_splits for image_id in splits[split]}
     if rest := [image_id for image_id in splits[TRAIN_SPLIT] if image_id not in scored]:
@@ -138,14 +141,14 @@ def check_found(
     expected: str,
     findings: Findings,
 ) -> None:
-    """Refuses ids without a counterpart.
+    """Refuses listed images without a counterpart, such as a label or a mask.
 
     Args:
-        image_ids: Ids that are listed.
+        image_ids: The listed ids.
         found: Ids that have the counterpart.
-        what: Where they are listed, for the message.
-        expected: The counterpart, for the message.
-        findings: Gets the mistake.
+        what: Where the ids are listed, for the message.
+        expected: Name of the counterpart, for the message.
+        findings: Receives the mistake.
     """
     known = set(found)
     if missing := [image_id for image_id in image_ids if image_id not in known]:
@@ -155,7 +158,7 @@ def check_found(
 
 
 def check_classes_trained(source: Source, findings: Findings) -> None:
-    """Refuses classes that no training image shows: nothing could be learnt about them."""
+    """Refuses classes that no training image has, since nothing can be learnt about them."""
     labels = [source.labels[i] for i in source.splits[TRAIN_SPLIT] if i in source.labels]
     seen = [any(label[k] for label in labels) for k in range(len(source.class_names))]
     if missing := [n for n, found in zip(source.class_names, seen, strict=True) if not found]:

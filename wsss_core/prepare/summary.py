@@ -1,4 +1,4 @@
-"""A table of what a dataset has: splits, classes, sizes, formats, and what is left out."""
+"""A table that describes a dataset: splits, classes, sizes, formats, and what is left out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wsss_core.prepare.source import Source
 
 
 def summary(source: Source, prepared: Sequence[Prepared]) -> str:
-    """Words what has been read, in lines.
+    """Describes in a few lines what has been read.
 
     Args:
-        source: Its labels and splits.
-        prepared: What became of its images.
+        source: The labels and splits.
+        prepared: The outcome for each image.
     """
     good = [outcome for outcome in prepared if not outcome.problem]
     masks = {outcome.image_id for outcome in good if outcome.shown is not None}
@@ -33,7 +33,7 @@ def summary(source: Source, prepared: Sequence[Prepared]) -> str:
     lines = [f"{source.root}: {source.form}", splits.to_string()]
     if good:
         sides = sorted(max(outcome.size) for outcome in good)
-        sizes = f"{sides[0]} to {sides[-1]}, the middle one {sides[len(sides) // 2]}"
+        sizes = f"{sides[0]} to {sides[-1]}, median {sides[len(sides) // 2]}"
         formats = Counter(outcome.format for outcome in good)
         lines.append(f"longer side in pixels: {sizes}")
         lines.append(f"formats: {', '.join(f'{n} {name}' for name, n in formats.most_common())}")

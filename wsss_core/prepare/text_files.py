@@ -1,4 +1,4 @@
-"""Text files as spreadsheets and editors write them."""
+"""Reads text files in the encodings that spreadsheets and editors write."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from wsss_core.runtime.errors import UserError
 
 
 def read_text(path: Path) -> str:
-    """Reads a file in UTF-8 or UTF-16, or else in Windows' cp1252.
+    """Reads a file in UTF-8, UTF-16 or Windows' cp1252; all line ends become a line feed.
 
     Raises:
-        UserError: There is no such file, or it is no text.
+        UserError: The file is missing, or it is not text.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing; expected a text file")

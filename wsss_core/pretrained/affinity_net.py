@@ -1,4 +1,4 @@
-"""psa's AffinityNet on ResNet38d, `resnet38_aff.pth`."""
+"""Weights of psa's AffinityNet on ResNet38d (`resnet38_aff.pth`)."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
-NAMES = {  # how our names begin, and psa's
+NAMES = {  # prefixes of our names, and psa's prefixes
     "backbone.network.": "",
     "reduce.0.": "f8_3.",
     "reduce.1.": "f8_4.",
@@ -16,22 +16,22 @@ NAMES = {  # how our names begin, and psa's
 
 
 def psa_name(name: str) -> str:
-    """The name that psa's file has for a tensor of `AffinityNet`; ours where it has none."""
+    """Returns psa's name for a tensor of `AffinityNet`; our name if psa has no such tensor."""
     found = (item for item in NAMES.items() if name.startswith(item[0]))
     ours, theirs = next(found, ("", ""))
     return theirs + name.removeprefix(ours)
 
 
 def to_affinity_net(tensors: Mapping[str, Tensor], shapes: Shapes, *, source: str) -> Tensors:
-    """Makes a state dict of our AffinityNet from psa's file, or from one of our own.
+    """Builds a state dict of our AffinityNet from psa's file or from one of our own files.
 
     Args:
-        tensors: Those of the file.
-        shapes: Those of the network.
+        tensors: The tensors of the file.
+        shapes: The shapes of the network's tensors.
         source: Name of the file, for messages.
 
     Raises:
-        UserError: Tensors are missing, extra or of other shapes.
+        UserError: Tensors are missing, extra or of wrong shapes.
     """
     is_own = "mix.weight" in tensors
     names = {name: name if is_own else psa_name(name) for name in shapes}

@@ -1,4 +1,4 @@
-"""The trained boundary head in SBNet's files, which is our head of the released form."""
+"""Weights of the boundary head in SBNet's files, which has our head's released form."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ from torch import Tensor
 
 from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
-PREFIXES = ("edge_layer.", "fuse_canny_edge.")  # how the names of its tensors begin
-NAMES = {  # how our names begin, and theirs; beside those for each stage that the head reads
+PREFIXES = ("edge_layer.", "fuse_canny_edge.")  # prefixes of its tensors' names
+NAMES = {  # prefixes of our names and of theirs; those of each stage are added later
     "predict.0.body.": "edge_layer.rcab.body.",
     "predict.0.attention.1.": "edge_layer.rcab.body.3.conv_du.0.",
     "predict.0.attention.3.": "edge_layer.rcab.body.3.conv_du.2.",
@@ -19,20 +19,20 @@ NAMES = {  # how our names begin, and theirs; beside those for each stage that t
 def to_boundary_head(
     tensors: Mapping[str, Tensor], shapes: Shapes, *, stages: Sequence[int], source: str
 ) -> Tensors | None:
-    """Makes a state dict of our boundary head from the file of a classifier.
+    """Builds a state dict of our boundary head from the file of a classifier.
 
     Args:
-        tensors: Those of the file.
-        shapes: Those of the head, of the released form.
-        stages: Numbers of the feature maps F_m that it reads.
+        tensors: The tensors of the file.
+        shapes: The shapes of the tensors of our head, in the released form.
+        stages: Numbers m of the feature maps F_m that the head reads.
         source: Name of the file, for messages.
 
     Returns:
-        All of the head's tensors; None if the file has none of them, as SEAM's and ours have.
+        All tensors of the head. None if the file has none of them, as in SEAM's and our own files.
 
     Raises:
-        UserError: Tensors are missing, extra or of other shapes, as they are for other stages or
-            another number of classes; the message has the file's own names.
+        UserError: Tensors are missing, extra or of wrong shapes, for example because the head reads
+            other stages or has another number of classes. The message uses the file's names.
     """
     found = {name: tensor for name, tensor in tensors.items() if name.startswith(PREFIXES)}
     if not found:

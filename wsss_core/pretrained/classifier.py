@@ -1,8 +1,8 @@
-"""Classifiers on ResNet38d as released: SEAM's, SBNet's and psa's; and our own.
+"""Weights of classifiers on ResNet38d: those released by SEAM, SBNet and psa, and our own.
 
-SEAM's `resnet38_SEAM.pth` and SBNet's files classify the background too, as row 0 of `fc8`, which
-nothing trains in SEAM; our layer has that row only where it is asked for. SBNet's boundary head is
-no part of a classifier (boundary_head.py). psa's `res38_cls.pth` has no pixel correlation module.
+The classifiers of SEAM (`resnet38_SEAM.pth`) and SBNet also have a background class, as row 0 of
+`fc8`. SEAM does not train this row. Our layer has it only on request. SBNet's boundary head is
+loaded elsewhere (boundary_head.py). psa's `res38_cls.pth` has no pixel correlation module (PCM).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import Tensor
 from wsss_core.pretrained.boundary_head import PREFIXES as BOUNDARY_HEAD_PREFIXES
 from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
-NAMES = {  # how our names begin, and theirs
+NAMES = {  # prefixes of our names, and theirs
     "backbone.network.": "",
     "classifier.": "fc8.",
     "pcm.reduce.0.": "f8_3.",
@@ -25,7 +25,7 @@ RELEASED_PCM = ("f8_3.weight", "f8_4.weight", "f9.weight")
 
 
 def released_name(name: str) -> str:
-    """The name that the released files have for a tensor of `CamNet` or `SeamNet`."""
+    """Returns the released files' name for a tensor of `CamNet` or `SeamNet`."""
     ours, theirs = next(item for item in NAMES.items() if name.startswith(item[0]))
     return theirs + name.removeprefix(ours)
 
@@ -33,21 +33,21 @@ def released_name(name: str) -> str:
 def to_classifier(
     tensors: Mapping[str, Tensor], shapes: Shapes, *, source: str, background: bool = False
 ) -> Tensors:
-    """Makes a state dict of our classifier from any of these files.
+    """Builds a state dict of our classifier from any of these files.
 
     Args:
-        tensors: Those of the file.
-        shapes: Those of the network.
+        tensors: The tensors of the file.
+        shapes: The shapes of the network's tensors.
         source: Name of the file, for messages.
-        background: Whether the first row of the network's CLASSIFIER is the background's.
+        background: Whether row 0 of the network's CLASSIFIER is the background.
 
     Returns:
-        All of the network's tensors; without those of the PCM, and without the background's row, if
-        the file has none. What of these the network does not have is left out.
+        All tensors of the network, except those of the PCM and the row of the background if the
+        file does not have them. If the network has no PCM or no background, they are dropped.
 
     Raises:
-        UserError: Tensors are missing, extra or of other shapes, as they are for another number
-            of classes; the message has the file's own names.
+        UserError: Tensors are missing, extra or of wrong shapes, for example because the number of
+            classes differs. The message uses the file's names.
     """
     what = f"{source}: does not fit the method's network"
     if CLASSIFIER in tensors:
@@ -57,7 +57,7 @@ def to_classifier(
 
 def _own(tensors: Mapping[str, Tensor], shapes: Shapes, *, what: str, background: bool) -> Tensors:
     num_rows, *rest = shapes[CLASSIFIER]
-    if background and len(tensors[CLASSIFIER]) == num_rows - 1:  # it was trained without one
+    if background and len(tensors[CLASSIFIER]) == num_rows - 1:  # trained without a background
         shapes = {**shapes, CLASSIFIER: (num_rows - 1, *rest)}
     common = [name for name in shapes if not name.startswith(PCM) or name in tensors]
     found = {

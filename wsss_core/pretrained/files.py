@@ -1,4 +1,4 @@
-"""Checkpoints that others saved with torch or safetensors; nothing in them is run."""
+"""Reads checkpoints that others saved with torch or safetensors; runs no code from them."""
 
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,17 @@ from wsss_core.pretrained.tensor_names import Tensors
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
 
-SAFETENSORS = ".safetensors"  # a format of tensors alone, listed in no order that means something
+SAFETENSORS = ".safetensors"  # a format that holds only tensors; their order has no meaning
 
 
 def read_checkpoint(path: Path) -> Tensors:
     """Reads the tensors of a state dict, bare or under the key `state_dict` as in our own files.
 
     Args:
-        path: Of safetensors if it ends in `.safetensors`; of `torch.save` otherwise.
+        path: A safetensors file if it ends in `.safetensors`, otherwise a file of `torch.save`.
 
     Raises:
-        UserError: The file is missing, damaged, wants code to be run, or holds no state dict.
+        UserError: The file is missing or damaged, requires running code, or holds no state dict.
     """
     content = _load_safetensors(path) if path.suffix == SAFETENSORS else load_plain(path)
     if isinstance(content, dict) and "state_dict" in content:
@@ -39,15 +39,15 @@ def _load_safetensors(path: Path) -> Tensors:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What a file of ours says about itself beside its tensors; empty for the files of others."""
-    if path.suffix == SAFETENSORS:  # ours are of torch
+    """Reads the metadata that our files hold beside the tensors; empty for files of others."""
+    if path.suffix == SAFETENSORS:  # our own files are of torch
         return {}
     content = load_plain(path)
     return dict(content.get("metadata", {})) if isinstance(content, dict) else {}
 
 
 def check_sha256(path: Path, expected: str | None) -> None:
-    """Raises UserError where a file is not the one that was meant; None accepts any."""
+    """Raises UserError if the sha256 of a file is not the expected one; None accepts any file."""
     if expected is None:
         return
     if not path.is_file():

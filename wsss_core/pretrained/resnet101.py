@@ -1,8 +1,8 @@
-"""ImageNet weights of ResNet-101, as torchvision and as Caffe have them.
+"""ImageNet weights of ResNet-101, in the layouts of torchvision and of Caffe.
 
-They are two networks: Caffe's (He et al.) halves the map in the first 1x1 convolution of a stage
-and sees BGR, torchvision's halves it in the 3x3 convolution and sees RGB. The Caffe layout is that
-of deeplab-pytorch, which the paper trained its segmentation network with.
+The two networks differ. Caffe's (He et al.) halves the resolution in the first 1x1 convolution of
+a stage and expects BGR images. torchvision's halves it in the 3x3 convolution and expects RGB
+images. The Caffe layout is that of deeplab-pytorch, the paper's segmentation network.
 """
 
 import re
@@ -19,13 +19,13 @@ CAFFE_CONVS = {"1": "reduce", "2": "conv3x3", "3": "increase"}
 
 
 def caffe_name(name: str, *, shortcut: str = "shortcut") -> str:
-    """The name that the Caffe layout has for a tensor of torchvision's or timm's network.
+    """Returns the name in the Caffe layout of a tensor of torchvision's or timm's network.
 
     Args:
-        name: For example `layer1.0.bn3.weight`, which is `layer2.block1.increase.bn.weight`
-            there: the stem counts as layer 1.
-        shortcut: What the layout calls the projection beside a stage's first block; `proj` in
-            early versions.
+        name: For example `layer1.0.bn3.weight`, which becomes `layer2.block1.increase.bn.weight`:
+            Caffe counts the stem as layer 1.
+        shortcut: The layout's name for the projection in a stage's first block; early versions use
+            `proj`.
     """
     layer, _, field = name.rpartition(".")
     if stem := re.fullmatch(r"(conv|bn)1", layer):
@@ -41,23 +41,23 @@ def caffe_name(name: str, *, shortcut: str = "shortcut") -> str:
 
 
 def from_torchvision(tensors: Mapping[str, Tensor], shapes: Shapes, *, source: str) -> Tensors:
-    """Checks torchvision's file and drops the layer of its classes.
+    """Checks torchvision's file and removes the layer of the classes.
 
     Args:
-        tensors: Those of the file.
-        shapes: Those of the network.
+        tensors: The tensors of the file.
+        shapes: The shapes of the network's tensors.
         source: Name of the file, for messages.
 
     Returns:
         The network's state dict.
 
     Raises:
-        UserError: Tensors are missing, extra or of other shapes, or the layout is Caffe's.
+        UserError: Tensors are missing, extra or of wrong shapes, or the layout is Caffe's.
     """
     if CAFFE_STEM in tensors:
         raise UserError(
             f"{source}: ResNet-101 in the Caffe layout; expected torchvision's, or the backbone "
-            "'resnet101.caffe', which is the network that belongs to it"
+            "'resnet101.caffe', which has this layout"
         )
     found = {name: tensor for name, tensor in tensors.items() if name not in HEAD}
     check_tensors(found, shapes, what=f"{source}: not weights of torchvision's ResNet-101")
@@ -65,14 +65,14 @@ def from_torchvision(tensors: Mapping[str, Tensor], shapes: Shapes, *, source: s
 
 
 def from_caffe(tensors: Mapping[str, Tensor], shapes: Shapes, *, source: str) -> Tensors:
-    """Renames the tensors of the Caffe layout, and lets the first convolution see RGB.
+    """Renames the tensors of the Caffe layout, and makes the first convolution expect RGB.
 
     Arguments and result are those of `from_torchvision`.
     """
     if "conv1.weight" in tensors:
         raise UserError(
             f"{source}: ResNet-101 in torchvision's layout; expected Caffe's, or the backbone "
-            "'resnet101', which is the network that belongs to it"
+            "'resnet101', which has this layout"
         )
     shortcut = "proj" if any(".proj." in name for name in tensors) else "shortcut"
     found = {name: tensor for name, tensor in tensors.items() if name not in HEAD}

@@ -1,6 +1,6 @@
-"""ImageNet weights of ResNet38d as published: ademxapp's `.params`, and conversions to `.pth`.
+"""Published ImageNet weights of ResNet38d: ademxapp's `.params`, and conversions to `.pth`.
 
-The `.pth` has the names of our network (1-stage-wseg, psa); the `.params` has MXNet's.
+The `.pth` files (1-stage-wseg, psa) use the names of our network, the `.params` file MXNet's.
 """
 
 import re
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wsss_core.pretrained.tensor_names import Shapes, Tensors, check_tensors
 
-# The layer of the 1000 classes, which CAMs have no use for.
+# The layer of the 1000 classes, which CAMs do not need.
 MXNET_HEAD = ("linear1000_weight", "linear1000_bias")
 MXNET_FIELDS = {
     "weight": "gamma",
@@ -21,11 +21,11 @@ MXNET_FIELDS = {
 
 
 def mxnet_name(name: str) -> str:
-    """The name that `.params` has for a tensor of ResNet38d.
+    """Returns the name in the `.params` file of a tensor of ResNet38d.
 
     Args:
-        name: For example `b4_1.bn_branch2b1.running_var`, which is
-            `bn4b1_branch2b1_moving_var` there.
+        name: For example `b4_1.bn_branch2b1.running_var`, which becomes
+            `bn4b1_branch2b1_moving_var`.
     """
     layer, _, field = name.rpartition(".")
     block = re.fullmatch(r"b(\d)(?:_(\d+))?\.(conv|bn)_(branch\w+)", layer)
@@ -41,15 +41,15 @@ def from_mxnet(tensors: Mapping[str, Tensor], shapes: Shapes, *, source: str) ->
     """Renames the arrays of the `.params` file.
 
     Args:
-        tensors: By MXNet's name, with or without its prefix.
-        shapes: Those of ResNet38d.
+        tensors: The arrays by MXNet's names, with or without the prefix.
+        shapes: The shapes of ResNet38d's tensors.
         source: Name of the file, for messages.
 
     Returns:
         The state dict of ResNet38d.
 
     Raises:
-        UserError: Arrays are missing, extra or of other shapes.
+        UserError: Arrays are missing, extra or of wrong shapes.
     """
     plain = {re.sub(r"^(arg|aux):", "", name): tensor for name, tensor in tensors.items()}
     found = {name: tensor for name, tensor in plain.items() if name not in MXNET_HEAD}

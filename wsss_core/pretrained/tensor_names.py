@@ -1,4 +1,4 @@
-"""Whether the tensors in a file are those of a network: their names, shapes and values."""
+"""Checks that the tensors in a file are those of a network: names, shapes and values."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -11,19 +11,19 @@ from wsss_core.runtime.errors import UserError, name_some
 Tensors = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
-# How names begin where a network was saved as part of another one, such as DistributedDataParallel.
+# Prefixes of names if a network was saved as part of another, such as DistributedDataParallel.
 PREFIXES = ("", "module.", "model.", "backbone.", "module.model.", "module.backbone.")
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-COUNTER = "num_batches_tracked"  # of BatchNorms: newer versions of torch save it, nothing reads it
+COUNTER = "num_batches_tracked"  # of BatchNorms; newer versions of torch save it, nothing reads it
 
 
 def tensor_shapes(tensors: Mapping[str, Tensor]) -> Shapes:
-    """Lists the shapes of a state dict, without those of BatchNorms' counters."""
+    """Returns the shapes of a state dict, except BatchNorms' counters."""
     return {name: tuple(t.shape) for name, t in tensors.items() if not name.endswith(COUNTER)}
 
 
 def below(prefix: str, tensors: Mapping[str, T]) -> dict[str, T]:
-    """Those whose names begin so, named by the rest."""
+    """Selects the entries whose names start with a prefix, and removes the prefix."""
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -32,11 +32,11 @@ def below(prefix: str, tensors: Mapping[str, T]) -> dict[str, T]:
 
 
 def differences(found: Shapes, expected: Shapes) -> str:
-    """Lists in one line what is missing, extra or mis-shaped; empty where nothing is.
+    """Describes in one line what is missing, extra or of the wrong shape; empty if nothing is.
 
     Args:
-        found: Shapes by name, as they are.
-        expected: As they should be.
+        found: The actual shapes by name.
+        expected: The expected shapes by name.
     """
     misshapen = [
         f"{name} is {list(found[name])} and should be {list(shape)}"
@@ -52,15 +52,15 @@ def differences(found: Shapes, expected: Shapes) -> str:
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Shapes, *, what: str) -> None:
-    """Compares a file's tensors with what is expected, both under the file's names.
+    """Compares a file's tensors with the expected ones, both by the file's names.
 
     Args:
-        tensors: Those of the file.
-        expected: Shapes by name.
-        what: For the message, the file and what it was expected to hold.
+        tensors: The tensors of the file.
+        expected: The expected shapes by name.
+        what: Start of the message: the file, and what it was expected to hold.
 
     Raises:
-        UserError: They differ, or hold what is no weight; the message lists how.
+        UserError: Names, shapes or values are wrong. The message lists the differences.
     """
     if different := differences(tensor_shapes(tensors), expected):
         raise UserError(f"{what}: {different}")
@@ -68,10 +68,10 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Shapes, *, what: str)
 
 
 def check_values(tensors: Mapping[str, Tensor], *, what: str) -> None:
-    """Refuses tensors that torch would load, and that are no weights.
+    """Refuses tensors that torch would load although they are not valid weights.
 
     Raises:
-        UserError: One is not of plain floating-point numbers, or holds NaN or infinity.
+        UserError: A tensor is not of plain floating-point numbers, or has NaN or infinite values.
     """
     bad = [
         f"{name} {fault}"
@@ -87,21 +87,21 @@ def _fault(tensor: Tensor) -> str | None:
         return f"is {'quantized' if tensor.is_quantized else str(tensor.layout)}"
     if tensor.dtype not in FLOATS:
         return f"is {tensor.dtype}"
-    # In float32, which the network has: a larger number of float64 becomes infinity. A tensor
-    # without values comes from no file (`named_tensors`).
+    # Checked in float32, as in the network, where a large float64 value becomes infinite. Meta
+    # tensors have no values; they never come from a file (`named_tensors`).
     return None if tensor.is_meta or tensor.float().isfinite().all() else "has NaN or infinity"
 
 
 def load_checked(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
-    """Loads a whole state dict.
+    """Checks and loads a complete state dict.
 
     Args:
-        module: Changed in place.
-        tensors: By the module's names.
-        what: For the message, the file and what it was expected to hold.
+        module: The module, which is changed in place.
+        tensors: The tensors, by the module's names.
+        what: Start of the message: the file, and what it was expected to hold.
 
     Raises:
-        UserError: As of `check_tensors`.
+        UserError: `check_tensors` finds a difference.
     """
     own = module.state_dict()
     check_tensors(tensors, tensor_shapes(own), what=what)
@@ -109,23 +109,24 @@ def load_checked(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str)
 
 
 def tensors_by_name(tensors: Mapping[str, Tensor], shapes: Shapes, *, what: str) -> Tensors | None:
-    """Finds a network's tensors in a file by their names, whatever their order.
+    """Finds a network's tensors in a file by their names, in any order.
 
-    Names fit that are the same, or differ by one of `PREFIXES` only. timm joins the first parts of
-    some by an underscore when it builds a network that gives features: dots count as underscores.
+    Two names match if they are equal, or if they differ only by one of `PREFIXES`. Dots count as
+    underscores: when timm builds a network that returns features, it joins the first parts of some
+    names by an underscore.
 
     Args:
-        tensors: Those of the file.
-        shapes: Those of the network.
-        what: For the message, the file and what it was expected to hold.
+        tensors: The tensors of the file.
+        shapes: The shapes of the network's tensors.
+        what: Start of the message: the file, and what it was expected to hold.
 
     Returns:
-        Tensors by the network's names; None where no name fits.
+        Tensors by the network's names; None if no name matches.
 
     Raises:
-        UserError: Some names fit but tensors are missing or mis-shaped, or there are more in a
-            part of the network that has them. Parts that the network does not have at all, such
-            as the layer of the classes, may be in the file.
+        UserError: Some names match, but tensors are missing or of wrong shapes, or a part of the
+            network has extra tensors. Parts that the network does not have, such as the layer of
+            the classes, are allowed.
     """
     prefix = max(PREFIXES, key=lambda prefix: len(_pairs(tensors, shapes, prefix)))
     names = _pairs(tensors, shapes, prefix)
@@ -147,7 +148,7 @@ def _joined(name: str) -> str:
 
 
 def _pairs(tensors: Mapping[str, Tensor], shapes: Shapes, prefix: str) -> dict[str, str]:
-    """The file's name for each of the network's that it has with a prefix."""
+    """Returns the file's name of each tensor of the network that the file has with a prefix."""
     joined = {_joined(name): prefix + name for name in below(prefix, tensors)}
     pairs = {name: joined.get(_joined(name)) for name in shapes}
     return {ours: theirs for ours, theirs in pairs.items() if theirs is not None}

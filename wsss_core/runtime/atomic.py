@@ -1,4 +1,4 @@
-"""Files and directories that appear whole or not at all."""
+"""Writes files and directories atomically: they appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _HOST = socket.gethostname()
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to; it takes the name `path` if the block succeeds.
+    """Yields a temporary path beside `path`, which is renamed to `path` if the block succeeds.
 
-    The temporary name keeps the suffix, since many writers choose the format by it. It is this
-    process's own: of two that write the same file, the last one to end wins, with all of its
-    content. What killed processes have left is cleared.
+    The temporary name keeps the suffix, because many writers choose the format by it. It is unique
+    to this process: if two processes write the same file, the last one to finish wins with its
+    complete content. Leftovers of killed processes are removed.
 
     Args:
         path: The file to write; missing parent directories are created.
@@ -41,11 +41,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """Yields an empty directory beside `path`; it replaces `path` if the block succeeds.
+    """Yields an empty directory beside `path`, which replaces `path` if the block succeeds.
 
     Args:
-        path: The directory to write; missing parent directories are created, and what it holds
-            now stays until the new one is complete.
+        path: The directory to write; missing parent directories are created. Its old content stays
+            until the new directory is complete.
     """
     with writing_errors(path), staging_dir(path) as partial:
         yield partial
@@ -54,15 +54,15 @@ def atomic_dir(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing_errors(path: Path) -> Iterator[None]:
-    """Tells in one line that the disk of `path` is full or may not be written.
+    """Reports in one line that the disk of `path` is full or not writable.
 
     Raises:
-        UserError: It is. What else goes wrong in the block is passed on.
+        UserError: The disk is full or not writable. Other errors in the block are passed on.
     """
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # torch.save, given an open file, says RuntimeError while it handles what the file has said.
+        # With an open file, torch.save raises RuntimeError while it handles the file's OSError.
         fault = error if isinstance(error, OSError) else error.__context__
         if not isinstance(fault, OSError):
             raise
@@ -76,7 +76,7 @@ def writing_errors(path: Path) -> Iterator[None]:
 
 
 def _is_beside(path: Path, fault: OSError) -> bool:
-    """Whether a file that may not be written, and not one that is read, is `path` or beside it."""
+    """Tells whether the error is a missing permission for `path` or for a file beside it."""
     named = Path(str(fault.filename))
     return fault.errno in (errno.EACCES, errno.EPERM) and path.parent in (named, *named.parents)
 
@@ -86,7 +86,7 @@ def staging_dir(path: Path) -> Iterator[Path]:
     """Yields an empty directory beside `path`, on the same file system, and removes it at the end.
 
     Args:
-        path: What is being prepared; missing parent directories are created.
+        path: The directory that is being prepared; missing parent directories are created.
     """
     partial = _own_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,14 +99,14 @@ def staging_dir(path: Path) -> Iterator[Path]:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Renames a file or directory over `target`, whatever `target` is now.
+    """Renames a file or directory to `target` and replaces an existing `target` of any kind.
 
-    A directory that is not empty cannot be replaced in one step, so the old one is renamed away
-    first: `target` is missing for an instant, but never incomplete.
+    A directory that is not empty cannot be replaced in one step. The old one is therefore renamed
+    first: `target` is missing for a moment, but never incomplete.
 
     Args:
-        source: What to move, on the same file system.
-        target: The name to give it.
+        source: The file or directory to move, on the same file system.
+        target: The new path.
     """
     old = target.with_name(f".{target.name}.old")
     remove(old)
@@ -117,20 +117,20 @@ def move_into_place(source: Path, target: Path) -> None:
 
 
 def partial_path(path: Path) -> Path:
-    """Names the hidden sibling of `path` that downloads go on with: `.x.partial.npz` for `x.npz`.
+    """Returns the hidden file in which downloads of `path` continue: `.x.partial.npz` for `x.npz`.
 
-    It is the same for all processes: hold a lock.
+    All processes use the same file. The caller must hold a lock.
     """
     return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
 def _own_path(path: Path) -> Path:
-    """The hidden sibling of `path` that this process alone writes to."""
+    """Returns the hidden temporary path beside `path` that only this process writes to."""
     return path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Removes what processes of this machine that are gone have left of `path`, and our own."""
+    """Removes temporary files for `path` of this process and of ended processes of this machine."""
     names = f".{glob.escape(path.stem)}.{glob.escape(_HOST)}.*.partial{glob.escape(path.suffix)}"
     for left in path.parent.glob(names):
         number = left.name.removesuffix(f".partial{path.suffix}").rpartition(".")[2]
@@ -143,13 +143,13 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         pass
     return True
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link or a whole directory, or nothing if `path` is missing."""
+    """Removes a file, a link or a directory with its content; does nothing if `path` is missing."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

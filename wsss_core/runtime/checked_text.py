@@ -1,8 +1,8 @@
-"""Tables that tell when they are no longer what was written: each has its digest beside it.
+"""Tables with a digest beside them, by which later changes are detected.
 
-`.summary.csv.sha256` is the digest of `summary.csv` in the form of sha256sum, so that
-`sha256sum --check .summary.csv.sha256` compares them too. A table without one, which another
-program has written, is read as it is.
+`.summary.csv.sha256` holds the digest of `summary.csv` in the format of sha256sum. It can also be
+checked by `sha256sum --check .summary.csv.sha256`. A table without a digest, written by another
+program, is read without a check.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from wsss_core.runtime.file_digest import file_digest
 
 @contextmanager
 def checked_file(path: Path) -> Iterator[Path]:
-    """As `atomic_file`, for a table: its digest is written with it."""
+    """Does the same as `atomic_file`, and writes the digest of the table."""
     with atomic_file(path) as temporary:
         yield temporary
         note_digest(path, file_digest(temporary))
 
 
 def digest_path(path: Path) -> Path:
-    """Where the digest of a table is."""
+    """Returns the path of a table's digest."""
     return path.with_name(f".{path.name}.sha256")
 
 
@@ -35,17 +35,17 @@ def note_digest(path: Path, digest: str | None = None) -> None:
 
     Args:
         path: The table.
-        digest: The digest, where the file is not there yet.
+        digest: The digest; None computes it from the file, which must exist.
     """
     with atomic_file(digest_path(path)) as temporary:
         temporary.write_text(f"{digest or file_digest(path)}  {path.name}\n", encoding="utf-8")
 
 
 def read_checked(path: Path) -> str:
-    """Reads a table.
+    """Reads a table and checks its digest.
 
     Raises:
-        UserError: It is missing, is no UTF-8, or was changed since it was written.
+        UserError: The table is missing, is not UTF-8, or was changed after it was written.
     """
     try:
         data = path.read_bytes()
@@ -57,21 +57,21 @@ def read_checked(path: Path) -> str:
     noted = noted_digest(path)
     if noted is not None and noted != hashlib.sha256(data).hexdigest():
         raise UserError(
-            f"{path}: was changed after it was written; expected it as its digest in "
-            f"{digest_path(path).name} says. Remove the table, and the next run makes it again"
+            f"{path}: was changed after it was written; expected the content with the digest in "
+            f"{digest_path(path).name}. Remove the table, and the next run makes it again"
         )
     return text.replace("\r\n", "\n")
 
 
 def table_of(path: Path) -> Path | None:
-    """The table that a file is the digest of; None: it is of none."""
+    """Returns the table that a digest file belongs to; None for any other file."""
     if not (path.name.startswith(".") and path.name.endswith(".sha256")):
         return None
     return path.with_name(path.name.removeprefix(".").removesuffix(".sha256"))
 
 
 def noted_digest(path: Path) -> str | None:
-    """The digest that a table had when it was written; None where none is noted."""
+    """Returns the stored digest of a table; None if there is none."""
     note = digest_path(path)
     if not note.is_file():
         return None

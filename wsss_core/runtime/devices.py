@@ -1,4 +1,4 @@
-"""Where a job computes."""
+"""The device on which a job computes."""
 
 import sys
 
@@ -6,7 +6,7 @@ import torch
 
 
 def device(gpus: int) -> torch.device:
-    """The first GPU, or the CPU, said loudly, where none is given."""
+    """Returns the first GPU, or else the CPU with a notice on stderr."""
     if gpus > 0:
         return torch.device("cuda")
     sys.stderr.write("running on the CPU: no GPU was given to this job\n")

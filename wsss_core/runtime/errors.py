@@ -1,4 +1,4 @@
-"""Mistakes that a user can mend, and how a command-line program reports them."""
+"""Errors that a user can correct, and how a command-line program reports them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from wsss_core.runtime.orphans import end_with_run
 
 
 class UserError(Exception):
-    """A mistake in the user's files, config or command, told in one line.
+    """A mistake in the user's files, config or command, reported in one line.
 
-    The message names the file, key or image, and what was expected of it.
+    The message names the file, key or image, and what was expected.
     """
 
 
 class MistakesError(UserError):
-    """Several mistakes, a line each."""
+    """Several mistakes, one line each."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("\n".join(lines))
@@ -34,8 +34,8 @@ def name_some(names: Sequence[str], *, limit: int = 5) -> str:
     """Joins the first few names for a message: `a, b, c and 7 more`.
 
     Args:
-        names: What to list; the order is kept.
-        limit: How many names are written out.
+        names: The names, in their final order.
+        limit: How many names are written in full.
     """
     shown = ", ".join(names[:limit])
     hidden = len(names) - limit
@@ -43,10 +43,10 @@ def name_some(names: Sequence[str], *, limit: int = 5) -> str:
 
 
 def validation_message(error: ValidationError) -> str:
-    """Writes all problems that pydantic found in one line, each with its full key.
+    """Lists all problems that pydantic found in one line, each with its full key.
 
     Args:
-        error: What pydantic raised.
+        error: The error of pydantic.
 
     Returns:
         For example `DatasetConfig: demo.size: Input should be a valid integer (got 'big')`.
@@ -62,20 +62,20 @@ def validation_message(error: ValidationError) -> str:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Runs a program; a user's mistake ends it with one line on stderr and exit status 1.
+    """Runs a program; after a user's mistake, it exits with one line on stderr and status 1.
 
-    SIGTERM becomes an ordinary exit, so that half-written files are removed when a scheduler
-    stops the job. It comes too when the Snakemake that started the job is gone.
+    SIGTERM becomes an ordinary exit, so that unfinished files are removed when a scheduler stops
+    the job. The job also receives SIGTERM when its Snakemake process has ended.
 
     Args:
-        main: The program; anything but UserError and ValidationError is a bug of ours and keeps
-            its traceback.
+        main: The program. Exceptions other than UserError and ValidationError are bugs and keep
+            their traceback.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
     end_with_run()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names that the locale cannot write
+    if isinstance(sys.stdout, io.TextIOWrapper):  # for names that the locale cannot print
         sys.stdout.reconfigure(errors="backslashreplace")
-    if not gc.isenabled():  # while the program was imported: none of that ever becomes garbage
+    if not gc.isenabled():  # it was off during the imports, whose objects never become garbage
         gc.freeze()
         gc.enable()
     try:
@@ -90,18 +90,18 @@ def run_command(main: Callable[[], None]) -> None:
         if not _is_killed_process(error):
             raise
         _fail(
-            "a process of this job was killed, most likely because memory ran out; expected more "
-            "memory (mem_mb), or fewer processes (threads). The next run goes on from what is saved"
+            "a process of this job was killed, probably because memory ran out; expected more "
+            "memory (mem_mb) or fewer processes (threads). The next run continues from saved state"
         )
 
 
 def _is_killed_process(error: RuntimeError) -> bool:
-    """Whether a pool, or torch's DataLoader, has lost one of its processes."""
+    """Tells whether a process pool or torch's DataLoader has lost a process."""
     return isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker")
 
 
 def _without_reader(text: str) -> str:
-    """A mistake without the traceback that torch lays around it when a reader has met it."""
+    """Removes the traceback that torch adds to a UserError raised in a reader process."""
     words = f"{UserError.__module__}.{UserError.__qualname__}: "
     return text.rpartition(words)[2] if text.startswith("Caught ") else text
 

@@ -1,4 +1,4 @@
-"""One run at a time makes a thing; others wait for it."""
+"""Locks, so that only one run at a time makes a file or directory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-POLL_INTERVAL = 0.5  # seconds between two looks at a lock that another run holds
+POLL_INTERVAL = 0.5  # seconds between two attempts to get a lock that another run holds
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Lets one run at a time make a file or directory; others wait until it is done.
+    """Lets only one run at a time make a file or directory; other runs wait.
 
-    The lock is the kernel's, so that one of a killed run holds nobody up. A file system without
-    locks is told of, and then nobody waits.
+    The lock belongs to the process. If a run is killed, the kernel frees its lock. If the file
+    system has no locks, a warning is printed and nobody waits.
 
     Args:
-        path: What is being made; `.<name>.lock` beside it is locked.
+        path: The file or directory that is made; the lock file is `.<name>.lock` beside it.
     """
     lock = FileLock(path.with_name(f".{path.name}.lock"), poll_interval=POLL_INTERVAL)
     try:
@@ -29,7 +29,7 @@ def exclusive(path: Path) -> Iterator[None]:
         sys.stderr.write(f"{path}: waiting for another run that is making it\n")
         lock.acquire()
     except NotImplementedError:
-        sys.stderr.write(f"warning: {path}: no locks here; other runs may make it too\n")
+        sys.stderr.write(f"warning: {path}: no locks on this disk; other runs may make it too\n")
     try:
         yield
     finally:

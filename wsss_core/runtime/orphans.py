@@ -1,7 +1,7 @@
-"""Jobs end with the run that started them.
+"""Ends a job when the Snakemake run that started it has ended.
 
-A job whose Snakemake or shell was killed would go on unseen. What it writes could then take the
-place of what a later run has made with another config, and pass for that.
+Otherwise the job of a killed Snakemake process or shell would continue unnoticed. Its output could
+later replace the output of a new run with another config.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import select
 import signal
 import threading
 
-RUN = "WSSS_RUN"  # process number of the Snakemake that starts jobs; by hand nothing is watched
+RUN = "WSSS_RUN"  # process id of the Snakemake that starts jobs; not set if a user starts a program
 
 
 def end_with_run() -> None:
-    """Has SIGTERM sent to this process as soon as its Snakemake, or its shell, has ended."""
+    """Makes this process receive SIGTERM when its Snakemake or its parent process has ended."""
     run = os.environ.get(RUN)
-    if run is None or not hasattr(os, "pidfd_open"):  # as on macOS
+    if run is None or not hasattr(os, "pidfd_open"):  # on macOS, for example
         return
     watched = []
     for pid in (int(run), os.getppid()):
         try:
             watched.append(os.pidfd_open(pid))
-        except OSError:  # a container in which they are not to be seen
+        except OSError:  # inside a container that hides the process
             continue
     if watched:
         threading.Thread(target=_wait_for_end, args=(watched,), daemon=True).start()
 
 
 def _wait_for_end(watched: list[int]) -> None:
-    select.select(watched, [], [])  # readable once one has ended
+    select.select(watched, [], [])  # returns when one of them has ended
     os.kill(os.getpid(), signal.SIGTERM)

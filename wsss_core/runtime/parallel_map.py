@@ -1,4 +1,4 @@
-"""Work on many items in several processes, with the results in order."""
+"""Applies a function to many items in several processes; the results keep their order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Items handed out ahead of the result that is due next: enough to keep every process busy, few
-# enough that finished results do not pile up in memory.
+# Per process, the number of submitted items ahead of the next result. Enough to keep all processes
+# busy, and few enough that results do not fill the memory.
 ITEMS_AHEAD = 4
 
 
@@ -24,13 +24,13 @@ def parallel_map(
 ) -> Iterator[Result]:
     """Applies a function to each item, in separate processes.
 
-    Processes are spawned: a fork would copy the parent's open files and the locks of its threads
-    (tqdm has one) in whatever state they are.
+    Processes are spawned, not forked. A fork would copy the parent's open files and the locks of
+    its threads (tqdm has one) in an arbitrary state.
 
     Args:
-        function: Picklable; sent to each process once, so it may carry large arguments
-            (`functools.partial`).
-        items: What to work on; each is sent to one process.
+        function: A picklable function. It is sent to each process once, and may therefore carry
+            large arguments (`functools.partial`).
+        items: The items; each is sent to one process.
         processes: Number of processes.
 
     Yields:
@@ -55,13 +55,13 @@ def parallel_map(
 
 
 class _Worker:
-    """What a process keeps between items."""
+    """The state that a process keeps between items."""
 
     function: Callable[[Any], Any]
 
     @classmethod
     def start(cls, function: Callable[[Any], Any]) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
         threading.Thread(target=_exit_with_parent, daemon=True).start()
         cls.function = staticmethod(function)
 
@@ -71,7 +71,7 @@ class _Worker:
 
 
 def _exit_with_parent() -> None:
-    """Ends this process when its parent dies, however it dies; a pool's process would linger."""
+    """Ends this process when its parent has ended; otherwise a pool's process would stay."""
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""Traces of what a stage's time goes into, which https://ui.perfetto.dev shows."""
+"""Traces of where a stage spends its time, in a format for https://ui.perfetto.dev."""
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -9,16 +9,16 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 Item = TypeVar("Item")
 
-# The first items pay for what happens once; a trace of ten is some tens of MB.
+# The first items include one-time costs. A trace of ten items has some tens of MB.
 SKIPPED, WARMED_UP, TRACED = 1, 2, 10
 
 
 def profiled(items: Iterable[Item], path: Path | None) -> Generator[Item]:
-    """Goes through items, and traces what is done for a few of them, by whoever makes or uses them.
+    """Iterates over items, and traces the work of their producer and consumer for a few of them.
 
     Args:
-        items: Steps of a training, or images.
-        path: JSON file to write; None: nothing is traced.
+        items: Training steps, or images.
+        path: JSON file to write; None: no trace.
     """
     if path is None:
         yield from items

@@ -1,4 +1,4 @@
-"""How processes that read images ahead hand them over: by sockets and shared memory."""
+"""Options of the processes that read images ahead and pass them on by shared memory."""
 
 import os
 import shutil
@@ -9,21 +9,21 @@ from typing import Any
 
 from wsss_core.runtime.worker_signals import start_worker
 
-LONGEST = 60  # characters of a folder for sockets; their names have 108 in all
+LONGEST = 60  # characters of the folder of sockets; the full name of a socket has 108 at most
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 SHARED_MEMORY = Path("/dev/shm")
-ENOUGH = 2**29  # bytes of it: images of several scales, and those that are read ahead
+ENOUGH = 2**29  # free bytes for images at several scales, with those read ahead
 
 
 def reader_options(processes: int, *, ahead: int) -> dict[str, Any]:
-    """Options of a DataLoader that reads in processes of its own.
+    """Returns the options of a DataLoader that reads in processes of its own.
 
-    Where there is little shared memory, as the 64 MB of a container, it reads in this process: a
-    reader that finds no room for an image is killed.
+    With little shared memory (a container often has only 64 MB), it reads in the main process: a
+    reader process without memory for an image is killed.
 
     Args:
-        processes: How many there are.
-        ahead: Items or batches that each is ahead of what is used.
+        processes: Number of reader processes.
+        ahead: Number of items or batches that each process reads ahead.
     """
     if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free < ENOUGH:
         return {"num_workers": 0}
@@ -36,16 +36,16 @@ def reader_options(processes: int, *, ahead: int) -> dict[str, Any]:
 
 
 def use_short_folder() -> None:
-    """Puts the sockets of this process and of those that it starts into a folder of a short name.
+    """Puts the sockets of this process and its children into a folder with a short name.
 
-    With the long TMPDIR of a cluster no socket can be named, and a reader that cannot hand anything
-    over lets the main process wait for ever.
+    If TMPDIR is as long as on some clusters, a socket cannot be named. The readers then cannot pass
+    on images, and the main process waits for ever.
     """
     if len(tempfile.gettempdir()) <= LONGEST:
         return
     usual = tempfile.tempdir
     tempfile.tempdir = next((f for f in SHORT_FOLDERS if os.access(f, os.W_OK | os.X_OK)), usual)
     try:
-        util.get_temp_dir()  # makes one there, keeps it for this process, removes it at the end
+        util.get_temp_dir()  # makes a folder there, which is kept until this process ends
     finally:
         tempfile.tempdir = usual

@@ -11,14 +11,15 @@ PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def package_version() -> str:
-    """The version in pyproject.toml, or of the installed package where there is no such file.
+    """Returns the version in pyproject.toml, or else that of the installed package.
 
-    It is read, not imported: a constant would be part of the code whose change trains anew. The
-    file comes first: what pip noted of a package that it only links to stays as it was.
+    The version is read from a file. A Python constant would be part of the code digests, and a new
+    version would repeat all trainings. pyproject.toml is read first, because pip does not update
+    the version of a package in editable mode.
     """
     if PYPROJECT.is_file():
         project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("project", {})
-        if project.get("name") == DISTRIBUTION:  # not one that stands beside other packages
+        if project.get("name") == DISTRIBUTION:  # not the file of another project
             return str(project["version"])
     try:
         return metadata.version(DISTRIBUTION)
@@ -27,9 +28,9 @@ def package_version() -> str:
 
 
 def code_version() -> str:
-    """The commit of the code, marked where files differ from it; else the package's version."""
+    """Returns the commit of the code, marked if files differ from it; else the version."""
     command = ["git", "-C", str(PYPROJECT.parent), "describe", "--always", "--dirty", "--tags"]
-    if shutil.which("git") and (PYPROJECT.parent / ".git").exists():  # and not of what it lies in
+    if shutil.which("git") and (PYPROJECT.parent / ".git").exists():  # not a folder above it
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode == 0:
             return run.stdout.strip()

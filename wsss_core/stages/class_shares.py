@@ -1,4 +1,4 @@
-"""How much of pictures each class covers, as a file and as a table."""
+"""The share of pixels that each class covers in pictures, as a CSV file and as a text table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from wsss_core.data.images import IGNORE_INDEX
 from wsss_core.runtime.checked_text import checked_file
 
-TOO_MANY = 2  # times as many pictures as have the tag are remarked on
+TOO_MANY = 2  # report a class found in more than this many times the pictures with its tag
 
 
 class ClassShares:
-    """Collects the pixels of each class, mask by mask."""
+    """Counts the pixels of each class, mask by mask."""
 
     def __init__(self, class_names: Sequence[str]) -> None:
         """Starts without masks; `class_names` are the foreground classes."""
@@ -24,19 +24,19 @@ class ClassShares:
         self._pixels: dict[str, NDArray[np.int64]] = {}
 
     def add(self, name: str, mask: NDArray[np.uint8]) -> None:
-        """Counts one picture's mask, uint8 [H, W] class indices; what is ignored is left out."""
+        """Counts one picture's mask, uint8 [H, W] class indices; ignored pixels do not count."""
         known = mask[mask != IGNORE_INDEX]
         self._pixels[name] = np.bincount(known, minlength=len(self.names))
 
     def write(self, path: Path) -> None:
-        """Writes a CSV file: a row for each picture, each class's share of its pixels in per cent.
+        """Writes a CSV file with a row per picture: the share of each class's pixels in percent.
 
         Args:
-            path: The file; it appears whole or not at all.
+            path: The file; it appears complete or not at all.
         """
         with (
             checked_file(path) as temporary,
-            # The name of a file may be no UTF-8.
+            # The name of a picture may not be valid UTF-8.
             temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             rows = csv.writer(file, lineterminator="\n")
@@ -45,11 +45,11 @@ class ClassShares:
                 rows.writerow([name, *(f"{share:.2f}" for share in _percent(pixels))])
 
     def table(self, tagged: Mapping[str, int] | None = None) -> str:
-        """The classes that were found: in how many pictures, and their share of all pixels.
+        """Returns a table of the classes found: number of pictures, and share of all pixels.
 
         Args:
-            tagged: How many of the pictures have the tag of each class, which is told beside, and
-                so are classes that were not found; None: that is not known.
+            tagged: Number of pictures with the tag of each class. The table then also shows these
+                numbers, and lists tagged classes that were not found. None: unknown.
         """
         pixels = self._all_pixels()
         width = max(map(len, ("class", *self.names)))
@@ -63,7 +63,7 @@ class ClassShares:
         return "\n".join(lines)
 
     def overdone(self, tagged: Mapping[str, int]) -> list[str]:
-        """A line for each class that is in many more masks than pictures have its tag."""
+        """Returns a line for each class that is in many more masks than pictures have its tag."""
         counts = dict(zip(self.names, (self._all_pixels() > 0).sum(axis=0).tolist(), strict=True))
         return [
             f"masks show {name!r} in {counts[name]} pictures, of which {number} have the tag"

@@ -1,6 +1,7 @@
-"""CRF seeds: CAMs under a strong and a weak background, each refined by a dense CRF.
+"""Stage crf_seeds: CAMs with a strong and a weak background, each refined by a dense CRF.
 
-AffinityNet learns from them (psa, SEAM). Runs on the CPU in several processes, without torch.
+AffinityNet is trained on them (psa, SEAM). The stage runs on the CPU in several processes, without
+torch.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from wsss_core.runtime.parallel_map import parallel_map
 
 
 def seed_ids(dataset: Dataset, cams: ScoreReader) -> list[str]:
-    """The images of a CAM file that are trained on; others need no seeds."""
+    """Returns the training images of a CAM file; other images need no seeds."""
     trained_on = set(dataset.split(TRAIN_SPLIT))
     return [image_id for image_id in cams.image_ids if image_id in trained_on]
 
@@ -27,19 +28,19 @@ def seed_ids(dataset: Dataset, cams: ScoreReader) -> list[str]:
 def crf_seed(
     image: NDArray[np.uint8], cam: ScoreRecord, config: CrfSeedsConfig
 ) -> NDArray[np.float32]:
-    """Refines the CAMs of one image under both backgrounds.
+    """Refines the CAMs of one image with both backgrounds.
 
-    Background is (1 - max CAM) ** alpha; labels are background and the classes present only
-    (SEAM, infer_SEAM.py). The stacked scores are not normalised, see `dense_crf`.
+    The background score is (1 - max CAM) ** alpha. The labels are background and the present
+    classes only (SEAM, infer_SEAM.py). The stacked scores are not normalised; see `dense_crf`.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        cam: Scores [n, H, W] of the n classes present.
+        cam: Scores [n, H, W] of the n present classes.
         config: Alphas and CRF.
 
     Returns:
-        float32 [2, 1 + n, H, W] probabilities for the (low, high) alpha. Without any class all
-        is background.
+        float32 [2, 1 + n, H, W]: probabilities for the low and the high alpha. Without any class,
+        all is background.
     """
     if not cam.class_ids:
         return np.ones((2, 1, *image.shape[:2]), dtype=np.float32)
@@ -63,11 +64,11 @@ def crf_seeds(
     """Refines the CAMs of many images in parallel.
 
     Args:
-        dataset: Where the images are.
+        dataset: The images.
         cams: Scores of kind 'cam'.
-        image_ids: Which images.
+        image_ids: The images to process.
         config: Alphas and CRF.
-        processes: How many images are worked on at a time.
+        processes: Number of images that are processed at a time.
 
     Yields:
         (image id, record of kind 'seed'), in the order of `image_ids`.

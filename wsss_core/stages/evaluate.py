@@ -1,4 +1,4 @@
-"""Scoring a stage of one method and seed against the masks of each split."""
+"""Stage evaluate: scores one stage of a method and seed against the masks of each split."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from wsss_core.runtime.parallel_map import parallel_map
 from wsss_core.runtime.progress import progress
 
 KEY_COLUMNS = ("method", "seed", "stage", "split", "threshold", "miou")
-# Last columns, after those of the classes: of rows that have learnt from more than labels, and of
-# those that were not computed in float32 throughout. Other experiments do not have them; they are
-# text, so that no reader can take them for the IoU of a class.
+# Optional last columns, after those of the classes. They name supervision beyond image-level
+# labels, and networks that did not compute in float32. Other experiments do not have them. Their
+# values are text, so that no reader can mistake them for the IoU of a class.
 EXTRA_COLUMN = "extra_supervision"
 PRECISION_COLUMN = "precision"
 REMARKS = (EXTRA_COLUMN, PRECISION_COLUMN)
 BACKGROUND = "background"
 STAGES = ("cam", "random_walk", "segmentation", "segmentation_crf")  # in the order they run
-CHUNK_SIZE = 32  # images that a process scores before it hands back their sum
+CHUNK_SIZE = 32  # images that a process scores before it returns their sum
 
 Counts = TypeVar("Counts")
 
@@ -49,11 +49,11 @@ class SplitScore:
     """The score of a stage on one split.
 
     Attributes:
-        split: its name.
+        split: Name of the split.
         confusion: int64 [C, C], ground truth by row.
-        images: the pixels of each image, by its id.
-        sweep: all background thresholds, if the stage has score maps instead of masks.
-        threshold: the one that `confusion` belongs to.
+        images: Pixel counts of each image, by image id.
+        sweep: The sweep over all background thresholds, if the stage has score maps, not masks.
+        threshold: The threshold that `confusion` belongs to.
     """
 
     split: str
@@ -64,17 +64,17 @@ class SplitScore:
 
 
 def evaluate_cams(dataset: Dataset, split: str, cams: ScoreReader, *, processes: int) -> SplitScore:
-    """Scores cams at the background threshold that suits this split best.
+    """Scores CAMs at the background threshold that is best for this split.
 
-    Cams hold only the classes of the image's true label, on every split, so this is not the score
-    of a network that has to find the classes itself. As in the literature, each split has a
-    threshold of its own, chosen on its own masks.
+    On every split, the CAMs hold only the classes of the image's true label. The score is therefore
+    not that of a network that must find the classes itself. As in the literature, each split has
+    its own threshold, chosen by its own masks.
 
     Args:
-        dataset: has the masks.
-        split: which images to score.
-        cams: score maps of at least these images, in the masks' size.
-        processes: how many images are scored at a time.
+        dataset: The ground-truth masks.
+        split: The split to score.
+        cams: Score maps of at least the split's images, in the size of the masks.
+        processes: Number of images that are scored at a time.
     """
     total = ThresholdSweep(len(dataset.class_names) + 1)
     work = partial(_sweep_images, dataset=dataset, cams=cams)
@@ -93,10 +93,10 @@ def evaluate_masks(
     """Scores predicted masks.
 
     Args:
-        dataset: has the true masks.
-        split: which images to score.
-        mask_paths: predicted mask by image id, for at least these images.
-        processes: how many images are scored at a time.
+        dataset: The ground-truth masks.
+        split: The split to score.
+        mask_paths: Predicted mask by image id, for at least the split's images.
+        processes: Number of images that are scored at a time.
     """
     predict = partial(_mask_of_file, mask_paths=mask_paths)
     return _score_masks(dataset, split, predict, processes=processes)
@@ -114,17 +114,17 @@ def write_scores(
 ) -> None:
     """Writes one row per split, in percent: KEY_COLUMNS, then the IoU of each class.
 
-    `threshold` is empty for masks, and so is the IoU of a class that is neither in the split's
-    masks nor predicted on it.
+    `threshold` is empty for masks. The IoU of a class is empty if the class is neither in the
+    ground-truth masks nor in the predictions of the split.
 
     Args:
         path: CSV file to write.
-        scores: one for each split.
-        method: name of the method.
-        seed: its seed.
-        stage: name of the stage, as in summary.csv.
-        class_names: the foreground classes.
-        remarks: by the columns REMARKS, last ones; None: nothing to say, and no column.
+        scores: One score per split.
+        method: Name of the method.
+        seed: Seed of the method.
+        stage: Name of the stage, as in summary.csv.
+        class_names: The foreground classes.
+        remarks: Texts for the last columns REMARKS, by column; None: no such column.
     """
     extra = {name: text for name, text in (remarks or {}).items() if text is not None}
     with checked_file(path) as partial_path, partial_path.open("w", newline="") as file:
@@ -143,7 +143,7 @@ def write_sweep(path: Path, scores: Sequence[SplitScore]) -> None:
 
     Args:
         path: CSV file to write.
-        scores: one for each split, each with its sweep.
+        scores: One score per split, each with its sweep.
     """
     with checked_file(path) as partial_path, partial_path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -155,14 +155,14 @@ def write_sweep(path: Path, scores: Sequence[SplitScore]) -> None:
 
 
 def available_processes() -> int:
-    """Returns how many processors this process may use."""
+    """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _scored_ids(dataset: Dataset, split: str) -> list[str]:
-    """Lists the images of a split, after a check that it can be scored."""
+    """Lists the images of a split; raises UserError if the split cannot be scored."""
     if not dataset.has_split(split):
         raise UserError(f"{dataset.root}: there is no split {split!r} in splits/, cannot score it")
     image_ids = dataset.split(split)
@@ -178,7 +178,7 @@ def _scored_ids(dataset: Dataset, split: str) -> list[str]:
 def _map_chunks(
     work: Callable[[list[str]], Counts], image_ids: list[str], *, processes: int, desc: str
 ) -> Iterator[Counts]:
-    """Yields the result of `work` on each chunk of images, worked on by several processes."""
+    """Yields the result of `work` for each chunk of images, computed by several processes."""
     chunks = [
         image_ids[start : start + CHUNK_SIZE] for start in range(0, len(image_ids), CHUNK_SIZE)
     ]
@@ -186,7 +186,7 @@ def _map_chunks(
         results: Iterable[Counts]
         if min(processes, len(chunks)) > 1:
             results = parallel_map(work, chunks, processes=min(processes, len(chunks)))
-        else:  # a few images are scored sooner than a process is started
+        else:  # scoring a few images is faster than starting a process
             results = map(work, chunks)
         for chunk, result in zip(chunks, results, strict=True):
             yield result
@@ -239,7 +239,7 @@ def _compare_images(
 
 
 def _mask_of_cam(image_id: str, *, cams: ScoreReader, threshold: float) -> NDArray[np.uint8]:
-    """The mask that a cam is at a background threshold, as ThresholdSweep counts it."""
+    """Computes the mask of a CAM at a background threshold, by the rule of ThresholdSweep."""
     record = cams.read(image_id)
     best, score = best_class(record.class_ids, record.scores)
     return np.where(score > np.asarray(threshold, dtype=score.dtype), best, 0).astype(np.uint8)

@@ -17,7 +17,7 @@ from wsss_core.ops.cam import normalize_cam
 
 
 class ImageCam(NamedTuple):
-    """The CAM of one image: present classes only, by the image's label."""
+    """The CAM of one image; only the classes of the image's label."""
 
     image_id: str
     class_ids: tuple[int, ...]  # 1..K
@@ -37,9 +37,9 @@ def infer_cams(
     Args:
         net: A classifier in evaluation mode, on its device.
         dataset: Images and labels.
-        image_ids: Which images.
+        image_ids: The images to process.
         config: Scales and flip.
-        precision: That the network computes in.
+        precision: The precision in which the network computes.
     """
     device = next(net.parameters()).device
     for pyramid in image_pyramids(
@@ -60,14 +60,14 @@ def merge_scales(
     refined: bool = True,
     precision: Precision = "float32",
 ) -> Tensor:
-    """Sums the CAMs of all scales and mirror images at the image's size (SEAM, infer_SEAM.py).
+    """Sums the CAMs of all scales and mirror images at the size of the image (infer_SEAM.py).
 
     Args:
         net: A classifier in evaluation mode.
         pyramid: The image at each scale.
-        channels: Which of the K classes.
-        refined: Whether to take the network's refined CAM, where it has one.
-        precision: That the network computes in.
+        channels: Indices 0..K-1 of the n classes to compute.
+        refined: Whether to use the network's refined CAM, if it has one.
+        precision: The precision in which the network computes.
 
     Returns:
         [n, H, W], not negative.

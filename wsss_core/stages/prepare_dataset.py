@@ -1,4 +1,7 @@
-"""Making a prepared dataset of any source: every image checked, upright, RGB, with digests."""
+"""Stage prepare_dataset: makes a prepared dataset from any source.
+
+Every image is checked and placed upright and in RGB. Digests of all files are written.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +29,24 @@ def prepare_dataset(
     link: bool = True,
     longest_side: int | None = None,
 ) -> None:
-    """Makes a prepared dataset of what a source lists.
+    """Makes a prepared dataset from a source.
 
     Args:
-        source: Its tables and files.
+        source: The tables and files.
         output: Directory to fill with images/, masks/, splits/, labels.csv, classes.txt,
-            image_digests.csv, test_digests.csv and mask_digests.csv. Nothing is written if
-            anything is wrong.
-        findings: What is wrong with the tables, which is told with the rest.
-        workers: Processes that decode images.
-        link: Link to the files of the source that need no change; otherwise they are moved.
-        longest_side: Larger images are shrunk to this; None: none is.
+            image_digests.csv, test_digests.csv and mask_digests.csv. Nothing is written if there
+            is any error.
+        findings: Problems of the tables, found before; they are reported together with the others.
+        workers: Number of processes that decode images.
+        link: Whether to link unchanged files of the source; otherwise they are moved.
+        longest_side: Images with a longer side are shrunk to this; None: never.
 
     Raises:
-        UserError: Anything is wrong.
+        UserError: There is any error; the message lists all errors.
     """
     findings = findings or Findings()
     check_output(source, output)
-    if not findings.errors:  # what is wrong with tables would be told as this once more
+    if not findings.errors:  # otherwise the same mistakes would be reported twice
         check_classes_trained(source, findings)
     with writing_errors(output), staging_dir(output) as staging:
         for folder in ("images", "masks"):
@@ -67,10 +70,10 @@ def prepare_dataset(
 
 
 def check_output(source: Source, output: Path) -> None:
-    """Refuses to replace what no call of `prepare_dataset` has made.
+    """Refuses to replace files that `prepare_dataset` has not made.
 
     Raises:
-        UserError: The output is the source, or has images and yet no digests of ours.
+        UserError: The output is the source, or it has images but no image_digests.csv.
     """
     if output.resolve() == source.root.resolve():
         raise UserError(f"the output {output} is the source itself; expected another directory")
@@ -80,15 +83,15 @@ def check_output(source: Source, output: Path) -> None:
 
 
 def write_tables(source: Source, prepared: Sequence[Prepared], output: Path) -> None:
-    """Writes classes, labels, splits and digests: sorted, the same bytes for the same content."""
+    """Writes classes, labels, splits and digests, sorted: equal content gives equal bytes."""
     _write_lines(output / "classes.txt", source.class_names)
     (output / "splits").mkdir()
     for split, image_ids in source.splits.items():
         _write_lines(output / "splits" / f"{split}.txt", image_ids)
     labels = ([image_id, *label] for image_id, label in sorted(source.labels.items()))
     _write_csv(output / "labels.csv", ["image", *source.class_names], labels)
-    # Images that are only segmented have a file of their own: as they come and go, nothing that was
-    # learnt from the others is affected.
+    # Unlabelled images, which are only segmented, have a file of their own. If they change, nothing
+    # that depends on the other images has to run again.
     for name, labelled in (("image_digests.csv", True), ("test_digests.csv", False)):
         images = (
             [p.image_id, p.image_digest]

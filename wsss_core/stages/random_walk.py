@@ -1,4 +1,4 @@
-"""Pseudo labels: CAMs spread along learned affinities by a random walk."""
+"""Stage random_walk: pseudo labels from CAMs, spread along learned affinities."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from wsss_core.pretrained.tensor_names import load_checked
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
-    """Rebuilds a trained network from its weights file alone.
+    """Rebuilds a trained network from only its weights file.
 
     Args:
         path: Weights file of `train_affinity`.
-        class_names: The classes it must have been trained on.
+        class_names: The classes that the network must have been trained on.
 
     Raises:
-        UserError: The file holds another network, or one of other classes.
+        UserError: The file holds another network, or a network for other classes.
     """
     weights = load_network_weights(path, network="affinity", class_names=class_names)
     with rebuilding(path):
@@ -58,11 +58,11 @@ def pseudo_labels(
     """Makes the pseudo labels of one shard.
 
     Args:
-        net: In evaluation mode, on the device to compute on.
-        dataset: Where the images are.
+        net: The network in evaluation mode, on the device that computes.
+        dataset: The images.
         cams: Scores of kind 'cam'.
         config: Background, alpha, beta and length of the walk.
-        precision: That the network computes in; the walk is in float32.
+        precision: The precision in which the network computes; the walk is in float32.
 
     Yields:
         (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
@@ -84,15 +84,15 @@ def pseudo_label(
 ) -> NDArray[np.uint8]:
     """Makes the pseudo label of one image (SEAM, infer_aff.py).
 
-    Differs from the released code: a cell that the image's edge cuts is the mean of its own pixels
-    only, while there it is diluted by zero padding.
+    Differs from the released code at the edges of an image: here a cell there is the mean of its
+    pixels inside the image. The released code also averages over pixels of zero padding.
 
     Args:
-        net: In evaluation mode, on the device to compute on.
+        net: The network in evaluation mode, on the device that computes.
         image: float32 [1, 3, H, W] in [0, 1].
-        cam: Scores [n, H, W] of the n classes present.
+        cam: Scores [n, H, W] of the n present classes.
         config: Background, alpha, beta and length of the walk.
-        precision: That the network computes in; the walk is in float32.
+        precision: The precision in which the network computes; the walk is in float32.
 
     Returns:
         uint8 [H, W] class ids; background everywhere if no class is present.
@@ -114,14 +114,14 @@ def pseudo_label(
 
 
 def _pad(image: Tensor, net: AffinityNet) -> Tensor:
-    """Fills the cells that the image's edge cuts with the colour that normalises to zero."""
+    """Pads an image to whole cells, with the colour that becomes zero after normalisation."""
     height, width = image.shape[-2:]
     colour = net.backbone.mean[:, None, None]
     return F.pad(image - colour, (0, -width % net.stride, 0, -height % net.stride)) + colour
 
 
 def _walk(scores: Tensor, features: Tensor, radius: int, config: RandomWalkConfig) -> Tensor:
-    """Scores and features [B, C, h, w] of the same grid -> scores after the walk."""
+    """Returns scores [B, C, h, w] after the walk; scores and features have the same grid."""
     if config.border == "psa":
         radius = fitting_radius(radius, *scores.shape[-2:])
     offsets = pair_offsets(radius)

@@ -1,4 +1,4 @@
-"""Segmentation of images by the trained network, at several scales and mirrored."""
+"""Stage segment: segments images by the trained network, at several scales and mirrored."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.grid import even, pixels, resample
 from wsss_core.pretrained.tensor_names import load_checked
 
-# Logits are averaged, and probabilities stored, at a quarter of the image's size: finer than the
-# network's own cells (8 pixels of an image enlarged by 1.75 are 4.6), and a 16th of the work and
-# of the disk space.
+# Logits are averaged and probabilities are stored at a quarter of the image's size. This is finer
+# than the network's cells: 8 pixels of an image enlarged by 1.75 are 4.6 pixels of the image. It
+# needs a 16th of the work and of the disk space.
 PROB_STRIDE = 4
 
 
@@ -32,9 +32,10 @@ class Segmentation(NamedTuple):
     """The segmentation of one image.
 
     Attributes:
-        image_id: Which image.
+        image_id: The image.
         mask: uint8 [H, W] class indices.
-        prob: float32 [C, h, w], background first, sums to 1; h, w = H, W / PROB_STRIDE, rounded up.
+        prob: float32 [C, h, w], background first; sums to 1. h and w are H / PROB_STRIDE and
+            W / PROB_STRIDE, rounded up.
     """
 
     image_id: str
@@ -43,12 +44,12 @@ class Segmentation(NamedTuple):
 
 
 class TrainedSegmenter(NamedTuple):
-    """A trained network, and what its weights file tells about it.
+    """A trained network with data from its weights file.
 
     Attributes:
-        network: In evaluation mode, on the CPU.
+        network: The network in evaluation mode, on the CPU.
         class_names: The foreground classes.
-        config: Of its training.
+        config: Configuration of its training.
     """
 
     network: DeepLab
@@ -57,14 +58,14 @@ class TrainedSegmenter(NamedTuple):
 
 
 def load_segmenter(path: Path, class_names: Sequence[str] | None = None) -> TrainedSegmenter:
-    """Rebuilds a trained network from its weights file alone.
+    """Rebuilds a trained network from only its weights file.
 
     Args:
         path: Weights file of `train_segmenter`.
-        class_names: The foreground classes it must have been trained on; None: any.
+        class_names: The foreground classes that it must have been trained on; None: any.
 
     Raises:
-        UserError: The file holds another network, or one of other classes.
+        UserError: The file holds another network, or a network for other classes.
     """
     weights = load_network_weights(path, network="deeplab", class_names=class_names)
     trained_on = tuple(weights.metadata["class_names"])
@@ -86,11 +87,11 @@ def segment(
     """Segments images one after the other.
 
     Args:
-        network: In evaluation mode, on the device to compute on.
-        dataset: Where the images are.
-        image_ids: Which images.
+        network: The network in evaluation mode, on the device that computes.
+        dataset: The images.
+        image_ids: The images to segment.
         config: Scales and flip.
-        precision: That the network computes in.
+        precision: The precision in which the network computes.
     """
     device = network.backbone.mean.device
     for pyramid in image_pyramids(
@@ -102,7 +103,7 @@ def segment(
 def segment_pyramid(
     network: DeepLab, pyramid: ImagePyramid, *, precision: Precision = "float32"
 ) -> Segmentation:
-    """Segments one image by a network in evaluation mode, on the device to compute on."""
+    """Segments one image by a network in evaluation mode, on the device that computes."""
     logits = average_logits(network, pyramid, precision=precision)
     return Segmentation(
         pyramid.image_id,
@@ -114,7 +115,7 @@ def segment_pyramid(
 def average_logits(
     network: DeepLab, pyramid: ImagePyramid, *, precision: Precision = "float32"
 ) -> Tensor:
-    """Averages one image's logits: float32 [C, h, w], see `average_logits_of_batch`."""
+    """Averages the logits of one image: float32 [C, h, w]; see `average_logits_of_batch`."""
     return average_logits_of_batch(network, [pyramid], precision=precision)[0]
 
 
@@ -122,12 +123,12 @@ def average_logits(
 def average_logits_of_batch(
     network: DeepLab, pyramids: Sequence[ImagePyramid], *, precision: Precision = "float32"
 ) -> Tensor:
-    """Averages images' logits over their scales and mirror images (SEAM's codebase).
+    """Averages the logits of images over scales and mirror images (SEAM's codebase).
 
     Args:
-        network: In evaluation mode, on the device to compute on.
-        pyramids: B images of one size at each scale, alone or with their mirror images.
-        precision: That the network computes in.
+        network: The network in evaluation mode, on the device that computes.
+        pyramids: B images with equal sizes at each scale, all with or all without mirror images.
+        precision: The precision in which the network computes.
 
     Returns:
         float32 [B, C, H / PROB_STRIDE, W / PROB_STRIDE], sizes rounded up.
@@ -143,14 +144,14 @@ def average_logits_of_batch(
         seen = views.shape[-2], views.shape[-1]
         logits = network.backbone.geometry.spread(logits, seen, grid)
         image, *mirrored = logits.view(len(pyramids), -1, *logits.shape[1:]).unbind(1)
-        # The mirror image is mirrored back only on the grid: cells that stick out of the image
-        # do so on its right-hand side too.
+        # Mirror images are mirrored back only here, on the common grid. In the network's own output
+        # the cells beyond the image's edge are on the right-hand side of mirror images, too.
         terms += [image, *(view.flip(-1) for view in mirrored)]
     return torch.stack(terms).mean(dim=0)
 
 
 def best_class(logits: Tensor, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Logits [C, h, w] -> uint8 [H, W], the class of each pixel after bilinear enlargement."""
+    """Finds each pixel's class after bilinear enlargement: logits [C, h, w] -> uint8 [H, W]."""
     enlarged = resample(
         logits[None], even(size, (logits.shape[-2], logits.shape[-1])), pixels(size)
     )

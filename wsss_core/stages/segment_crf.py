@@ -1,4 +1,4 @@
-"""Dense CRF on the segmentation network's probabilities, on CPU processes and without torch."""
+"""Stage segment_crf: a dense CRF on the segmenter's probabilities, on the CPU, without torch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from wsss_core.data.score_maps import ScoreReader
 from wsss_core.ops.crf import dense_crf
 from wsss_core.runtime.parallel_map import parallel_map
 
-# A class that nowhere reaches this probability is left out: the CRF's time grows with the number
-# of labels, and the pairwise terms only spread labels that win somewhere.
+# Classes that reach this probability nowhere are left out. The CRF's time grows with the number of
+# labels, and the pairwise terms only spread labels that are the best somewhere.
 NEGLIGIBLE_PROB = 0.02
 
 
 class Refined(NamedTuple):
-    """What the CRF makes of an image's probabilities.
+    """The probabilities of an image after the CRF.
 
     Attributes:
-        classes: [n], ascending; those that it told apart.
+        classes: uint8 [n], ascending: the classes that the CRF distinguished.
         prob: float32 [n, H, W], sums to 1.
     """
 
@@ -36,9 +36,9 @@ class Refined(NamedTuple):
 def refine_mask(
     image: NDArray[np.uint8], prob: NDArray[np.float32], *, config: CrfConfig
 ) -> NDArray[np.uint8]:
-    """Refines one image's probabilities and takes the best class of each pixel.
+    """Refines one image's probabilities and returns the best class of each pixel.
 
-    Args: as of `refine_prob`.
+    The arguments are those of `refine_prob`.
 
     Returns:
         uint8 [H, W] class indices.
@@ -55,7 +55,7 @@ def refine_prob(
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        prob: float32 [C, h, w], background first; enlarged to the image's size (bilinear).
+        prob: float32 [C, h, w], background first; it is enlarged bilinearly to the image's size.
         config: The CRF.
     """
     candidates = candidate_classes(prob)
@@ -74,7 +74,7 @@ def refine_prob(
 
 
 def candidate_classes(prob: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Lists the classes [n], ascending, that the CRF must tell apart.
+    """Lists the classes [n], ascending, that the CRF must distinguish.
 
     Args:
         prob: float32 [C, h, w] probabilities.
@@ -89,10 +89,10 @@ def segmentation_crf(
     """Refines the segmentations of one shard.
 
     Args:
-        dataset: Where the images are.
+        dataset: The images.
         probs: Scores of kind 'prob'.
         config: The CRF.
-        processes: How many images are worked on at a time.
+        processes: Number of images that are processed at a time.
 
     Yields:
         (image id, mask uint8 [H, W]), in the order of the scores.

@@ -1,18 +1,18 @@
-"""Stage semantic_boundary: the label maps whose boundaries guide the smoothness loss."""
+"""Stage semantic_boundary: the label maps from which the smoothing branch's boundaries follow."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def gate_by_label(mask: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Makes background of every class that the image-level label rules out.
+    """Sets every class that the image-level label excludes to background.
 
     Args:
-        mask: Predicted class ids uint8 [H, W].
-        label: Multi-hot uint8 [K].
+        mask: uint8 [H, W], predicted class ids.
+        label: uint8 [K], multi-hot.
 
     Returns:
-        uint8 [H, W].
+        uint8 [H, W] class ids.
     """
     possible = np.concatenate([[1], label]).astype(bool)
     return np.where(possible[mask], mask, 0).astype(np.uint8)

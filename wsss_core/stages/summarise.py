@@ -1,8 +1,8 @@
-"""The table of all scores: summary.csv, and the same for the eye.
+"""Stage summarise: the table of all scores, as summary.csv and as text.
 
-Its columns are KEY_COLUMNS and one of IoU for each class. Two more, REMARKS, are there only if a
-score has something to say in them: what it has learnt from besides image-level labels, and that it
-was not computed in float32. They are the last ones: all others are where they always are.
+The columns are KEY_COLUMNS and the IoU of each class. Two more columns, REMARKS, are there only if
+needed. They name supervision beyond image-level labels, and networks that did not compute in
+float32. They are the last columns, so that all others keep their positions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wsss_core.stages.evaluate import (
     STAGES,
 )
 
-SPLITS = ("train", "val")  # come first, in this order; any others follow by name
+SPLITS = ("train", "val")  # these come first, in this order; others follow by name
 ROW_KEY = ["method", "seed", "stage", "split"]
 STAGE_TITLES = {
     "cam": "CAM",
@@ -39,21 +39,21 @@ PROTOCOL = (
 )
 SEEDS_NOTE = "Mean ± standard deviation over the seeds."
 MISSING = "–"
-EXTRA_MARK = "†"  # follows a score that EXTRA_COLUMN has something to say about
+EXTRA_MARK = "†"  # follows a score with a text in EXTRA_COLUMN
 MIN_NOTE_WIDTH = 80
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Reads a CSV file in the columns of summary.csv.
+    """Reads a CSV file with the columns of summary.csv.
 
     Args:
-        path: KEY_COLUMNS, then the IoU of each class, and perhaps REMARKS.
+        path: A file with KEY_COLUMNS, the IoU of each class, and optionally REMARKS.
 
     Returns:
         One row per (method, seed, stage, split); empty cells are NaN.
     """
     try:
-        # "NA" or "null" may well be the name of a method.
+        # Without these options, a method named "NA" or "null" would become NaN.
         text = dict.fromkeys(("method", "stage", "split", *REMARKS), str)
         scores = pd.read_csv(
             io.StringIO(read_checked(path)), dtype=text, keep_default_na=False, na_values=[""]
@@ -74,10 +74,10 @@ def merge_scores(paths: Sequence[Path]) -> pd.DataFrame:
     """Joins the scores of all stages, methods and seeds.
 
     Args:
-        paths: CSV files of the same classes; methods come in the order of the files.
+        paths: CSV files of the same classes. The order of the files decides the order of methods.
 
     Returns:
-        Rows by method, seed, stage in the order they run, and split, train before val.
+        Rows sorted by method, seed, stage (in the order of the pipeline) and split (train first).
     """
     tables = [read_scores(path) for path in paths]
     for path, table in zip(paths, tables, strict=True):
@@ -123,15 +123,15 @@ def class_columns(summary: pd.DataFrame) -> list[str]:
 
 
 def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
-    """Averages over seeds.
+    """Averages the scores over seeds.
 
     Args:
-        summary: what merge_scores returns.
+        summary: A result of merge_scores.
 
     Returns:
-        One row per (method, stage, split), that being its index, in the order of the summary:
-        the means of threshold, miou and each class, `sd` of miou (NaN for one seed), `seeds`, and
-        REMARKS, NaN where there is nothing to say.
+        One row per (method, stage, split), which is the index, in the order of the summary. The
+        columns are the means of threshold, miou and each class, `sd` of miou (NaN for one seed),
+        `seeds`, and REMARKS (NaN if there is no remark).
     """
     groups = summary.groupby(["method", "stage", "split"], sort=False)
     means = groups[["threshold", "miou", *class_columns(summary)]].mean()
@@ -143,10 +143,10 @@ def over_seeds(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes_on(means: pd.DataFrame) -> str:
-    """Says what a table of these means does not: PROTOCOL, spread, extra supervision, precision.
+    """Writes the notes below a table of means: PROTOCOL, spread, supervision, precision.
 
     Args:
-        means: what over_seeds returns.
+        means: A result of over_seeds.
     """
     notes = [PROTOCOL]
     if not means["sd"].isna().all():
@@ -159,7 +159,7 @@ def notes_on(means: pd.DataFrame) -> str:
 
 
 def _notes_on_precision(means: pd.DataFrame) -> list[str]:
-    """Which scores were not computed in float32 throughout."""
+    """Names the scores that were not computed in float32."""
     told = means[PRECISION_COLUMN].dropna()
     if len(told) == len(means) and told.nunique() == 1:
         return [f"All networks were {told.iloc[0]}."]
@@ -170,7 +170,7 @@ def _notes_on_precision(means: pd.DataFrame) -> list[str]:
 
 
 def _list_stages(index: pd.MultiIndex) -> str:
-    """`CAM of cam, seam; segmentation of cam` of an index of (method, stage, split)."""
+    """Describes an index of (method, stage, split): `CAM of cam, seam; segmentation of cam`."""
     methods: dict[str, list[str]] = {}
     for method, stage, _ in index:
         names = methods.setdefault(STAGE_TITLES[stage], [])
@@ -180,21 +180,21 @@ def _list_stages(index: pd.MultiIndex) -> str:
 
 
 def extra_mark(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
-    """What follows a score with extra supervision; nothing after any other.
+    """Returns the mark after a score with extra supervision, or an empty string.
 
     Args:
-        means: what over_seeds returns.
+        means: A result of over_seeds.
         key: (method, stage, split).
     """
     return "" if pd.isna(means.loc[key, EXTRA_COLUMN]) else f" {EXTRA_MARK}"
 
 
 def miou_cell(means: pd.DataFrame, key: tuple[str, str, str]) -> str:
-    """Writes a mean IoU, with its spread where there are several seeds: `57.32 ± 0.41`.
+    """Writes a mean IoU, with the standard deviation if there are several seeds: `57.32 ± 0.41`.
 
     Args:
-        means: what over_seeds returns.
-        key: (method, stage, split); a dash stands for what was not scored.
+        means: A result of over_seeds.
+        key: (method, stage, split); without a score, the result is a dash.
     """
     if key not in means.index:
         return MISSING

@@ -1,4 +1,4 @@
-"""Training of AffinityNet on CRF seeds."""
+"""Stage train_affinity: trains AffinityNet on CRF seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LOSS_WEIGHTS = {"background": 0.25, "foreground": 0.25, "negative": 0.5}  # psa,
 
 
 class AffinitySamples:
-    """Augmented crops of images with the label of each cell, as `loop.train` reads them."""
+    """Augmented crops of training images with a label per cell (samples for `loop.train`)."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class AffinitySamples:
         grid_of: Callable[[Size], Grid],
         fill: tuple[int, int, int],
     ) -> None:
-        """Lists the samples: every image that is trained on.
+        """Lists the samples, which are all training images.
 
         Args:
-            dataset: Where the images are.
-            seeds: Score files of kind 'seed', of all these images.
+            dataset: The images.
+            seeds: Score files of kind 'seed' with all training images.
             config: Crop, resize and colour jitter.
-            grid_of: Where the cells of the network's features of an image of a size lie.
-            fill: RGB colour 0..255 around images that are smaller than the crop.
+            grid_of: Returns the grid of the network's features for a given image size.
+            fill: RGB colour, 0..255, of the padding around images that are smaller than the crop.
 
         Raises:
             UserError: An image has no seeds.
@@ -77,9 +77,13 @@ class AffinitySamples:
         return len(self.image_ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> Batch:
-        """Image float32 [3, crop, crop] and label uint8 [*self.grid.size] of one crop.
+        """Reads and augments one image.
 
-        Colours are changed before the crop, so that padding keeps the fill colour (psa).
+        Colours are changed before the crop, so that the padding keeps the fill colour (psa).
+
+        Returns:
+            image: float32 [3, crop, crop] in [0, 1]; label: uint8 [*self.grid.size] class ids, 255
+            unknown.
         """
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
@@ -101,14 +105,14 @@ class AffinitySamples:
 
 
 def start_affinity_net(config: AffinityConfig, *, init: Path | None) -> AffinityNet:
-    """Builds the network that the training starts from.
+    """Builds the network with its initial weights.
 
     Args:
-        config: Network, and the weights of its backbone.
-        init: Weights file of a whole AffinityNet; None: the backbone's ImageNet weights.
+        config: The network and the weights of its backbone.
+        init: Weights file of a whole AffinityNet; None: ImageNet weights of the backbone.
 
     Raises:
-        UserError: The file holds another network or is not the one that the config means.
+        UserError: The file holds another network, or its sha256 is not that of the config.
     """
     if init is None:
         return build_affinity_net(config, load=load_pretrained)
@@ -120,7 +124,7 @@ def start_affinity_net(config: AffinityConfig, *, init: Path | None) -> Affinity
 
 
 class AffinityTraining(nn.Module):
-    """AffinityNet with its losses, as `loop.train` calls it."""
+    """AffinityNet with its losses (`loop.TrainableModel`)."""
 
     loss_weights = LOSS_WEIGHTS
     alarms: tuple[Alarm, ...] = ()
@@ -130,7 +134,7 @@ class AffinityTraining(nn.Module):
         self.net = net
 
     def forward(self, batch: Batch) -> Losses:
-        """Image [B, 3, H, W] and label [B, h, w] -> the three unweighted losses."""
+        """Computes the three unweighted losses of images [B, 3, H, W] and labels [B, h, w]."""
         features = self.net(batch["image"])
         offsets = pair_offsets(fitting_radius(self.net.radius, *features.shape[-2:]))
         targets = affinity_targets(batch["label"], offsets)
@@ -139,12 +143,12 @@ class AffinityTraining(nn.Module):
         return {name: MeanOf(loss, pairs[name].sum()) for name, loss in losses.items()}
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained 'backbone' and of the new 'head'."""
+        """Returns the parameters of the pretrained 'backbone' and of the new 'head'."""
         return self.net.param_groups()
 
 
 def affinity_metadata(config: AffinityConfig, class_names: Sequence[str]) -> dict[str, Any]:
-    """What a weights file must carry for the network to be rebuilt from it alone."""
+    """Returns the metadata from which a network is rebuilt."""
     return {
         "network": "affinity",
         "class_names": list(class_names),
@@ -160,17 +164,17 @@ def prepare_training(
     init: Path | None,
     seed: int,
 ) -> tuple[AffinityTraining, AffinitySamples]:
-    """What is trained, and on what.
+    """Builds the model and the samples of the training.
 
     Args:
-        config: Of the training.
-        dataset: Where the images are.
+        config: Configuration of the training.
+        dataset: The images.
         seeds: Score files of kind 'seed'.
-        init: Weights file of a whole AffinityNet; None: the backbone's ImageNet weights.
-        seed: Of the layers that start anew.
+        init: Weights file of a whole AffinityNet; None: ImageNet weights of the backbone.
+        seed: Seed of the randomly initialised layers.
     """
     if config.init is not None and init is None:
-        raise UserError(f"--init: the network starts from {config.init.weights}")
+        raise UserError(f"--init is missing; the network starts from {config.init.weights}")
     reader = ScoreReader(seeds, kind="seed", class_names=dataset.class_names)
     torch.manual_seed(seed)
     net = start_affinity_net(config, init=init)

@@ -1,6 +1,6 @@
-"""Stage train_classifier: the photographs and labels that a method learns from, and its start.
+"""Stage train_classifier: the training samples and the initial weights of a classifier.
 
-How it learns is up to its kind, in methods/.
+The losses depend on the kind of the method; see methods/.
 
 Letters: K foreground classes, C = K + 1 with background first.
 """
@@ -38,17 +38,18 @@ from wsss_core.training.loop import TrainableModel
 
 
 class ClassifierSamples:
-    """Photographs of train_aug with their labels; with a branch also boundaries and edges.
+    """Images of train_aug with their labels, and with boundaries and edges for smoothing.
 
     Args:
         dataset: Images, labels and splits.
         config: Crops and colours.
-        fill: Colour outside the image.
-        boundary_dirs: Label maps that the boundaries are taken of.
-        map_radius: If boundary maps are resized and not label maps: half width of their band.
-        canny_dir: Canny edges of the images.
-        of_image: What a kind of method wants computed of an augmented image, [3, crop, crop] in
-            [0, 1]: tensors by name.
+        fill: RGB colour, 0..255, outside the image.
+        boundary_dirs: Folders of the label maps from which boundaries are computed.
+        map_radius: Half the width of the boundary band, if boundary maps are resized instead of
+            label maps; None: label maps are resized.
+        canny_dir: Folder of the Canny edges.
+        of_image: Function of the method's kind; computes tensors by name from an augmented image,
+            [3, crop, crop] in [0, 1].
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class ClassifierSamples:
         if boundary_dirs:
             missing = [i for i in self.image_ids if i not in self.boundary_labels]
             if missing:
-                raise UserError(f"{missing[0]}: no segmentation to take its boundaries from")
+                raise UserError(f"{missing[0]}: no segmentation for its boundaries")
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -82,9 +83,9 @@ class ClassifierSamples:
         """Reads and augments one image.
 
         Returns:
-            image: [3, crop, crop] in [0, 1]; label: [K] in {0, 1}; if used, mask: uint8
-            [crop, crop] class ids, 255 outside the image, or boundary: [C, crop, crop] in [0, 1];
-            edges: [1, crop, crop] in [0, 1]; and what `of_image` returns.
+            image: [3, crop, crop] in [0, 1]; label: [K] in {0, 1}. If needed, mask: uint8
+            [crop, crop] class ids, 255 outside the image; or boundary: [C, crop, crop] in [0, 1];
+            edges: [1, crop, crop] in [0, 1]; and the tensors of `of_image`.
         """
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
@@ -95,7 +96,7 @@ class ClassifierSamples:
             crop_size=self.config.crop_size,
             resize_long=self.config.resize_long,
         )
-        # Jitter comes before padding, so that the padding keeps the colour that normalises to 0.
+        # Jitter before padding, so that the padding keeps the colour that normalises to 0.
         jittered = color_jitter(image, rng, self.config.color_jitter)
         crop = apply_geometry(jittered, geometry, interpolation="cubic", fill=self.fill)
         batch = {
@@ -124,13 +125,13 @@ class ClassifierSamples:
 def _boundary_maps(
     mask: NDArray[np.uint8], geometry: Geometry, *, num_classes: int, radius: int
 ) -> Tensor:
-    """Boundary maps at the image's own size, then resized and cropped like it: [C, crop, crop]."""
+    """Computes boundary maps at the image's size, then resizes and crops: [C, crop, crop]."""
     ids = torch.from_numpy(mask)[None]
     boundary = semantic_boundary(ids, num_classes=num_classes, radius=radius)[0]
     crops = torch.zeros(num_classes, geometry.crop_size, geometry.crop_size)
     for class_id in np.unique(mask):
         crop = apply_geometry(boundary[class_id].numpy(), geometry, interpolation="cubic")
-        crops[class_id] = torch.from_numpy(crop).clamp(0, 1)  # a cubic overshoots
+        crops[class_id] = torch.from_numpy(crop).clamp(0, 1)  # cubic interpolation overshoots
     return crops
 
 
@@ -141,16 +142,16 @@ def check_inputs(
     boundaries: Sequence[Path],
     canny: Path | None,
 ) -> None:
-    """Raises UserError where the method lacks an input."""
+    """Raises UserError if an input of the method is missing."""
     if init is None and isinstance(config.method.init, InitFile):
-        raise UserError(f"--init: the method starts from {config.method.init.weights}")
+        raise UserError(f"--init is missing; the method starts from {config.method.init.weights}")
     wanted = config.method.boundary_inputs()
     if wanted is None:
         return
     if not boundaries:
-        raise UserError("--boundaries: the method learns boundaries, expected label PNG folders")
+        raise UserError("--boundaries is missing; expected folders of label PNGs")
     if wanted.canny and config.canny.input == "rgb" and canny is None:
-        raise UserError("--canny: the method reads Canny edges, expected a folder of edges")
+        raise UserError("--canny is missing; expected a folder of Canny edges")
 
 
 def prepare_training(
@@ -162,15 +163,15 @@ def prepare_training(
     canny: Path | None,
     seed: int,
 ) -> tuple[TrainableModel, ClassifierSamples]:
-    """What is trained, and on what, out of what the program is given.
+    """Builds the model and the samples of the training.
 
     Args:
-        config: The shared part and the method's own.
+        config: The configuration of all classifiers and of the method.
         dataset: Images, labels and splits.
-        init: Of `start_classifier`.
-        boundaries: Directories of the label maps that boundaries are taken of.
-        canny: Directory of Canny edges.
-        seed: Of the layers that start anew.
+        init: See `start_classifier`.
+        boundaries: Folders of the label maps from which boundaries are computed.
+        canny: Folder of the Canny edges.
+        seed: Seed of the randomly initialised layers.
     """
     check_inputs(config, init=init, boundaries=boundaries, canny=canny)
     torch.manual_seed(seed)
@@ -189,9 +190,9 @@ def prepare_training(
 
 
 def classifier_metadata(config: ClassifierTraining, class_names: Sequence[str]) -> dict[str, Any]:
-    """What a weights file must carry for the network to be rebuilt from it alone.
+    """Returns the metadata from which a network is rebuilt.
 
-    Not the method's name: methods of two names that say the same share a training.
+    The name of the method is not included, so that methods with equal configs share a training.
     """
     return {
         "network": "classifier",
@@ -203,17 +204,17 @@ def classifier_metadata(config: ClassifierTraining, class_names: Sequence[str]) 
 def start_classifier(
     config: ClassifierTraining, num_classes: int, *, init: Path | None = None
 ) -> TrainableModel:
-    """Builds what a method trains: its network, on the weights it starts from, with its losses.
+    """Builds a method's model: the network with its initial weights and its losses.
 
     Args:
-        config: The shared part and the method's own.
+        config: The configuration of all classifiers and of the method.
         num_classes: K, without background.
-        init: Weights file that it starts from, of a method or a released one; None: the
-            backbone's ImageNet weights. SBNet's bring a boundary head of the released form.
+        init: Weights file of another method or a released one; None: ImageNet weights of the
+            backbone. SBNet's files also have a boundary head in the released form.
 
     Raises:
-        UserError: The file holds another network or is not the one that the config means, or the
-            method asks for features that the backbone does not have.
+        UserError: The file holds another network, or its sha256 is not that of the config, or the
+            backbone does not have the features that the method needs.
     """
     kind = find_kind(config.method.kind)
     net = kind.build_network(config, num_classes, load=load_pretrained if init is None else None)
@@ -229,10 +230,10 @@ def start_classifier(
 
 
 def _load_init(net: nn.Module, path: Path, *, num_classes: int) -> list[str]:
-    """Loads a classifier's weights; a PCM or a background that they lack starts anew.
+    """Loads a classifier's weights; a missing PCM or background row keeps its random values.
 
     Returns:
-        Names of the tensors that start anew.
+        Names of the tensors that are missing in the file.
     """
     own = net.state_dict()
     has_background = len(own[CLASSIFIER]) > num_classes

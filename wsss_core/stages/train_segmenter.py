@@ -1,4 +1,4 @@
-"""Training the segmentation network on pseudo labels."""
+"""Stage train_segmenter: trains the segmentation network on pseudo labels."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,11 +36,11 @@ def find_pseudo_labels(directories: Sequence[Path], image_ids: Sequence[str]) ->
     """Finds the pseudo label `<id>.png` of each image.
 
     Args:
-        directories: Where to look; no image may be in two of them.
-        image_ids: Every image that is to be trained on.
+        directories: Folders of pseudo labels; an image may be in only one of them.
+        image_ids: All training images.
 
     Raises:
-        UserError: A directory or an image's pseudo label is missing, or there are two.
+        UserError: A directory or a pseudo label is missing, or an image has two pseudo labels.
     """
     found = find_masks(directories, what="pseudo label")
     missing = [image_id for image_id in image_ids if image_id not in found]
@@ -63,13 +63,13 @@ class SegmenterSamples:
         config: SegmenterConfig,
         fill: tuple[int, int, int],
     ) -> None:
-        """Prepares to read samples.
+        """Stores what the samples depend on.
 
         Args:
-            dataset: Where the images are.
-            pseudo_labels: Pseudo label of each image that is trained on.
+            dataset: The images.
+            pseudo_labels: Pseudo label of each training image.
             config: Crop size, range of scales, colour jitter.
-            fill: RGB 0..255 of what lies outside an image.
+            fill: RGB colour, 0..255, outside an image.
         """
         self.dataset = dataset
         self.image_ids = list(pseudo_labels)
@@ -84,8 +84,8 @@ class SegmenterSamples:
         """Reads and augments one image.
 
         Returns:
-            image: [3, crop, crop] in [0, 1]; mask: uint8 [crop, crop] class ids, 255 where the
-            image ends or its pseudo label is ignored.
+            image: [3, crop, crop] in [0, 1]; mask: uint8 [crop, crop] class ids, 255 outside the
+            image and where the pseudo label is ignored.
         """
         image_id = self.image_ids[index]
         image = self.dataset.read_image(image_id)
@@ -107,30 +107,32 @@ class SegmenterSamples:
 
 
 def check_segmenter(config: SegmenterConfig, *, init: Path | None, gpus: int) -> None:
-    """Raises UserError where weights are missing, or a GPU would get too few images.
+    """Raises UserError if weights are missing, or if a GPU would get too few images.
 
-    The BatchNorm of deeplabv3 which sees the mean over an image has a single cell for each.
+    In deeplabv3, one BatchNorm sees the mean over each image, a single cell per image. It needs at
+    least two images.
     """
     if config.init not in ("imagenet", "coco") and init is None:
-        raise UserError("--init: the config does not start from imagenet, expected a weights file")
+        raise UserError("--init is missing; expected a weights file for the config's init")
     if config.head == "deeplabv3" and config.batch_size < 2 * gpus:
         raise UserError(
-            f"segmenter.batch_size: {config.batch_size}; expected at least 2 images for each of "
+            f"segmenter.batch_size is {config.batch_size}; expected at least 2 images for each of "
             f"{gpus} GPUs, as the head is deeplabv3"
         )
 
 
 def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | None) -> DeepLab:
-    """Builds the network that the training starts from.
+    """Builds the network with its initial weights.
 
     Args:
-        config: Network, and the weights of its backbone.
+        config: The network and the weights of its backbone.
         num_classes: C, background included.
-        init: Weights file of a whole segmenter, ours or torchvision's DeepLabv3, whose classes
-            start anew; or, if the config says so, of the classifier. None: there is none.
+        init: Weights file of a whole segmenter: ours, or torchvision's DeepLabv3, whose layer of
+            classes is then initialised randomly. If config.init is 'classifier', it is a weights
+            file of the classifier. None: the weights follow from the config.
 
     Raises:
-        UserError: The file holds another network or is not the one that the config means.
+        UserError: The file holds another network, or its sha256 is not that of the config.
     """
     if config.init == "coco":
         return _start_deeplabv3(config, read_coco(), num_classes=num_classes, source="coco")
@@ -141,7 +143,7 @@ def start_segmenter(config: SegmenterConfig, *, num_classes: int, init: Path | N
         check_sha256(init, config.init.sha256)
         told = read_metadata(init).get("config", {}).get("extra_supervision")
         if told is not None and config.extra_supervision is None:
-            raise UserError(f"{init}: has learnt from {told}; expected extra_supervision to say so")
+            raise UserError(f"{init} was trained on {told}; expected extra_supervision to say so")
     tensors = read_checkpoint(init)
     if is_torchvision(tensors):
         return _start_deeplabv3(config, tensors, num_classes=num_classes, source=str(init))
@@ -164,7 +166,7 @@ def _start_deeplabv3(
             f"{source}: a DeepLabv3, trained on masks; expected head 'deeplabv3' and an "
             "extra_supervision that says so"
         )
-    # The backbone is loaded before it is rewritten, in place of its own weights.
+    # The weights are loaded before the backbone is modified, in place of the config's weights.
     backbone = config.backbone.model_copy(update={"weights": source})
     load = partial(load_tensors, tensors=backbone_tensors(tensors), source=source)
     network = build_deeplab(
@@ -179,8 +181,8 @@ def _start_deeplabv3(
 class SegmenterTraining(nn.Module):
     """The network with its losses (`loop.TrainableModel`).
 
-    With several scales each has a loss, and so has what the network makes of all of them; they are
-    summed, as in the DeepLab-v2 code that the paper names.
+    With several scales, each scale has a loss, and the maximum over all scales has one. The losses
+    are summed, as in the DeepLab-v2 code that the paper uses.
     """
 
     alarms: tuple[Alarm, ...] = ()
@@ -194,7 +196,7 @@ class SegmenterTraining(nn.Module):
         self.loss_weights = dict.fromkeys(names, 1.0)
 
     def forward(self, batch: Batch) -> Losses:
-        """Batch of `SegmenterSamples` -> the unweighted cross-entropies by name."""
+        """Computes the unweighted cross-entropies by name for a batch of `SegmenterSamples`."""
         logits = self.net.at_scales(batch["image"])
         if len(logits) > 1:
             logits.append(highest(logits))
@@ -211,7 +213,7 @@ class SegmenterTraining(nn.Module):
         }
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained backbone and of the new head."""
+        """Returns the parameters of the pretrained backbone and of the new head."""
         return {
             "backbone": list(self.net.backbone.parameters()),
             "head": list(self.net.head.parameters()),
@@ -219,7 +221,7 @@ class SegmenterTraining(nn.Module):
 
 
 def segmenter_metadata(config: SegmenterConfig, class_names: Sequence[str]) -> dict[str, Any]:
-    """What a weights file must carry for the network to be rebuilt from it alone."""
+    """Returns the metadata from which a network is rebuilt."""
     return {
         "network": "deeplab",
         "class_names": list(class_names),
@@ -236,15 +238,15 @@ def prepare_training(
     gpus: int,
     seed: int,
 ) -> tuple[SegmenterTraining, SegmenterSamples]:
-    """What is trained, and on what.
+    """Builds the model and the samples of the training.
 
     Args:
-        config: Of the training.
-        dataset: Where the images are.
-        pseudo_labels: Directories of pseudo labels.
-        init: Of `start_segmenter`.
-        gpus: That will share a batch.
-        seed: Of the layers that start anew.
+        config: Configuration of the training.
+        dataset: The images.
+        pseudo_labels: Folders of pseudo labels.
+        init: See `start_segmenter`.
+        gpus: Number of GPUs that share a batch.
+        seed: Seed of the randomly initialised layers.
     """
     check_segmenter(config, init=init, gpus=gpus)
     labels = find_pseudo_labels(pseudo_labels, dataset.split(TRAIN_SPLIT))

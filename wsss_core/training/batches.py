@@ -1,4 +1,4 @@
-"""Which samples make up which step of a training, and how they are read."""
+"""Assigns samples to training steps, and loads them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Batch = dict[str, Tensor]
 
 
 class Samples(Protocol):
-    """What a training reads: samples by index, augmented by the generator that is passed in."""
+    """Training samples by index, augmented with the given random generator."""
 
     @property
     def image_ids(self) -> Sequence[str]:
-        """The image of each sample."""
+        """Image id of each sample."""
         ...
 
     def __len__(self) -> int: ...
 
     def sample(self, index: int, rng: np.random.Generator) -> Batch:
-        """Tensors of one sample by name; equal shapes over all samples."""
+        """Returns the tensors of one sample by name; all samples have the same shapes."""
         ...
 
 
 class Schedule:
-    """Which samples make up which step, whatever the number of processes."""
+    """Assigns samples to steps, independently of the number of processes."""
 
     def __init__(self, num_samples: int, batch_size: int, epochs: int, seed: int) -> None:
         self.num_samples = num_samples
@@ -44,23 +44,23 @@ class Schedule:
         self.seed = seed
 
     def part(self, rank: int, world_size: int) -> Part:
-        """What one of several processes has of each batch.
+        """Returns the part of each batch that one of several processes has.
 
         Raises:
-            UserError: A process would have nothing.
+            UserError: A process would have no sample.
         """
         if self.batch_size < world_size:
             raise UserError(
-                f"batch_size: {self.batch_size} is less than one for each of {world_size} GPUs"
+                f"batch_size is {self.batch_size}; expected at least {world_size}, one per GPU"
             )
         return Part(rank, world_size, self.batch_size)
 
     def batch(self, step: int) -> list[tuple[int, int]]:
-        """(epoch, index) pairs of one step."""
+        """Returns the (epoch, index) pairs of one step."""
         return next(self.batches(step))
 
     def batches(self, start: int) -> Iterator[list[tuple[int, int]]]:
-        """(epoch, index) pairs of each step from `start` on; the last partial batch is dropped."""
+        """Yields the (epoch, index) pairs of each step from `start` on; drops partial batches."""
         for epoch in range(start // self.steps_per_epoch, self.steps // self.steps_per_epoch):
             order = np.random.default_rng((self.seed, epoch)).permutation(self.num_samples)
             first = max(0, start - epoch * self.steps_per_epoch)
@@ -70,10 +70,11 @@ class Schedule:
 
 
 def collate(samples: Sequence[Batch]) -> Batch:
-    """Stacks samples; those with image-level labels [K] also say which classes are `present`.
+    """Stacks samples; adds `present` if they have image-level labels [K].
 
     Returns:
-        Tensors [B, ...] by name, and `present` int64 [N, 2] (`ops/present.py`).
+        Tensors [B, ...] by name. `present`, int64 [N, 2], lists the present classes
+        (`ops/present.py`).
     """
     batch: Batch = default_collate(list(samples))
     label = batch.get("label")
@@ -83,7 +84,7 @@ def collate(samples: Sequence[Batch]) -> Batch:
 
 
 class _SeededSamples(Dataset[Batch]):
-    """Gives each sample the generator that belongs to (seed, epoch, index)."""
+    """Gives each sample a random generator seeded by (seed, epoch, index)."""
 
     def __init__(self, samples: Samples, seed: int) -> None:
         self.samples = samples
@@ -103,7 +104,7 @@ def load_batches(
     device: torch.device,
     threads: int,
 ) -> DataLoader[Batch]:
-    """Batches from step `start` on, or a process's part of each."""
+    """Loads the batches from step `start` on, or this process's part of each batch."""
     batches: Sequence[list[tuple[int, int]]] = [part.of(b) for b in schedule.batches(start)]
     on_gpu = device.type == "cuda"
     return DataLoader(

@@ -1,15 +1,16 @@
-"""Refuses layers whose gradients CPUs compute wrongly.
+"""Refuses layers whose gradients are computed wrongly on CPUs.
 
-For a strided 1x1 convolution of fewer than 16 channels that lie last, oneDNN 3.12 (in torch 2.14)
-writes the gradient of the weights past its memory: https://github.com/uxlfoundation/oneDNN/issues/6035.
-The process crashes, or goes on with other numbers in its memory than it should have:
+The bug is in oneDNN 3.12 (in torch 2.14): https://github.com/uxlfoundation/oneDNN/issues/6035. It
+concerns strided 1x1 convolutions with fewer than 16 input channels in channels_last format. The
+gradient of the weights is written outside its memory. The process crashes, or continues with
+overwritten numbers in its memory:
 
     x = torch.randn(3, 12, 48, 48).contiguous(memory_format=torch.channels_last)
     w = torch.randn(24, 12, 1, 1, requires_grad=True)
     torch.nn.functional.conv2d(x, w, stride=2).sum().backward()  # a segmentation fault
 
-Strided 1x1 convolutions are the shortcuts of residual blocks. ResNet38d's have 128 channels and
-more, ResNets' 64, RegNets' 24; EfficientNets and ConvNeXts have none.
+Residual blocks have strided 1x1 convolutions as shortcuts. They have at least 128 channels in
+ResNet38d, 64 in ResNets and 24 in RegNets. EfficientNets and ConvNeXts have none.
 """
 
 import torch
@@ -17,11 +18,11 @@ from torch import nn
 
 from wsss_core.runtime.errors import UserError
 
-SAFE_CHANNELS = 16  # what a vector register of AVX-512 holds
+SAFE_CHANNELS = 16  # the number of floats in an AVX-512 register
 
 
 def refuse_broken_gradients(model: nn.Module, device: torch.device) -> None:
-    """Raises UserError where a layer that is to be trained on a CPU is one of these."""
+    """Raises UserError if a layer that would be trained on a CPU is affected by the bug."""
     if device.type != "cpu":
         return
     for name, layer in model.named_modules():

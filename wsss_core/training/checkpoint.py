@@ -1,4 +1,4 @@
-"""The file that an interrupted training goes on from."""
+"""The checkpoint from which an interrupted training resumes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Row = dict[str, float]
 
 
 class TrainingState:
-    """Model, optimiser, loss curve and number of steps, in memory and in a file.
+    """The state of a training (model, optimiser, loss curve, step), in memory and in a file.
 
     Attributes:
-        step: Steps done.
-        lock: Held while a step changes all this, so that none is saved by halves.
+        step: Number of finished steps.
+        lock: Held while a step changes the state, so that no half-changed state is saved.
         history: Rows of the loss curve.
-        losses: Those of each step since the last row.
+        losses: Losses of each step since the last row.
     """
 
     def __init__(
         self, path: Path, key: str, model: nn.Module, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Restores what was saved, if there is a file with the same key."""
+        """Loads the saved state if the file exists and has the same key."""
         self.path = path
         self.key = key
         self.model = model
@@ -49,7 +49,9 @@ class TrainingState:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
             reason = " ".join(str(error).split())[:100]
-            sys.stderr.write(f"warning: {self.path}: cannot be read, starting anew ({reason})\n")
+            sys.stderr.write(
+                f"warning: {self.path}: cannot be read; starting at step 0 ({reason})\n"
+            )
             return
         if state.get("key") != self.key:
             return
@@ -60,11 +62,11 @@ class TrainingState:
         self.losses = state["losses"]
 
     def age(self) -> float:
-        """Minutes of work that would be lost with this process."""
+        """Returns the minutes of work that would be lost if the process ended now."""
         return (time.monotonic() - self.saved_at) / 60
 
     def save(self) -> None:
-        """Writes the file, unless it was written after this step already."""
+        """Writes the file, unless it already holds this step."""
         with self.lock:
             if self.saved_step == self.step:
                 return

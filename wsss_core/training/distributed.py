@@ -1,4 +1,4 @@
-"""Batches that several processes have parts of, trained on as if one process had them whole."""
+"""Data-parallel training with the same result as one process with the whole batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,45 +13,46 @@ T = TypeVar("T", list[tuple[int, int]], Tensor)
 
 @dataclass(frozen=True)
 class Part:
-    """The samples of each batch that one process has: every `world_size`-th, from `rank` on."""
+    """One process's samples of each batch: every `world_size`-th, starting with number `rank`."""
 
     rank: int
     world_size: int
-    batch_size: int  # samples of all processes together
+    batch_size: int  # number of samples in all processes together
 
     def of(self, batch: T) -> T:
-        """Takes this part of a list, or of the first dimension of a tensor."""
+        """Selects this part of a list, or of a tensor along its first dimension."""
         return batch[self.rank :: self.world_size]
 
     @property
     def share(self) -> float:
-        """How many samples these are, compared with an equal part."""
+        """The number of samples in this part, divided by the average number."""
         own = len(range(self.rank, self.batch_size, self.world_size))
         return own * self.world_size / self.batch_size
 
 
 class MeanOf(NamedTuple):
-    """A loss that is no mean over samples: over labelled pixels, say, of which some have more."""
+    """A loss that is a mean over other items than samples, for example over labelled pixels."""
 
-    mean: Tensor  # scalar, 0 with gradient 0 where there are none
-    number: Tensor  # scalar, how many there are in this process's part
+    mean: Tensor  # scalar; 0 with gradient 0 if there are no items
+    number: Tensor  # scalar, the number of items in this process's part
 
 
 Losses = Mapping[str, Tensor | MeanOf]
 
 
 def losses_of_batch(losses: Losses, part: Part) -> dict[str, Tensor]:
-    """Scales a part's losses so that their mean over the processes is the loss of the batch.
+    """Scales the losses of a part so that their mean over the processes is the loss of the batch.
 
-    Gradients are averaged over the processes; a mean over few samples or pixels must count less
-    there than one over many. Nothing waits for the device: Fabric's own reduction would.
+    Gradients are averaged over the processes. A mean over few samples or pixels must therefore
+    count less than a mean over many. Unlike Fabric's own reduction, this does not wait for the
+    device.
 
     Args:
-        losses: By name, each a mean over the samples of the part unless it says otherwise.
-        part: What this process has.
+        losses: Losses by name: means over the samples of the part, or `MeanOf`.
+        part: The samples of this process.
 
     Returns:
-        Scalars by name; of a single process, the same.
+        Scalars by name; for a single process, the unchanged means.
     """
     means = {name: x.mean if isinstance(x, MeanOf) else x for name, x in losses.items()}
     if part.world_size == 1:
@@ -68,16 +69,16 @@ def losses_of_batch(losses: Losses, part: Part) -> dict[str, Tensor]:
 
 
 def train_as_one(model: nn.Module, part: Part, device: torch.device) -> None:
-    """Replaces the layers that would compute something else on a part than on the whole batch.
+    """Replaces the layers whose result on a part differs from that on the whole batch.
 
-    These are dropout and, on GPUs, BatchNorms that learn their statistics. On CPUs torch has no
-    BatchNorm over several processes, so there each normalises by its own part. Frozen ones, which
-    all backbones have here, are the same either way.
+    These are dropout and, on GPUs, BatchNorms in training mode. On CPUs, torch has no BatchNorm
+    over several processes, so that each process normalises by the statistics of its own part.
+    Frozen BatchNorms, as in all backbones here, give the same result in both cases.
 
     Args:
-        model: Changed in place; names and values of its parameters stay.
-        part: What this process has of each batch.
-        device: Where it is trained.
+        model: The model, changed in place; names and values of its parameters stay the same.
+        part: The samples of this process.
+        device: The device of the training.
     """
     for module in list(model.modules()):
         for name, child in module.named_children():
@@ -89,20 +90,20 @@ def train_as_one(model: nn.Module, part: Part, device: torch.device) -> None:
 
 
 class PartDropout(nn.Module):
-    """Drops from a sample what is dropped from it where one process has the whole batch.
+    """Dropout that gives each sample the same mask as in a single process with the whole batch.
 
-    Every process draws what is dropped from the whole batch, which takes the same seed in each,
-    and uses its part of it.
+    Each process draws the mask of the whole batch and uses its own part of it. All processes must
+    have the same random seed.
     """
 
     def __init__(self, p: float, part: Part, *, channels: bool) -> None:
         super().__init__()
         self.p = p
         self.part = part
-        self.channels = channels  # whole ones, as nn.Dropout2d
+        self.channels = channels  # whether to drop whole channels, as nn.Dropout2d does
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, D, H, W] -> [B, D, H, W], as torch's dropout."""
+        """Applies dropout like torch: [B, D, H, W] -> [B, D, H, W]."""
         if not self.training or self.p == 0:
             return x
         size = (1, 1) if self.channels else x.shape[2:]

@@ -1,6 +1,7 @@
-"""Digests of what trainings read, by content: not by place, time, or the shard it comes in.
+"""Computes digests of the inputs of trainings.
 
-Quick to import: a training that is found in the store needs no torch.
+A digest depends only on content, not on paths, times or shards. This module imports quickly: to
+take a training from the store, torch is not needed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from wsss_core.runtime.file_digest import file_digest
 
 
 def picture_digests(dataset: Dataset) -> dict[str, str]:
-    """Digests of the classes and of the pictures that are trained on, in their order.
+    """Computes digests of the classes and of the training pictures, in their order.
 
-    Those of the pictures themselves are in a table that prepare_dataset has written.
+    The digests of single pictures come from a table that prepare_dataset has written.
     """
     if dataset.image_digests is None:
         raise UserError(f"{dataset.root}: has no image_digests.csv; expected a prepared dataset")
@@ -33,7 +34,7 @@ def picture_digests(dataset: Dataset) -> dict[str, str]:
 def classifier_digests(
     dataset: Dataset, boundaries: Sequence[Path], canny: Path | None
 ) -> dict[str, str | None]:
-    """The same with image-level labels, and what the smoothing branch learns from."""
+    """Computes `picture_digests`, and digests of labels and of the smoothing branch's inputs."""
     table = {image_id: label.tolist() for image_id, label in dataset.labels.items()}
     edges = mask_digest([canny], dataset, what="edge map") if canny else None
     masks = mask_digest(boundaries, dataset, what="segmentation") if boundaries else None
@@ -42,7 +43,7 @@ def classifier_digests(
 
 
 def mask_digest(directories: Sequence[Path], dataset: Dataset, *, what: str) -> str:
-    """Digest of the masks, or other PNG files by id, of the images that are trained on."""
+    """Computes a digest of the training images' masks, or of other PNG files by id."""
     ids = dataset.split(TRAIN_SPLIT)
     found = find_masks(directories, what=what)
     table = {image_id: file_digest(found[image_id]) for image_id in ids if image_id in found}
@@ -50,10 +51,10 @@ def mask_digest(directories: Sequence[Path], dataset: Dataset, *, what: str) -> 
 
 
 def seed_digest(paths: Sequence[Path], dataset: Dataset) -> str:
-    """Digest of the CRF seeds of the images that are trained on.
+    """Computes a digest of the training images' CRF seeds.
 
-    It is made of the checksums that the files have of each image, which are compared when an image
-    is read: gigabytes of seeds need not be read for it.
+    It uses the checksum of each image that the seed files store. The gigabytes of seeds are not
+    read; each checksum is compared when the training reads the image.
     """
     seeds = ScoreReader(paths, kind="seed", class_names=dataset.class_names)
     ids = dataset.split(TRAIN_SPLIT)
@@ -62,7 +63,7 @@ def seed_digest(paths: Sequence[Path], dataset: Dataset) -> str:
 
 
 def without_places(config: Any) -> Any:
-    """A section of the config without the places of weights files, whose content counts."""
+    """Removes the paths of weights files from a config section; their content counts instead."""
     if isinstance(config, list):
         return [without_places(value) for value in config]
     if not isinstance(config, dict):
@@ -75,12 +76,12 @@ def without_places(config: Any) -> Any:
 
 
 def is_file(weights: object) -> bool:
-    """Whether a value of a key `weights` is the place of a file."""
+    """Tells whether a value of a key `weights` is the path or address of a file."""
     return isinstance(weights, str) and weights != TIMM and not weights.startswith(PACKAGE)
 
 
 def _of_images(ids: Sequence[str], table: Mapping[str, object]) -> str:
-    """Digest of the digests of images; what is missing is for the training to tell."""
+    """Computes a digest of image digests; missing images are reported later, by the training."""
     return _digest([[image_id, table.get(image_id)] for image_id in ids])
 
 

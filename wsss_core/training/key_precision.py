@@ -1,7 +1,7 @@
-"""What 'auto' comes to on this machine, found without torch, so that a key can have it at once.
+"""Determines without torch, for the key of a training, which precision 'auto' means.
 
-A network trained in bfloat16 is another one than that of float32, so a key that said 'auto' would
-hand the network of a GPU to a CPU.
+A network trained in bfloat16 differs from one trained in float32. If the key contained 'auto', a
+network trained on a GPU could be reused for a training on a CPU.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from pathlib import Path
 from wsss_core.config.precision import AskedPrecision
 
 CPU_UNITS = ("amx_bf16", "avx512_bf16")
-BY_NETWORK = "auto on a CPU with units for bfloat16"  # what that is, code and config decide
+BY_NETWORK = "auto on a CPU with units for bfloat16"  # code and config then decide the precision
 
 
 def precision_here(asked: AskedPrecision, *, gpus: int) -> AskedPrecision:
-    """What a training on this machine is to compute in.
+    """Determines the precision of a training on this machine.
 
     Args:
-        asked: As the config has it.
-        gpus: How many the training has. Which ones is not known yet, so all must have units for
-            bfloat16.
+        asked: The precision in the config.
+        gpus: Number of GPUs of the training. It is not known yet which ones, so that all GPUs of
+            the machine must have units for bfloat16.
 
     Returns:
-        The precision; 'auto' where it depends on the network too: on a CPU with such units.
+        The precision; 'auto' on a CPU with units for bfloat16, where it also depends on the
+        network.
     """
     if asked != "auto":
         return asked
@@ -35,7 +36,7 @@ def precision_here(asked: AskedPrecision, *, gpus: int) -> AskedPrecision:
 
 
 def cpu_has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:
-    """The same as models.precision.has_bf16, as the kernel tells it."""
+    """Tells whether the CPU has units for bfloat16, like models.precision.has_bf16, from /proc."""
     if not info.is_file():
         return False
     words = info.read_text(encoding="utf-8", errors="replace").split()
@@ -43,7 +44,7 @@ def cpu_has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def gpus_have_bf16() -> bool:
-    """The same of all GPUs that the driver shows, without a process on any of them."""
+    """Tells whether all GPUs have units for bfloat16, without starting a process on a GPU."""
     query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, check=True).stdout

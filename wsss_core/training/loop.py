@@ -1,8 +1,8 @@
-"""The training loop of every network: one loop, resumable at any step.
+"""The training loop for all networks; it can resume at any step.
 
-Nothing random outlives a step: the order of samples follows from (seed, epoch), a sample's
-augmentation from (seed, epoch, index), dropout from (seed, step). So the state to resume from is
-model, optimiser and step number, and a resumed run ends with the weights of an uninterrupted one.
+No random state outlives a step. The order of samples follows from (seed, epoch), the augmentation
+of a sample from (seed, epoch, index), and dropout from (seed, step). A resumed training therefore
+needs only model, optimiser and step number, and ends with the weights of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ History = list[Row]
 
 
 class TrainableModel(Protocol):
-    """A network wrapped with its losses, so that one forward call holds the whole loss."""
+    """A network with its losses: one forward call computes the whole loss."""
 
-    net: Any  # a module with a `backbone`; what is saved
-    loss_weights: dict[str, float]  # factor of each loss by name
-    alarms: tuple[Alarm, ...]  # measures that are warned of
+    net: Any  # the module that is saved; it has a `backbone`
+    loss_weights: dict[str, float]  # factor of each loss, by name
+    alarms: tuple[Alarm, ...]  # measures whose low values cause warnings
 
     def __call__(self, batch: Batch) -> Losses:
-        """Unweighted losses by name; one without a weight is a measure to log."""
+        """Computes unweighted losses by name; one without a weight is a measure, only logged."""
         ...
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the pretrained 'backbone' and of the new 'head'."""
+        """Returns the parameters of the pretrained 'backbone' and of the new 'head'."""
         ...
 
 
 def write_history(path: Path, history: History) -> None:
-    """Writes the loss curve as CSV: step, epoch, lr, loss, and each loss by name.
+    """Writes the loss curve as CSV with the columns step, epoch, lr, loss, and each loss by name.
 
-    Without an epoch of training there is the header alone, and no losses by name in it.
+    If the training had no epoch, the file has only the header, without single losses.
     """
     columns = None if history else ["step", "epoch", "lr", "loss"]
     with atomic_file(path) as temporary:
@@ -89,33 +89,33 @@ def train(  # noqa: PLR0913
 
     Args:
         model: A `TrainableModel`.
-        samples: What it is trained on.
+        samples: The training samples.
         config: Epochs, effective batch size, optimiser.
-        loss_weights: Factor of each loss that `model` returns; others are measures.
+        loss_weights: Factor of each loss that `model` returns; other values are measures.
         seed: Decides order, augmentation and dropout.
-        gpus: Number of GPUs; 0 trains on the CPU. With several, each has a process of its own and
-            a part of every batch, and the losses are those of the whole batch (`train_as_one` says
-            where not). Only the first process returns: what the caller does with the weights
-            happens once.
-        precision: What the network computes in; losses are in float32.
-        threads: CPU threads for computing and loading together, of all processes.
-        work_dir: Keeps the state of an unfinished training.
-        checkpoint_minutes: The state is saved that often, and when the training is asked to stop:
-            a power cut costs no more work than that and a step.
-        log_every: Steps of a row of the history. When a GPU is asked for its losses, and they are
-            checked.
-        key: A state saved under another key is ignored.
+        gpus: Number of GPUs; 0 trains on the CPU. With several GPUs, each has a process of its own
+            and a part of every batch. The losses are those of the whole batch (for exceptions, see
+            `train_as_one`). Only the first process returns, so that the caller writes the weights
+            only once.
+        precision: Precision of the network; losses are in float32.
+        threads: Number of CPU threads for computing and loading, of all processes together.
+        work_dir: Folder for the state of an unfinished training.
+        checkpoint_minutes: Minutes between checkpoints. A checkpoint is also written when the
+            training is asked to stop. A power cut loses at most this time and one step.
+        log_every: Number of steps per row of the history. On a GPU, losses are read and checked
+            only this often.
+        key: A state that was saved under another key is ignored.
         desc: Name shown by the progress bar.
-        alarms: Measures that are warned of.
-        trace: File for a trace of ten steps.
+        alarms: Measures whose low values cause warnings.
+        trace: File for a profiler trace of ten steps.
 
     Returns:
         One row per `log_every` steps: step, epoch, lr, loss, and the mean of each loss and measure.
 
     Raises:
-        UserError: The batch has fewer samples than there are GPUs, or a loss or a gradient is
-            no longer finite. Then the state stays as it was last saved, when they were.
-        Interrupted: SIGTERM or SIGINT came; the state is saved.
+        UserError: The batch has fewer samples than there are GPUs, or a loss or gradient is not
+            finite. In the second case, the last saved state, from before, is kept.
+        Interrupted: SIGTERM or SIGINT was received; the state is saved.
     """
     fabric = _fabric(gpus, precision)
     threads = max(1, threads // fabric.world_size)
@@ -145,11 +145,11 @@ def train(  # noqa: PLR0913
     steps = profiled(batches, trace if fabric.is_global_zero else None)
     bar = progress(steps, total=schedule.steps, initial=state.step, desc=desc, unit="step")
     bar.disable = bar.disable or not fabric.is_global_zero
-    # On a CPU nothing is waited for, so each step is looked at, and the last one may be saved while
-    # the next, which may take minutes there, is under way.
+    # On a CPU, reading the losses needs no waiting, so each step is checked. There a step may take
+    # minutes. If a request to stop comes meanwhile, the state after the last step can be saved.
     on_cpu = fabric.device.type == "cpu"
     give_up = state.save if on_cpu and fabric.is_global_zero else None
-    # Readers that are not told to end are waited for ten seconds when they are collected.
+    # Closing `steps` ends the reader processes; otherwise their cleanup waits for ten seconds.
     with closing(steps), StopRequest(give_up) as stop:
         for batch in bar:
             _scale_lr(optimizer, poly_lr(state.step, lr_steps, config.optim.poly_power))
@@ -179,7 +179,7 @@ def train(  # noqa: PLR0913
                     row |= {"lr": optimizer.param_groups[0]["lr"], **mean_losses(state.losses)}
                     state.history.append(row)
                     state.losses = []
-                    waiting = f"{batches.share():.0%}"  # for images
+                    waiting = f"{batches.share():.0%}"  # share of time spent on waiting for images
                     bar.set_postfix(loss=f"{row[TOTAL]:.3f}", waiting=waiting, refresh=False)
                     _tell(state.history, events, bar, alarms)
                 if fabric.is_global_zero and (stops or saves):
@@ -195,7 +195,7 @@ def train(  # noqa: PLR0913
 
 def _tell_start(fabric: lightning_fabric.Fabric, state: TrainingState, desc: str) -> None:
     if state.step and fabric.is_global_zero:
-        sys.stderr.write(f"{desc}: going on from step {state.step}\n")
+        sys.stderr.write(f"{desc}: resuming from step {state.step}\n")
 
 
 def _scale_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -208,9 +208,9 @@ def _not_finite(what: str, images: Sequence[str]) -> UserError:
 
 
 def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
-    """Ends all processes after the same step; the first one says why.
+    """Ends all processes after the same step; only the first one reports the reason.
 
-    The others leave as if all were well, since Fabric kills the first when another one fails.
+    The others exit with status 0, because Fabric kills the first process if another one fails.
     """
     fabric.barrier()
     if fabric.is_global_zero:
@@ -219,7 +219,7 @@ def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
 
 
 def _fabric(gpus: int, precision: Precision) -> lightning_fabric.Fabric:
-    """Device, precision and data parallelism."""
+    """Starts Fabric with the device, precision and data parallelism."""
     use_exact_products()
     fabric = lightning_fabric.Fabric(
         accelerator=device(gpus).type,
@@ -228,19 +228,19 @@ def _fabric(gpus: int, precision: Precision) -> lightning_fabric.Fabric:
         if gpus > 1
         else "auto",
         precision="bf16-mixed" if precision == "bfloat16" else "32-true",
-        plugins=LightningEnvironment(),  # starts the processes itself, inside a Slurm job too
+        plugins=LightningEnvironment(),  # Fabric itself starts the processes, also in a Slurm job
     )
     fabric.launch()
     return fabric
 
 
 def _mix(*numbers: int) -> int:
-    """One well-mixed 63-bit seed from several small numbers."""
+    """Computes one well-mixed 63-bit seed from several small numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _event_writer(directory: Path, step: int) -> SummaryWriter:
-    """TensorBoard events of this run; a fresh start clears those of an earlier one."""
+    """Opens the TensorBoard events of this training; a new start deletes earlier ones."""
     if step == 0 and directory.is_dir():
         for file in directory.glob("events.out.tfevents.*"):
             file.unlink()
@@ -251,7 +251,7 @@ def _event_writer(directory: Path, step: int) -> SummaryWriter:
 def _tell(
     history: History, events: SummaryWriter | None, bar: tqdm[Any], alarms: Sequence[Alarm]
 ) -> None:
-    """Writes the last row of a history as events, and warnings to the log, in one process."""
+    """Writes the last row of the history as events, and warnings to the log (first process)."""
     if events is None:
         return
     row = history[-1]

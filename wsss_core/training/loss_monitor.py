@@ -1,4 +1,4 @@
-"""Whether a training goes well: its losses and weights are finite, its measures above a limit."""
+"""Checks that losses and gradients are finite and that measures stay above a limit."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,30 +8,30 @@ import lightning_fabric
 import torch
 from torch import Tensor
 
-TOTAL = "loss"  # the weighted sum, among the losses by name
+TOTAL = "loss"  # name of the weighted sum of the losses
 GRADIENT = "the gradient"
 
 
 class Fault(NamedTuple):
-    """What went wrong in a training, and when."""
+    """A loss or gradient that is not finite, and its step."""
 
-    steps_ago: int  # 0: in the latest step
+    steps_ago: int  # 0 means the latest step
     what: str
 
 
 class LossWatch:
-    """Keeps the losses of each step on their device, until it is asked about them."""
+    """Keeps the losses of each step on their device until they are requested."""
 
     def __init__(self, fabric: lightning_fabric.Fabric, optimizer: torch.optim.Optimizer) -> None:
         self.fabric = fabric
         self.weights = [p for group in optimizer.param_groups for p in group["params"]]
         self.names: list[str] = []
-        self.scalars: list[Tensor] = []  # of each step
+        self.scalars: list[Tensor] = []  # one tensor per step
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
-        """Takes the scalars of one step, of which `TOTAL` is one, while its gradients are there.
+        """Stores the losses of one step, including `TOTAL`, and the norm of its gradients.
 
-        Nothing waits for the device.
+        It must be called before the gradients are reset. It does not wait for the device.
         """
         grads = [weight.grad for weight in self.weights if weight.grad is not None]
         scalars = {**losses, GRADIENT: torch.nn.utils.get_total_norm(grads)}
@@ -39,11 +39,11 @@ class LossWatch:
         self.scalars.append(torch.stack([x.detach().float() for x in scalars.values()]))
 
     def look(self) -> tuple[list[dict[str, float]], Fault | None]:
-        """Says how the steps since the last look were. With several processes, all must ask.
+        """Returns the losses since the last call; with several processes, all must call it.
 
         Returns:
-            The losses of each step, means over the processes, and the first fault of any of them;
-            the same in all.
+            The losses of each step, averaged over the processes, and the first fault of any
+            process. All processes get the same values.
         """
         own = torch.stack(self.scalars)
         self.scalars = []
@@ -54,7 +54,7 @@ class LossWatch:
 
 
 def mean_losses(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each loss over some steps."""
+    """Averages each loss over some steps."""
     return {name: sum(row[name] for row in losses) / len(losses) for name in losses[0]}
 
 
@@ -63,17 +63,17 @@ def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:
 
     Args:
         values: [processes, steps, scalars].
-        names: Of the scalars.
+        names: Names of the scalars.
 
     Returns:
-        The fault names the losses; what follows from them, `TOTAL` and then `GRADIENT`, only where
-        they are finite themselves.
+        The fault with the names of the losses that are not finite, or None. `TOTAL` and `GRADIENT`
+        follow from the losses; they are named only if all losses are finite.
     """
     faulty = ~values.isfinite()
     steps = faulty.any(dim=2).any(dim=0).nonzero().flatten().tolist()
     if not steps:
         return None
-    first = values[:, steps[0]].sum(dim=0).tolist()  # of several processes: nan or inf remains
+    first = values[:, steps[0]].sum(dim=0).tolist()  # sum over processes: nan or inf remains
     bad = {name: x for name, x in zip(names, first, strict=True) if not math.isfinite(x)}
     for consequence in (GRADIENT, TOTAL):
         if len(bad) > 1:
@@ -83,14 +83,14 @@ def first_fault(values: Tensor, names: Sequence[str]) -> Fault | None:
 
 
 class Alarm(NamedTuple):
-    """What is said when a measure that a model returns beside its losses falls below a limit."""
+    """A warning for a measure, returned beside the losses, that falls below a limit."""
 
     measure: str
     limit: float
     meaning: str
 
     def message(self, rows: Sequence[Mapping[str, float]]) -> str | None:
-        """One line, if the last row of a history is the first one below the limit."""
+        """Returns the warning if the last row of a history is the first one below the limit."""
         *earlier, last = (row[self.measure] for row in rows[-2:])
         if last >= self.limit or any(value < self.limit for value in earlier):
             return None

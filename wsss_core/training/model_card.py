@@ -1,4 +1,4 @@
-"""What a weights file tells about its network beside classes and config: input, origin."""
+"""The metadata of a weights file that describe the network's input and origin."""
 
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,15 @@ def model_card(
     device: torch.device,
     dataset: Path,
 ) -> dict[str, Any]:
-    """Facts for `save_weights`; our own code needs none of them to rebuild the network.
+    """Collects metadata for `save_weights`; our code does not need them to rebuild the network.
 
     Args:
-        backbone: Of the network.
-        seed: Of its training.
-        code: Digest of the code that trained it; two files with the same one can be compared.
-        precision: That it computed in; None: the network was not trained.
-        device: That it was trained on.
-        dataset: The prepared dataset that it was trained on.
+        backbone: Backbone of the network.
+        seed: Seed of the training.
+        code: Digest of the training code; files with equal digests are comparable.
+        precision: Precision of the training; None: the network was not trained.
+        device: Device of the training.
+        dataset: Folder of the prepared dataset of the training.
 
     Returns:
         `input` (layout, mean, std, margin, multiple), `strides`, `seed`, `code`, `precision`,

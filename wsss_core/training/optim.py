@@ -9,12 +9,13 @@ from wsss_core.config.training import OptimConfig
 
 
 def poly_lr(step: int, max_steps: int, power: float) -> float:
-    """Factor (1 - step / max_steps) ** power on the initial learning rate (paper, section IV-A).
+    """Computes the factor (1 - step / max_steps) ** power of the learning rate (paper, IV-A).
 
     Args:
-        step: Steps done before this one, so that the first is step 0; 0 from max_steps on.
-        max_steps: Steps of the whole training, at least 1.
-        power: Not negative; 1 is a straight line.
+        step: Number of steps done before this one: 0 for the first step. The factor is 0 from
+            `max_steps` on.
+        max_steps: Number of steps of the whole training, at least 1.
+        power: Exponent, not negative; 1 gives a linear decrease.
     """
     factor: float = (1 - min(step, max_steps) / max_steps) ** power
     return factor
@@ -23,17 +24,17 @@ def poly_lr(step: int, max_steps: int, power: float) -> float:
 def build_optimizer(
     groups: Mapping[str, Iterable[nn.Parameter]], config: OptimConfig
 ) -> torch.optim.Optimizer:
-    """Optimiser over groups of layers, of which each has its own learning rates.
+    """Builds an optimiser in which each group of layers has its own learning rates.
 
-    With the factors of psa, SEAM and DeepLab, 10 of the head and 2 of biases, these are 1 and 10
-    for weights, 2 and 20 for biases. Biases are not decayed, nor are the scales of BatchNorms,
-    which count as biases here; frozen parameters are left out. Each group of the optimiser
-    remembers its initial learning rate as 'initial_lr'.
+    With the factors of psa, SEAM and DeepLab (10 for the head, 2 for biases), the learning rate is
+    multiplied by 1 and 10 for weights, and by 2 and 20 for biases. Biases have no weight decay. The
+    scales of BatchNorms count as biases here. Frozen parameters are left out. Each group of the
+    optimiser stores its initial learning rate as 'initial_lr'.
 
     Args:
-        groups: Parameters by names that `config.lr_factor` knows: 'backbone' is pretrained, 'head'
-            is new.
-        config: Which optimiser, and its settings.
+        groups: Parameters by group: 'backbone' (pretrained) or 'head' (new), the names that
+            `config.lr_factor` knows.
+        config: Type and settings of the optimiser.
     """
     param_groups = []
     for name, params in groups.items():

@@ -1,6 +1,6 @@
-"""What the training programs have in common: options, and that no training is done twice.
+"""The common part of all training programs: options, and the reuse of finished trainings.
 
-Quick to import, as `inputs` is.
+Like `inputs`, this module imports quickly.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from wsss_core.workflow.gpu_lease import take_gpus
 
 
 def training_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser with the options that every training has."""
+    """Builds a parser with the options of every training."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--dataset", type=Path, required=True, help="prepared dataset")
     parser.add_argument("--init", type=Path, help="weights file to start from; default: ImageNet")
-    parser.add_argument("--seed", type=int, default=0, help="of all randomness")
-    parser.add_argument("--gpus", type=int, default=0, help="0 trains on the CPU")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("--gpus", type=int, default=0, help="number of GPUs; 0 trains on the CPU")
     parser.add_argument("--precision", choices=get_args(AskedPrecision), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=10.0, help="minutes between checkpoints"
     )
-    parser.add_argument("--log-every", type=int, default=10, help="steps of a row of the history")
+    parser.add_argument("--log-every", type=int, default=10, help="steps per row of the loss curve")
     parser.add_argument("--code", default="", help="digest of the code")
-    parser.add_argument("--note", type=Path, help="of obtain_weights: the weights to start from")
-    parser.add_argument("--store", type=Path, help="keeps finished trainings; default: none does")
+    parser.add_argument("--note", type=Path, help="note of obtain_weights on these weights")
+    parser.add_argument("--store", type=Path, help="folder of finished trainings; default: none")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write")
-    parser.add_argument("--history", type=Path, required=True, help="loss curve to write, .csv")
+    parser.add_argument("--history", type=Path, required=True, help="loss curve to write (.csv)")
     parser.add_argument("--trace", type=Path, help="profiler trace of ten steps to write")
-    parser.add_argument("--config", required=True, help="JSON: what the training reads of it")
+    parser.add_argument("--config", required=True, help="the config keys of this training, as JSON")
     return parser
 
 
@@ -57,16 +57,16 @@ def run_once(
     *,
     reads: Mapping[str, object],
 ) -> None:
-    """Takes a finished training from the store or, if it is not there, runs it and keeps it.
+    """Takes a finished training from the store. If there is none, trains and stores the result.
 
     Args:
-        args: Of `training_parser`.
-        train: Writes args.output and args.history. It is given the key too, under which the state
-            of an unfinished training is saved.
-        reads: Digests of what it reads, by name, but for the weights that it starts from.
+        args: Options of `training_parser`.
+        train: Writes args.output and args.history. Its second argument is the key under which the
+            state of an unfinished training is saved.
+        reads: Digests of the training's inputs by name, without the initial weights.
     """
     if args.store is not None and not args.code:
-        raise UserError("--store: expected --code too, or a change of the code would go unseen")
+        raise UserError("--store: expected --code too, to notice changes of the code")
     config = json.loads(args.config)
     args.precision = precision_here(args.precision, gpus=args.gpus)
     made_of = {
@@ -77,8 +77,8 @@ def run_once(
         "reads": {**reads, "start": _start_digest(args, config)},
     }
     key = training_key(made_of)
-    # One of several processes: the first has found nothing in the store, and started the others,
-    # which end within `train`.
+    # This is one of several processes. The first one has found nothing in the store and has started
+    # the others, which end inside `train`.
     if "LOCAL_RANK" in os.environ:
         train(args, key)
     elif args.store is None:
@@ -89,7 +89,7 @@ def run_once(
 
 
 def state_dir(args: argparse.Namespace) -> Path:
-    """Where the state of an unfinished training is."""
+    """Returns the folder for the state of an unfinished training."""
     return args.output.parent / "state"
 
 
@@ -119,9 +119,9 @@ def _take_or_train(
 def _train_on_gpus(
     args: argparse.Namespace, train: Callable[[argparse.Namespace, str], None], *, key: str
 ) -> None:
-    """Trains, on GPUs that no other job has: one that is found in the store waits for none."""
+    """Trains on GPUs that no other job uses; a training from the store does not wait for GPUs."""
     take_gpus(args.gpus)
-    gc.disable()  # until `run_training`, as workflow_scripts says: torch is imported now
+    gc.disable()  # until `run_training`: faster while torch is imported (workflow_scripts)
     try:
         train(args, key)
     finally:
@@ -129,7 +129,7 @@ def _train_on_gpus(
 
 
 def _start_digest(args: argparse.Namespace, config: Mapping[str, Any]) -> str | None:
-    """Digest of the weights that a training starts from; None where the config says all."""
+    """Computes a digest of the initial weights; None if they follow from the config."""
     if args.note is not None:
         return read_note(args.note).sha256
     backbone = config.get("classifier", config)["backbone"]

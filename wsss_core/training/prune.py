@@ -1,4 +1,4 @@
-"""Removes from the store the trainings that no experiment has any more.
+"""Removes trainings from the store that no experiment uses any more.
 
 python -m wsss_core.training.prune results
 """
@@ -19,11 +19,11 @@ from wsss_core.runtime.file_digest import file_digest
 from wsss_core.training.store import NOTE
 
 STORE = "store"
-NETWORKS = "*/*/seed*/*/weights.pt"  # below results: those of all runs of all experiments
+NETWORKS = "*/*/seed*/*/weights.pt"  # in results: the weights of all runs
 
 
 def unused(results: Path) -> Iterator[Path]:
-    """Entries of the store whose network no run has, by its content: it may be a copy."""
+    """Yields the entries of the store whose weights no run has, neither as link nor as copy."""
     networks: dict[int, list[Path]] = {}
     for path in results.glob(NETWORKS):
         networks.setdefault(path.stat().st_size, []).append(path)
@@ -41,16 +41,16 @@ def _noted_digest(entry: Path) -> str | None:
     try:
         return str(json.loads((entry / NOTE).read_text(encoding="utf-8"))["files"]["weights.pt"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # half an entry, which is of no use
+        return None  # an incomplete entry, which is useless
 
 
 def main() -> None:
-    """Removes them, but for those that a run is making or taking, and says what is free now."""
+    """Removes unused entries, except those that a run is using, and prints the freed space."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, help="the folder of all experiments")
     results = parser.parse_args().results
     if not results.is_dir():
-        raise UserError(f"{results}: no such folder; expected that of all experiments")
+        raise UserError(f"{results}: no such folder; expected the folder of all experiments")
     freed = count = 0
     for entry in unused(results):
         lock = FileLock(entry.with_name(f".{entry.name}.lock"))

@@ -1,4 +1,4 @@
-"""How a training is asked to stop, and when it does."""
+"""Handles requests to stop a training."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ import torch
 import torch.distributed
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-GRACE = 10.0  # seconds that a step may still take; schedulers wait for 20 to 30
+GRACE = 10.0  # seconds that the current step may still take; schedulers wait for 20 to 30
 
 
 class Interrupted(SystemExit):
-    """Training was asked to stop; its state is saved."""
+    """Ends the program after a request to stop; the state is saved."""
 
 
 class StopRequest:
-    """Turns SIGTERM and SIGINT into a request that the loop honours after the current step.
+    """Turns SIGTERM and SIGINT into a request to stop after the current step.
 
-    A step may take longer than a scheduler waits, on CPUs; and Python runs no handler of signals
-    while torch computes. So a thread that is told of them at once gives up on the step, if it does
-    not end in time.
+    On a CPU, a step may take longer than a scheduler waits, and Python runs no signal handler while
+    torch computes. A thread therefore receives the signal at once. If the step does not end in
+    time, the thread gives up the step and ends the process.
 
     Attributes:
-        number: The signal that came, or 0.
+        number: The received signal, or 0.
     """
 
     def __init__(self, give_up: Callable[[], None] | None) -> None:
-        """Gets ready.
+        """Stores what to do if a step does not end in time.
 
         Args:
-            give_up: Called from a thread, before it ends the process; None: the step is waited for.
+            give_up: Called by the thread before it ends the process. None: the thread always waits
+                for the end of the step.
         """
         self.number = 0
         self.give_up = give_up
@@ -68,24 +69,24 @@ class StopRequest:
         signal.set_wakeup_fd(self.previous_teller)
         self.over.set()
         os.write(self.teller, bytes(1))
-        self.watcher.join()  # which ends the process, if it has given up
+        self.watcher.join()  # if the thread has given up the step, it ends the process here
         os.close(self.told)
         os.close(self.teller)
 
 
 class Agreement:
-    """What all processes do after a step, which any of them may ask for.
+    """Lets all processes take the same action after a step, if one of them requests it.
 
-    A process that stopped alone would leave the others waiting for its gradients for ever. They
-    agree after every step, by a connection of their own between CPUs, which takes a fraction of a
-    millisecond: one by the GPUs' would wait for all that these have still to do.
+    If one process stopped alone, the others would wait for its gradients for ever. The processes
+    agree after every step. They use a separate connection between CPUs, which takes a fraction of a
+    millisecond. A connection between GPUs would wait for all pending work of the GPUs.
     """
 
     def __init__(self, world_size: int) -> None:
         self.group: Any = torch.distributed.new_group(backend="gloo") if world_size > 1 else None
 
     def highest(self, *numbers: int) -> list[int]:
-        """Of each number, the highest that any process passes; the same in all of them."""
+        """Returns, for each number, the maximum over all processes."""
         if self.group is None:
             return list(numbers)
         highest = torch.tensor(numbers)
@@ -98,8 +99,8 @@ class Agreement:
 class Pace:
     """Keeps the program at most one step ahead of its GPU.
 
-    It would be ten, the steps between two rows of the history, and a request to stop would wait
-    for them all. With one step in store the GPU never waits.
+    Otherwise it could be as many steps ahead as there are between two rows of the history (ten),
+    and a request to stop would wait for all of them. With one step in advance, the GPU never waits.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -107,7 +108,7 @@ class Pace:
         self.ends: deque[torch.cuda.Event] = deque()
 
     def step(self) -> None:
-        """Ends a step: waits until the GPU has done the one before it."""
+        """Marks the end of a step, and waits until the GPU has finished the step before."""
         if not self.on_gpu:
             return
         end = cast(Any, torch.cuda.Event)(blocking=True)  # sleeps while it waits

@@ -1,9 +1,9 @@
-"""Finished trainings by what they were made of, so that none is lost or done twice.
+"""Stores finished trainings under a key of their inputs, so that none is lost or repeated.
 
-    results/store/<key>/   weights.pt, history.csv, and note.json: what the key is of, and checksums
+    results/store/<key>/   weights.pt, history.csv, and note.json (inputs of the key, checksums)
 
-The files of an entry are hard links to those of the run that trained them, so they cost no space
-while that run has them. Where there are no hard links they are copies.
+The files of an entry are hard links to the files of the run that trained them. They use no extra
+space while that run exists. On file systems without hard links they are copies.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NOTE = "note.json"
 
 
 def training_key(made_of: Mapping[str, Any]) -> str:
-    """Digest of what a training is made of, values of JSON by name: 32 hexadecimal digits."""
+    """Computes the key of a training, 32 hexadecimal digits, from JSON values by name."""
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def keep(entry: Path, files: Mapping[str, Path], made_of: Mapping[str, Any]) -> None:
-    """Makes an entry, whole or not at all.
+    """Adds an entry to the store; it appears complete or not at all.
 
     Args:
-        entry: The key's directory in the store; replaced if it is there.
-        files: What a training has written, by the names that the entry has for them.
-        made_of: What the key is of, for whoever wonders why it differs from another one.
+        entry: The key's directory in the store; an existing one is replaced.
+        files: Files of the training, by their names in the entry.
+        made_of: Inputs of the key, for people who want to know why two keys differ.
     """
     with staging_dir(entry) as partial:
         for name, path in files.items():
@@ -46,22 +46,22 @@ def keep(entry: Path, files: Mapping[str, Path], made_of: Mapping[str, Any]) -> 
 
 
 def take(entry: Path, targets: Mapping[str, Path]) -> bool:
-    """Puts the files of an entry where they are wanted, after a comparison of their checksums.
+    """Copies or links the files of an entry to their targets, after checking their checksums.
 
-    A damaged entry is told of and removed.
+    A damaged entry is reported and removed.
 
     Args:
         entry: The key's directory in the store.
-        targets: Where each of its files goes, by its name in the entry.
+        targets: Target path of each file, by its name in the entry.
 
     Returns:
-        Whether there is such an entry, and it is whole.
+        Whether the entry exists and is complete.
     """
     if not entry.is_dir():
         return False
     fault = _fault(entry, targets)
     if fault is not None:
-        sys.stderr.write(f"warning: {entry}: {fault}; removed, and trained anew\n")
+        sys.stderr.write(f"warning: {entry}: {fault}; removed, training again\n")
         remove(entry)
         return False
     for name, target in targets.items():
@@ -70,7 +70,7 @@ def take(entry: Path, targets: Mapping[str, Path]) -> bool:
 
 
 def _fault(entry: Path, names: Mapping[str, Path]) -> str | None:
-    """What is wrong with an entry, if anything is."""
+    """Says what is wrong with an entry; None if it is complete."""
     try:
         digests = json.loads((entry / NOTE).read_text(encoding="utf-8"))["files"]
         for name in names:
@@ -82,10 +82,11 @@ def _fault(entry: Path, names: Mapping[str, Path]) -> str | None:
 
 
 def _place(source: Path, target: Path) -> None:
-    """Makes `target` a file with the content of `source` and the time of now.
+    """Creates `target` with the content of `source` and the present time.
 
-    Snakemake goes by that time, and it belongs to all links of a file together. So a file that
-    another run has too is copied: a new time would make what that run has learnt from it look old.
+    Snakemake compares modification times, and all hard links of a file share one. If another run
+    has a link to the file, `target` is therefore a copy: with a new time, the other run's later
+    results would look outdated.
     """
     with atomic_file(target) as partial:
         if source.stat().st_nlink == 1:
@@ -98,5 +99,5 @@ def _place(source: Path, target: Path) -> None:
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, one without hard links, or too many of them
+    except OSError:  # another file system, no hard links, or too many of them
         shutil.copyfile(source, target)

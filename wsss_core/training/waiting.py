@@ -1,4 +1,4 @@
-"""How long a loop waits for what it goes through."""
+"""Measures how long a loop waits for its items."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 class Waiting(Generic[Item]):
-    """Goes through items, and keeps the time in which the next one was not there yet."""
+    """Iterates over items and measures the time spent on waiting for the next one."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.items = items
@@ -28,6 +28,6 @@ class Waiting(Generic[Item]):
             yield item
 
     def share(self) -> float:
-        """The share of the time since the first item was asked for, in [0, 1]."""
+        """Returns the waiting time as a share, in [0, 1], of the time since the first request."""
         passed = time.monotonic() - self._start
         return self._waited / passed if passed > 0 else 0.0

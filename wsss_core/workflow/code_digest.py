@@ -1,9 +1,9 @@
-"""Which project code a stage really runs, and a digest of it.
+"""Finds the project code that a stage runs, and computes a digest of it.
 
-A stage's script is a program of its own, so what it imports from the package, less what a table
-here exempts, is all of our code that can change its result. The digest is taken over the syntax of
-those files: comments, docstrings, help texts and layout do not enter, and neither do times of
-modification.
+A stage's script is a program of its own. The files that it imports from this package, except those
+listed in CANNOT_CHANGE_RESULTS, are all of our code that can change its result. The digest is
+computed from the syntax trees of these files. Comments, docstrings, help texts, layout and times
+of modification do not change it.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from wsss_core.runtime.errors import UserError
 
 PACKAGE = "wsss_core"
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENTATION = ("description", "help")  # keyword arguments that only tell, as docstrings do
+DOCUMENTATION = ("description", "help")  # keyword arguments that only document, like docstrings
 
-# Files that run with programs but cannot change what a program that ends well has written, and why.
-# What decides numbers, formats or their order does not belong here: loss_monitor.py, for one, also
-# takes the means of the loss curve.
+# Files that cannot change the results of a program that ends successfully, and the reasons. Files
+# that decide numbers, formats or their order do not belong here. For example, loss_monitor.py also
+# computes the means of the loss curve.
 CANNOT_CHANGE_RESULTS = {
-    "wsss_core/download/disk.py": "refuses full disks; writes no content",
-    "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes none that it accepts",
-    "wsss_core/runtime/checked_text.py": "refuses tables that were changed; changes none",
-    "wsss_core/runtime/errors.py": "words mistakes, and ends the programs that meet them",
-    "wsss_core/runtime/lock.py": "lets others wait; changes nothing of what is made",
-    "wsss_core/runtime/profiling.py": "hands on each item as it is; the trace is no result",
-    "wsss_core/runtime/progress.py": "hands on each item as it is, and writes to the log",
-    "wsss_core/runtime/readers.py": "how readers of images hand them over, not what they read",
-    "wsss_core/training/broken_gradients.py": "refuses networks; changes none that it accepts",
-    "wsss_core/training/inputs.py": "names what a training reads; the training reads it by itself",
-    "wsss_core/training/signals.py": "when a training pauses; it goes on as if it had not",
-    "wsss_core/training/store.py": "gives back, byte for byte, what an equal training has written",
-    "wsss_core/training/waiting.py": "hands on each item as it is; waiting times go to the log",
-    "wsss_core/workflow/gpu_lease.py": "which of equal GPUs a training is done on",
+    "wsss_core/download/disk.py": "stops if the disk is full; writes no content",
+    "wsss_core/losses/shapes.py": "refuses tensors of wrong shapes; changes no tensor",
+    "wsss_core/runtime/checked_text.py": "refuses tables that were changed; changes no table",
+    "wsss_core/runtime/errors.py": "reports errors and ends the program",
+    "wsss_core/runtime/lock.py": "makes other runs wait; does not change what is made",
+    "wsss_core/runtime/profiling.py": "passes items on unchanged; the trace is not a result",
+    "wsss_core/runtime/progress.py": "passes items on unchanged; writes to the log",
+    "wsss_core/runtime/readers.py": "decides how images are passed on, not which images",
+    "wsss_core/training/broken_gradients.py": "refuses networks; changes no network",
+    "wsss_core/training/inputs.py": "computes digests of inputs; the training reads the inputs",
+    "wsss_core/training/signals.py": "decides when a training pauses; the result is the same",
+    "wsss_core/training/store.py": "returns the files of an identical training, byte for byte",
+    "wsss_core/training/waiting.py": "passes items on unchanged; waiting times go to the log",
+    "wsss_core/workflow/gpu_lease.py": "chooses one of several equal GPUs",
 }
 
 
@@ -47,18 +47,18 @@ def closure(
     modules: Sequence[str] = (),
     project: Path = PROJECT,
 ) -> tuple[Path, ...]:
-    """Lists the files that decide what a script makes: itself and what it imports, transitively.
+    """Lists the files that decide a script's results: the script and its imports, transitively.
 
-    Those of `CANNOT_CHANGE_RESULTS` are left out, and what they alone import.
+    Files in `CANNOT_CHANGE_RESULTS`, and files that only these import, are left out.
 
     Args:
-        script: The program, relative to `project`.
-        modules: Files that it imports by a name that only its arguments tell: relative to
-            `project`, or a user's, absolute.
-        project: Directory that holds the package.
+        script: Path of the program, relative to `project`.
+        modules: Further files that the program imports, chosen by its arguments. Paths are relative
+            to `project`, or absolute for a user's own files.
+        project: Directory that contains the package.
 
     Returns:
-        Paths relative to `project`, those of a user absolute, sorted.
+        Sorted paths, relative to `project`, or absolute for a user's own files.
     """
     left_out = set(map(Path, CANNOT_CHANGE_RESULTS))
     found: set[Path] = set()
@@ -78,12 +78,12 @@ def code_digest(
     modules: tuple[str, ...] = (),
     project: Path = PROJECT,
 ) -> str:
-    """Digest of the code in a script's closure, 16 hexadecimal digits.
+    """Computes a digest of the code in a script's closure: 16 hexadecimal digits.
 
     Args:
-        script: The program, relative to `project`.
+        script: Path of the program, relative to `project`.
         modules: See `closure`.
-        project: Directory that holds the package.
+        project: Directory that contains the package.
     """
     files = file_digests(script, modules=modules, project=project)
     return _digest("\n".join(f"{path} {digest}" for path, digest in files.items()))
@@ -95,9 +95,9 @@ def file_digests(
     modules: Sequence[str] = (),
     project: Path = PROJECT,
 ) -> dict[str, str]:
-    """Digest of each file of a closure by its path, the arguments as of `code_digest`."""
+    """Returns the digest of each file of a closure by path; arguments as for `code_digest`."""
     paths = closure(script, modules=modules, project=project)
-    # A user's files by their names alone: their folder may move.
+    # A user's files count by name only, because their folder may move.
     return {
         path.name if path.is_absolute() else path.as_posix(): _file_digest(project / path)
         for path in paths
@@ -117,20 +117,20 @@ def _digest(text: str) -> str:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except SyntaxError as error:  # in a module of the user's
+    except SyntaxError as error:  # in a user's module
         raise UserError(f"{path}: line {error.lineno}: {error.msg}; expected Python") from error
 
 
 @functools.cache
 def _imported_files(project: Path, path: Path) -> tuple[Path, ...]:
-    """Files of the package that run when the statements of one file are executed."""
+    """Lists the project's files that run when one file is imported."""
     found: dict[Path, None] = {}
     for name in _imported_names(path, _tree(project / path)):
         parts = name.split(".")
         root = _root_of(project, path, parts[0])
         if root is None:
             continue
-        for length in range(1, len(parts) + 1):  # importing a.b.c runs a and a.b too
+        for length in range(1, len(parts) + 1):  # importing a.b.c also runs a and a.b
             stem = Path(*parts[:length])
             for candidate in (stem / "__init__.py", stem.with_suffix(".py")):
                 if (project / root / candidate).is_file():
@@ -139,10 +139,10 @@ def _imported_files(project: Path, path: Path) -> tuple[Path, ...]:
 
 
 def _root_of(project: Path, path: Path, package: str) -> Path | None:
-    """Folder that a package which a file imports lies in; None for those of others.
+    """Returns the folder that contains an imported package; None for packages of others.
 
-    Ours lies in the project, which is said by an empty path, and a user's in a folder above the
-    file.
+    For our package it is the empty path, which stands for the project. For a user's package it is a
+    folder above the importing file.
     """
     if package == PACKAGE:
         return Path()
@@ -155,8 +155,8 @@ def _root_of(project: Path, path: Path, package: str) -> Path | None:
 
 
 def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
-    """Dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
-    # Of a user's file only the folder's own name is known to be part of the dotted name.
+    """Yields the dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
+    # For a user's file, only the name of its folder is known to be part of the dotted name.
     package = (path.parent.name,) if path.is_absolute() else path.with_suffix("").parts[:-1]
     for node in _executed_nodes(tree):
         if isinstance(node, ast.Import):
@@ -169,7 +169,7 @@ def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those under `if TYPE_CHECKING:`, which never run."""
+    """Yields all nodes except those under `if TYPE_CHECKING:`, which never run."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             child = ast.Module(body=child.orelse, type_ignores=[])
@@ -178,9 +178,10 @@ def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _canonical(node: object) -> str:
-    """Text of a syntax tree without documentation and empty fields.
+    """Converts a syntax tree to text, without documentation and empty fields.
 
-    `ast.dump` will not do: it writes docstrings, and its text changes between Python versions.
+    `ast.dump` is not suitable: it includes docstrings, and its format depends on the Python
+    version.
     """
     if isinstance(node, ast.AST):
         fields = (f"{name}={_canonical(value)}" for name, value in _meaning(node))
@@ -191,7 +192,7 @@ def _canonical(node: object) -> str:
 
 
 def _meaning(node: ast.AST) -> Iterator[tuple[str, object]]:
-    """Fields of a node that matter to what it does."""
+    """Yields the fields of a node that affect what it does."""
     for name, value in ast.iter_fields(node):
         if name in ("kind", "type_comment"):
             continue

@@ -1,12 +1,14 @@
-"""Runs a command with GPUs that no other job on this machine has.
+"""Runs a command on GPUs that no other job on this machine uses.
 
     python -m wsss_core.workflow.gpu_lease 1 python -m workflow_scripts.infer_cam ...
 
-Trainings take theirs by themselves, once they know that the store has no such training.
+Training programs lock their GPUs themselves, after they have found no finished training in the
+store.
 
-There is a file for each GPU, and who holds a lock on it holds the GPU. Locks belong to the process,
-which becomes the command: the kernel frees them when it ends, however it ends, so none is ever
-stale. A Slurm job that has as many GPUs as are asked for, or fewer, keeps those that it was given.
+There is a lock file for each GPU. The process that holds the lock uses the GPU. The process then
+becomes the command and keeps its locks. The kernel frees them when the process ends for any
+reason, so that no lock is ever stale. A Slurm job with no more GPUs than requested uses all GPUs
+that Slurm gave it, without locks.
 """
 
 import fcntl
@@ -25,7 +27,7 @@ POLL_SECONDS = 0.5
 
 
 def visible_gpus() -> list[str]:
-    """GPUs that may be handed out: those of CUDA_VISIBLE_DEVICES, if that is set, or all."""
+    """Lists the GPUs that may be used: those of CUDA_VISIBLE_DEVICES if it is set, else all."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
@@ -38,32 +40,32 @@ def visible_gpus() -> list[str]:
 
 
 def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
-    """Locks some GPUs for as long as this process lives; waits until as many are free.
+    """Locks some GPUs for the lifetime of this process; waits until enough are free.
 
     Args:
-        gpus: Names of those that may be taken.
-        count: How many.
-        directory: Where the locks are, of `lock_directory`.
+        gpus: Names of the GPUs that may be used.
+        count: Number of GPUs to lock.
+        directory: Folder of the locks, from `lock_directory`.
 
     Returns:
-        The names of those taken.
+        The names of the locked GPUs.
     """
     if count > len(gpus):
         raise UserError(
-            f"the job asks for {count} GPUs; expected at most {len(gpus)}, which this machine "
-            f"shows: --resources gpu={len(gpus)}"
+            f"the job asks for {count} GPUs; expected at most {len(gpus)}, the number that this "
+            f"machine has: --resources gpu={len(gpus)}"
         )
     waits = False
     while True:
         held = _lock_free(gpus, count, directory)
         if len(held) == count:
             break
-        # None is kept while waiting for others: two jobs with half of what they need would wait
-        # for each other for ever.
+        # Locks are not kept while waiting for more GPUs. Otherwise two jobs with half of their
+        # GPUs would wait for each other for ever.
         for descriptor in held.values():
             os.close(descriptor)
         if not waits:
-            sys.stderr.write(f"waiting for {count} of the GPUs {', '.join(gpus)}: others run\n")
+            sys.stderr.write(f"waiting until {count} of the GPUs {', '.join(gpus)} are free\n")
         waits = True
         time.sleep(POLL_SECONDS)
     for descriptor in held.values():
@@ -72,7 +74,7 @@ def lease(gpus: Sequence[str], count: int, *, directory: Path) -> list[str]:
 
 
 def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, int]:
-    """Descriptors of the locks on the first free GPUs, at most so many."""
+    """Locks the first free GPUs, at most `count`; returns the file descriptors of the locks."""
     held: dict[str, int] = {}
     for gpu in gpus:
         if len(held) == count:
@@ -89,9 +91,9 @@ def _lock_free(gpus: Sequence[str], count: int, directory: Path) -> dict[str, in
 
 
 def _open_lock(path: Path) -> int:
-    """Opens a file that may be another user's, and makes it where it is missing.
+    """Opens a lock file, which may belong to another user; creates it if it is missing.
 
-    In a directory like this Linux opens no file of another user with O_CREAT.
+    In a world-writable sticky directory, Linux does not open another user's file with O_CREAT.
     """
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -100,15 +102,15 @@ def _open_lock(path: Path) -> int:
 
 
 def lock_directory(parent: Path, slurm_job: str | None) -> Path:
-    """Makes the directory of the locks, where it is not there yet.
+    """Creates the directory of the locks if it is missing.
 
-    A machine has one for all of its users. A Slurm job has one for itself: the GPUs are its own,
-    and their numbers may be those of another job's GPUs.
+    All users of a machine share one directory. A Slurm job has its own, because its GPUs belong to
+    it alone and their numbers may equal those of another job's GPUs.
 
     Raises:
-        UserError: Another user has put a link or a file there, or a directory in the job's place.
+        UserError: Another user has created a link or a file with this name, or the job's directory.
     """
-    mode = 0o1777 if slurm_job is None else 0o700  # who may lock a file may not remove another's
+    mode = 0o1777 if slurm_job is None else 0o700  # sticky: users cannot remove the files of others
     name = "wsss-gpu-locks" if slurm_job is None else f"wsss-gpu-locks-{os.getuid()}-{slurm_job}"
     directory = parent / name
     try:
@@ -120,14 +122,14 @@ def lock_directory(parent: Path, slurm_job: str | None) -> Path:
     is_ours = slurm_job is None or status.st_uid == os.getuid()
     if not stat.S_ISDIR(status.st_mode) or not is_ours:
         expected = "a directory, and no link" if slurm_job is None else "a directory of this user"
-        raise UserError(f"{directory}: cannot have locks of GPUs; expected {expected}")
+        raise UserError(f"{directory}: cannot be used for GPU locks; expected {expected}")
     return directory
 
 
 def take_gpus(count: int) -> None:
-    """Makes as many GPUs and no others visible to this process, for as long as it lives.
+    """Makes `count` GPUs, and no others, visible to this process for its lifetime.
 
-    It is for torch to be imported afterwards.
+    It must be called before torch is imported.
     """
     if count == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -139,7 +141,7 @@ def take_gpus(count: int) -> None:
 
 
 def main() -> None:
-    """Becomes the command."""
+    """Takes the GPUs and replaces this process by the command."""
     count, command = int(sys.argv[1]), sys.argv[2:]
     take_gpus(count)
     os.execvp(command[0], command)

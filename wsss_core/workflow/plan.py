@@ -1,4 +1,4 @@
-"""How long the jobs of a dry run will take, by what they, or others of their rule, took before."""
+"""Estimates the duration of a dry run's jobs from earlier jobs of the same rules."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WILDCARD = re.compile(r"\{[^}]*\}")
 
 
 class PlannedJob(NamedTuple):
-    """A job that would run.
+    """A job of a dry run.
 
     Attributes:
-        rule: Its rule.
-        record: Where Snakemake's benchmark of it is, or will be; None: it has none.
-        records: That path for any job of the rule, with wildcards in braces.
-        needs: How much it takes of each resource, such as `{"cores": 2, "gpu": 1}`.
-        after: Indices of the jobs that must end before it, all of which stand before it.
+        rule: Name of its rule.
+        record: Path of Snakemake's benchmark file of the job; None: the rule has none.
+        records: The same path for any job of the rule, with wildcards in braces.
+        needs: Amount of each resource that it uses, such as `{"cores": 2, "gpu": 1}`.
+        after: Indices of the jobs that must end before it; they precede it in the list.
     """
 
     rule: str
@@ -33,11 +33,11 @@ class PlannedJob(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """How long jobs will take.
+    """The expected duration of jobs.
 
     Attributes:
-        seconds: Of those whose rule has a record.
-        unknown: Rules of the others, sorted.
+        seconds: Duration of the jobs whose rules have records.
+        unknown: Rules without records, sorted.
     """
 
     seconds: float
@@ -45,11 +45,11 @@ class Expected(NamedTuple):
 
 
 def expect(jobs: Sequence[PlannedJob], available: Mapping[str, float]) -> Expected:
-    """Expects the end of the longest chain of jobs, or of what a resource has to do, if later.
+    """Estimates the duration: the longest chain of jobs, or the work of the busiest resource.
 
     Args:
-        jobs: Each after those that it waits for.
-        available: How much there is of each resource; of others there is no end.
+        jobs: The jobs; each follows the jobs that it depends on.
+        available: Amount of each limited resource. All other resources are unlimited.
     """
     ends: list[float] = []
     busy = dict.fromkeys(available, 0.0)
@@ -66,9 +66,9 @@ def expect(jobs: Sequence[PlannedJob], available: Mapping[str, float]) -> Expect
 
 
 def _expected_seconds(job: PlannedJob) -> float | None:
-    """What it took before, or the middle one of the jobs of its rule; None: none has run."""
+    """Returns the job's earlier duration, or the median of its rule's jobs; None if unknown."""
     if job.record is None:
-        return 0.0  # its command is not worth a record
+        return 0.0  # its rule is too short to have a record
     before = _read(job.record)
     others = _all_seconds(WILDCARD.sub("*", str(job.records))) if before is None else ()
     return median(others) if others else before
@@ -81,7 +81,7 @@ def _all_seconds(pattern: str) -> Sequence[float]:
 
 
 def _read(path: str | Path) -> float | None:
-    """Seconds of a record; None: there is none, or Snakemake could not measure."""
+    """Reads the seconds of a record; None if it is missing or has no measurement."""
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
             row = next(csv.DictReader(file, delimiter="\t"), {})

@@ -1,7 +1,7 @@
-"""A lock that a killed run has left in its folder, and jobs of it that still run.
+"""Detects the lock that a killed run has left in its folder, and its jobs that still run.
 
-Snakemake locks the folder that it runs in. A power cut or SIGKILL leaves the lock, and Snakemake
-does not know whether its owner is alive; on one machine the processes tell.
+Snakemake locks the folder in which it runs. After a power cut or SIGKILL, the lock remains, and
+Snakemake cannot tell whether its owner is alive. On a single machine, the list of processes tells.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ JOB_MODULES = ("workflow_scripts.", "wsss_core.workflow.gpu_lease")
 
 
 class Process(NamedTuple):
-    """A process that works in a folder."""
+    """A process whose working directory is the folder."""
 
     pid: int
     words: list[str]
 
     @property
     def is_snakemake(self) -> bool:
-        """Whether it runs a workflow."""
+        """Whether the process is Snakemake."""
         names = [Path(word).name for word in self.words[:4]]
         return "snakemake" in names
 
     @property
     def is_job(self) -> bool:
-        """Whether it runs a program of a rule."""
+        """Whether the process runs the program of a rule."""
         return any(word.startswith(JOB_MODULES) for word in self.words)
 
 
 def processes_in(folder: Path, proc: Path = Path("/proc")) -> Iterator[Process]:
-    """Processes of this machine that work in a folder, as far as this user may see them."""
+    """Yields the processes with a working directory that this user may see on this machine."""
     for path in proc.glob("[0-9]*"):
         try:
             if (path / "cwd").resolve(strict=True) == folder.resolve():
                 words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 yield Process(int(path.name), [word for word in words if word])
-        except OSError:  # it has ended, or it is another user's
+        except OSError:  # the process has ended or belongs to another user
             continue
 
 
 def advice(folder: Path, processes: list[Process]) -> str | None:
-    """What to do about a lock in a folder; None where there is none, or its owner is alive.
+    """Says what to do about a lock; None if there is no lock or its owner is alive.
 
     Args:
-        folder: Where Snakemake runs.
-        processes: Those that work there, less this one and its parents.
+        folder: Folder in which Snakemake runs.
+        processes: The processes that work there, except this one and its parent.
     """
     locks = folder / ".snakemake/locks"
     if not locks.is_dir() or not any(locks.iterdir()):
@@ -59,17 +59,17 @@ def advice(folder: Path, processes: list[Process]) -> str | None:
     jobs = [str(process.pid) for process in processes if process.is_job]
     if jobs:
         return (
-            f"{locks}: a run was killed, but jobs of it still run (processes {', '.join(jobs)}); "
-            "wait for their end or end them, then: snakemake --unlock"
+            f"{locks}: a run was killed, but some of its jobs still run (processes "
+            f"{', '.join(jobs)}); wait until they end or end them, then: snakemake --unlock"
         )
     return (
         f"{locks}: a run was killed and left its lock; no process of this machine works here. "
-        "If none of another machine does: snakemake --unlock, then the same command again"
+        "If no other machine uses this folder: snakemake --unlock, then the same command again"
     )
 
 
 def warn_of_stale_lock(folder: Path) -> None:
-    """Writes the advice to stderr, unless this command is following it."""
+    """Writes the advice to stderr, except during `snakemake --unlock`."""
     if "--unlock" in sys.argv:
         return
     own = {os.getpid(), os.getppid()}

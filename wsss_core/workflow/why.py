@@ -1,7 +1,8 @@
-"""Says in words why jobs would run, with what changed since they last ran.
+"""Explains why the jobs of a dry run would run, and names what has changed since they last ran.
 
-Snakemake knows that a parameter changed, be it the digest of the code or a section of the config. A
-run leaves beside its results which files each digest was of, so that here they can be named.
+Snakemake only knows that a parameter has changed, such as the digest of the code or a section of
+the config. Each run therefore records, beside its results, which files belong to each digest. This
+module uses the records to name the changed files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.workflow.code_digest import PROJECT, code_digest, file_digests
 
-DIGESTS = "code"  # below results/<name>: <digest>.json, the files of a digest
+DIGESTS = "code"  # folder in results/<name>; <digest>.json there lists the files of a digest
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 RULE = re.compile(r"^ *(?:rule|checkpoint) (?=\w+:$)", re.M)
 SECTION = re.compile(r'config=section_json\("([\w.]+)"')
@@ -25,37 +26,37 @@ DIGEST = re.compile(r"[0-9a-f]{16}")
 FOLLOWS = "Input files updated by another job: "
 MISSING = "Missing output files: "
 PARAMS = "Params have changed since last execution"
-NAMED = 3  # new jobs; more of them are only counted
+NAMED = 3  # largest number of new jobs that are listed; more are only counted
 PHRASES = {
-    FOLLOWS: "reads what is made anew: ",
-    MISSING: "not there yet: ",
+    FOLLOWS: "needs files that other jobs make again: ",
+    MISSING: "missing: ",
     "Updated input files: ": "changed: ",
     "Set of input files has changed since last execution": "reads other files than before",
     "Code has changed since last execution": "its command in rules/ changed",
     "Software environment definition has changed since last execution": "envs/ changed",
 }
 
-Files = dict[str, str]  # digest of each file by its path
+Files = dict[str, str]  # path -> digest of the file
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that would run: its rule and wildcards, and Snakemake's reason."""
+    """A job of a dry run: its rule with wildcards, and Snakemake's reason."""
 
     title: str
     reason: str
 
     @property
     def only_follows(self) -> bool:
-        """Whether it reads what other jobs will make.
+        """Whether the only reason is that other jobs will make its inputs.
 
-        Snakemake tells no other reason then, though there may be one.
+        Snakemake then gives no other reason, even if there is one.
         """
         return self._has_only(FOLLOWS)
 
     @property
     def is_new(self) -> bool:
-        """Whether it has made nothing yet, and there is no other reason."""
+        """Whether the only reason is that its outputs do not exist yet."""
         return not self.only_follows and self._has_only(FOLLOWS, MISSING)
 
     def _has_only(self, *reasons: str) -> bool:
@@ -63,7 +64,7 @@ class Job:
 
 
 def current_code() -> dict[str, Files]:
-    """The files of each digest that any job of any config has now."""
+    """Returns, for each digest that a job of any config has now, the files of the digest."""
     scripts = sorted(PROJECT.glob("workflow_scripts/[a-z]*.py"))
     kinds = sorted(PROJECT.glob("wsss_core/methods/[a-z]*.py"))
     choices = [(), *((kind.relative_to(PROJECT).as_posix(),) for kind in kinds)]
@@ -72,7 +73,7 @@ def current_code() -> dict[str, Files]:
 
 
 def record_code_digests(directory: Path) -> None:
-    """Records which files each digest is of, for a later `why`.
+    """Records the files of each present digest, for explanations of later runs.
 
     Args:
         directory: results/<name>.
@@ -85,7 +86,7 @@ def record_code_digests(directory: Path) -> None:
 
 
 def recorded_code(results: Path) -> dict[str, Files]:
-    """The files of each digest that is on record in any experiment, and of those of now.
+    """Returns the files of each digest, as recorded by any experiment or as of now.
 
     Args:
         results: The folder of all experiments.
@@ -97,7 +98,7 @@ def recorded_code(results: Path) -> dict[str, Files]:
 
 
 def sections_of_rules() -> dict[str, str]:
-    """The section of the config that each rule reads, as far as it is a single one."""
+    """Returns the config section that each rule reads, for rules that read a single section."""
     texts = [path.read_text(encoding="utf-8") for path in sorted(PROJECT.glob("rules/*.smk"))]
     rules = [rule for text in texts for rule in RULE.split(text)[1:]]
     found = ((rule.partition(":")[0], SECTION.search(rule)) for rule in rules)
@@ -105,7 +106,7 @@ def sections_of_rules() -> dict[str, str]:
 
 
 def _whole_key(key: str, job: Job) -> str:
-    """A key as a config file has it: a classifier's `method` is one of `methods`."""
+    """Converts a key to that of the config file: a classifier's `method` is one of `methods`."""
     method = re.search(r"\bmethod=(\w+)", job.title)
     if method and (key == "method" or key.startswith("method.")):
         return f"methods.{method[1]}{key.removeprefix('method')}"
@@ -113,14 +114,15 @@ def _whole_key(key: str, job: Job) -> str:
 
 
 def explain(jobs: Sequence[Job], known: Callable[[], Mapping[str, Files]]) -> Iterator[str]:
-    """Says why jobs would run.
+    """Explains why jobs would run.
 
     Args:
-        jobs: Those of a dry run.
-        known: Gives the files of each digest of code, of past and present, where one changed.
+        jobs: The jobs of a dry run.
+        known: Returns the files of each past or present digest; called only if a digest changed.
 
     Yields:
-        Lines: each job that runs for what changed, and why; how many are new; how many follow.
+        Lines: each job that runs because of a change, with the reasons; the number of new jobs; the
+        number of jobs that only depend on these.
     """
     sections = sections_of_rules()
     new = [job for job in jobs if job.is_new]
@@ -130,12 +132,12 @@ def explain(jobs: Sequence[Job], known: Callable[[], Mapping[str, Files]]) -> It
             files = known() if PARAMS in job.reason else {}
             yield from (f"    {text}" for text in _causes(job, sections, files))
     if len(new) > NAMED:
-        yield f"{len(new)} jobs whose results are not there yet"
+        yield f"{len(new)} jobs whose results do not exist yet"
     following = [job.title for job in jobs if job.only_follows]
     if following:
         num_trainings = sum(title.startswith("train_") for title in following)
         trainings = f"; {num_trainings} of them are trainings" if num_trainings else ""
-        yield f"{len(following)} more, which read what these make{trainings}"
+        yield f"{len(following)} more that depend on these{trainings}"
 
 
 def _causes(job: Job, sections: Mapping[str, str], known: Mapping[str, Files]) -> Iterator[str]:
@@ -161,12 +163,12 @@ def _strings(text: str) -> list[str]:
 def _changed_params(
     before: Sequence[str], now: Sequence[str], known: Mapping[str, Files], section: str
 ) -> Iterator[tuple[str, str]]:
-    """Says what changed from the values that only the past has to those that only the present has.
+    """Compares the parameter values of the last run with the present ones.
 
-    They have no names, so each is compared with one of its kind.
+    Snakemake gives the values without names. Each is compared with the value of the same kind.
 
     Yields:
-        The key of the config, or "" for anything else, and what changed.
+        The key of the config (or "" for other values), and the change.
     """
     (old_code, old_sections, old_rest), (code, sections, rest) = (
         _sorted_by_kind(values) for values in (before, now)
@@ -180,7 +182,7 @@ def _changed_params(
 
 
 def _sorted_by_kind(values: Sequence[str]) -> tuple[list[str], list[Any], list[str]]:
-    """Digests, sections of the config, other values."""
+    """Sorts values into digests, sections of the config, and others."""
     digests = [value for value in values if DIGEST.fullmatch(value)]
     sections = [json.loads(value) for value in values if value.startswith("{")]
     rest = [value for value in values if value not in digests and not value.startswith("{")]
@@ -189,16 +191,16 @@ def _sorted_by_kind(values: Sequence[str]) -> tuple[list[str], list[Any], list[s
 
 def _changed_files(before: Files | None, now: Files) -> Iterator[str]:
     if before is None or not now:
-        yield "its code, or the pictures of the dataset, changed; which files is not on record"
+        yield "the code or the pictures of the dataset changed; there is no record of the files"
         return
     for path in sorted(before.keys() | now.keys()):
         if before.get(path) != now.get(path):
-            verb = "changed" if path in before and path in now else "came in"
-            yield f"code: {path} {verb if path in now else 'was dropped'}"
+            verb = "changed" if path in before and path in now else "was added"
+            yield f"code: {path} {verb if path in now else 'was removed'}"
 
 
 def _changed_keys(before: Any, now: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Keys with the words `1 -> 2`, for two versions of what lies at a key."""
+    """Yields each key that differs between two versions of a section, with text like `1 -> 2`."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
             inner = f"{key}.{name}" if key else name

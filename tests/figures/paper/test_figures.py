@@ -1,4 +1,4 @@
-"""The paper's figures: which images they show, what they count, and files that come out."""
+"""Tests of the paper's figures: the chosen images, the counts, and the written files."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The paper's tables: published numbers against a copy made by hand, and one table by hand."""
+"""Tests of the paper's tables: published numbers, and one table against values typed by hand."""
 
 import csv
 from pathlib import Path

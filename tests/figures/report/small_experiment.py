@@ -1,4 +1,4 @@
-"""An experiment of two methods on the tiny dataset, whose results are written by hand."""
+"""Writes the results of a small experiment with two methods on the tiny dataset."""
 
 from functools import partial
 from pathlib import Path

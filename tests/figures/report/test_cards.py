@@ -1,4 +1,4 @@
-"""Cards of datasets and of networks."""
+"""Tests of dataset cards and model cards."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The page in a headless Chromium: it fits, it filters, it sorts, and complains of nothing."""
+"""Tests of the report page in headless Chromium: layout, filters, sorting, no errors."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The page: what is on it, from results that were written by hand."""
+"""Tests of the content of the report page, from results that were written by hand."""
 
 import re
 from html.parser import HTMLParser

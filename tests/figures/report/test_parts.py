@@ -1,4 +1,4 @@
-"""The numbers of the page, by hand."""
+"""Tests of the numbers on the report page against hand-worked values."""
 
 import numpy as np
 import pandas as pd

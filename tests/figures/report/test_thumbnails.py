@@ -1,4 +1,4 @@
-"""Pictures as data addresses, decoded again."""
+"""Tests of pictures in data addresses, by decoding them."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Folders of small pictures, to be labelled in some form."""
+"""Writes folders of small pictures, to be labelled in some form."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Folders by class."""
+"""Tests of labels by class folders."""
 
 import shutil
 
@@ -49,7 +49,7 @@ def test_different_pictures_of_one_name_are_two(tmp_path):
 def test_names_of_folders_are_class_names(tmp_path):
     write_picture(tmp_path / "cats/a.jpg", seed=1)
     write_picture(tmp_path / "seed/b.jpg", seed=2)
-    with pytest.raises(UserError, match="b.jpg: the tag is 'seed', which tables of results have"):
+    with pytest.raises(UserError, match="b.jpg: the tag is 'seed', a column name in tables of"):
         read(tmp_path)
 
 
@@ -57,12 +57,12 @@ def test_loose_pictures_are_left_out(tmp_path):
     write_picture(tmp_path / "cats/a.jpg", seed=1)
     write_picture(tmp_path / "b.jpg", seed=2)
     source, _ = read(tmp_path)
-    assert source.left_out == ("in no class's folder: b.jpg",)
+    assert source.left_out == ("pictures outside the classes' folders: b.jpg",)
 
 
 def test_splits_are_no_classes(tmp_path):
     write_picture(tmp_path / "train/cats/a.jpg", seed=1)
     write_picture(tmp_path / "Val/cats/b.jpg", seed=2)
-    with pytest.raises(UserError, match="has the folder 'Val', which is a split and no class"):
+    with pytest.raises(UserError, match="has the folder 'Val', which names a split, not a"):
         read(tmp_path)
     assert tags_of(read(tmp_path / "train")[0]) == {"a": {"cats"}}

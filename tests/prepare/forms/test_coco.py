@@ -1,4 +1,4 @@
-"""COCO's JSON."""
+"""Tests of labels in COCO's JSON."""
 
 import json
 
@@ -104,7 +104,7 @@ def test_coco_2014(tmp_path):
     [
         ([[1, 2]], "has a shape that cannot be drawn"),
         ("abc", "has a shape that cannot be drawn"),
-        (plain_runs(np.ones((3, 4))), "has a shape that cannot be drawn (4x3 of 24x16)"),
+        (plain_runs(np.ones((3, 4))), "has a shape that cannot be drawn (4x3, not 24x16)"),
     ],
 )
 def test_damaged_shapes_are_told(pictures, segmentation, message):
@@ -121,7 +121,7 @@ def test_damaged_shapes_are_told(pictures, segmentation, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"labels.json is no JSON \("),
+        ("{", r"labels.json is not valid JSON \("),
         ('{"images": [{"id": 1}], "categories": [], "annotations": []}', "is not COCO's format"),
         (
             '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [], '

@@ -1,4 +1,4 @@
-"""Label Studio's JSON."""
+"""Tests of labels in Label Studio's JSON."""
 
 import json
 

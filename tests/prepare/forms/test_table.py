@@ -1,4 +1,4 @@
-"""Tables as spreadsheets, people and Label Studio write them."""
+"""Tests of tables as written by spreadsheets, people and Label Studio."""
 
 import csv
 import unicodedata
@@ -96,15 +96,15 @@ BAD = {
     "column twice": ("image,cat,cat\na,1,0\n", "has column cat twice; expected each once"),
     "unnamed column": (
         "image,tags,\na,cat,\nb,dog,cow\n",
-        "line 3 has a cell more than the header (column 3 has no name)",
+        "line 3 has more cells than the header (column 3 has no name)",
     ),
     "unquoted commas": (
         "image,tags\na,cat\nb,dog,cat\n",
-        "line 3 has a cell more than the header (column 3 has no name)",
+        "line 3 has more cells than the header (column 3 has no name)",
     ),
     "image twice": (
         "image,tags\na,cat\nimages/a.png,dog\n",
-        "line 3: image 'a' is there twice; expected once (also ",
+        "line 3: image 'a' occurs twice; expected once (also in ",
     ),
     "path out": ("image,tags\n../a.jpg,cat\n", "line 2: image is '../a.jpg'; expected an image id"),
     "absolute path": ("image,tags\n/data/x/../a.jpg,cat\n", "line 2: image is '/data/x/../a.jpg'"),
@@ -113,9 +113,12 @@ BAD = {
     "binary": (b"image,tags\n\0\x81\x8d", "is not text; expected UTF-8, UTF-16 or cp1252"),
     "taken": (
         "image,tags\na,cat\nb,Background;MIOU\n",
-        "line 3: the tag is 'Background', 'MIOU', which tables of results have a column of",
+        "line 3: the tag is 'Background', 'MIOU', a column name in tables of results",
     ),
-    "taken column": ("image,seed,leaf\na,1,0\n", "a column is 'seed', which tables of results"),
+    "taken column": (
+        "image,seed,leaf\na,1,0\n",
+        "a column is 'seed', a column name in tables of results",
+    ),
 }
 
 
@@ -136,9 +139,12 @@ def test_bad_tables_are_one_line(tmp_path, kind):
             'image,tags\na,cat;dog\nb,"cat, dog"\n',
             "a comma, bracket or quote in the tag 'cat, dog'",
         ),
-        ('image,tags\na,"cat,dog"\n', "cells with commas in them are read as several tags"),
+        ('image,tags\na,"cat,dog"\n', "commas in cells are read as separators of tags"),
         ('image,tags\na,"{""choices"": 3}"\n', "a comma, bracket or quote in the tag"),
-        ("image,tags,notes\na,cat,nice\n", "has the column notes beside tags, which is not read"),
+        (
+            "image,tags,notes\na,cat,nice\n",
+            "the column notes is not read, as there is a column 'tags'",
+        ),
     ],
 )
 def test_what_may_not_be_meant_is_warned_of(tmp_path, content, warning):

@@ -1,4 +1,4 @@
-"""VOC's XML of own classes."""
+"""Tests of labels in VOC's XML with a user's own classes."""
 
 import pytest
 
@@ -36,4 +36,4 @@ def test_all_damaged_annotations_are_told(tmp_path):
         read(tmp_path)
     first, second = str(error.value).split("\n")
     assert "Annotations/a.xml cannot be read" in first
-    assert "Annotations/b.xml is of <html>; expected VOC's XML" in second
+    assert "Annotations/b.xml starts with <html>, not <annotation>; expected VOC's XML" in second

@@ -1,7 +1,6 @@
-"""PASCAL VOC 2012 and SBD in their official layout, with pictures of noise.
+"""Writes PASCAL VOC 2012 and SBD in their official layout, with pictures of noise.
 
-`python -m tests.prepare.voc.devkit DIRECTORY` writes one of VOC's size, to
-measure what takes how long.
+`python -m tests.prepare.voc.devkit DIRECTORY` writes one of VOC's size, for time measurements.
 """
 
 import argparse

@@ -46,7 +46,7 @@ FILE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotation>&b;</a
         (annotation("x", ["cat"]).encode()[:-20], r"cannot be read \(.*line \d+"),
         (b"\xff\xd8\xff\xe0", r"cannot be read \(not well-formed"),
         (b'<?xml version="1.0" encoding="none"?><annotation/>', r"cannot be read \(.*encoding"),
-        (b"<html><body/></html>", "is of <html>"),
+        (b"<html><body/></html>", "starts with <html>"),
         (annotation("x", ["catt"]).encode(), "has an object 'catt', which is no class of VOC"),
         (b"<annotation><object/></annotation>", "has an object '', which"),
         (BOMB.encode(), "has a document type"),

@@ -146,7 +146,7 @@ def test_what_a_mask_shows_beyond_the_label_is_ignored(voc, pets, tmp_path):
     ("classes", "message"),
     [
         (["cat", "dgo"], "dataset.classes has dgo; expected some of aeroplane, bicycle"),
-        (["boat"], r"no image in train_aug of \S*/VOC2012 is without other classes than boat"),
+        (["boat"], r"each image in train_aug of \S*/VOC2012 has another class than boat"),
     ],
 )
 def test_classes_that_cannot_be_chosen(voc, classes, message):
@@ -269,7 +269,7 @@ SPOILS = {
         lambda voc: write_mask(
             devkit(voc) / "SegmentationClass" / f"{VAL[1]}.png", np.full((30, 40), 21, np.uint8)
         ),
-        r"1 bad mask index: \S*/2009_000002.png has 21 of 20 classes",
+        r"1 bad mask index: \S*/2009_000002.png has 21; there are 20 classes",
     ),
     "mat truncated": (
         lambda voc: (voc / "sbd/benchmark_RELEASE/dataset/cls/2008_000003.mat").write_bytes(b""),

@@ -1,7 +1,7 @@
-"""Bad inputs of each kind, and what becomes of them: fine, told, or BAD.
+"""Bad inputs of each kind, and their outcome: fine, told, or BAD.
 
-An input is fine where the result is the one that is meant. It is told where the only answer is a
-`UserError` of one line for each mistake. Anything else is BAD: a traceback, a hang, silence.
+`fine` means that the result is the intended one. `told` means that the only reaction is a
+`UserError` with one line per mistake. Everything else is BAD: a traceback, a hang, or silence.
 """
 
 from __future__ import annotations

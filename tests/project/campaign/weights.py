@@ -1,4 +1,4 @@
-"""Weights files of the three networks, and changes that make no weights of them."""
+"""Weights files of the three networks, and changes that make them invalid."""
 
 from __future__ import annotations
 

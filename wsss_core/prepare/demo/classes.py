@@ -1,7 +1,8 @@
-"""The classes of the demo dataset: things that differ by their shape and by what they are made of.
+"""The classes of the demo dataset: things that differ in shape and material.
 
-A small network learns a material within minutes; for shapes alone it would need far more pictures.
-Grounds and clutter have any pattern in any colours, so that no pixel tells its class by itself.
+A small network learns a material within minutes. To learn shapes alone, it would need far more
+pictures. Backgrounds and clutter have any pattern in any colours, so that a single pixel does not
+reveal its class.
 """
 
 from typing import NamedTuple
@@ -19,11 +20,11 @@ from wsss_core.prepare.demo.textures import (
 
 
 class Thing(NamedTuple):
-    """What makes a class.
+    """The properties of a class.
 
     Attributes:
         shape: Draws an outline in the unit disc.
-        material: That all of it is made of.
+        material: The material of the whole thing.
     """
 
     shape: Shape

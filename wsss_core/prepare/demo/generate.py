@@ -1,4 +1,4 @@
-"""Writing the demo dataset: drawn pictures, masks and tables."""
+"""Writes the demo dataset: drawn pictures, masks and tables."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Label = NDArray[np.uint8]
 
 
 def draw_dataset(output: Path, config: DemoConfig, *, workers: int = 1) -> None:
-    """Draws the demo dataset; every image depends on the seed and its own number only.
+    """Draws the demo dataset; each image depends only on the seed and on its own number.
 
     Args:
-        output: An empty directory, filled with what folder.py reads; train is all of train_aug.
-        config: What to draw.
-        workers: Processes that draw.
+        output: An empty directory. It gets the layout that folder.py reads; train equals train_aug.
+        config: Seed, size and number of images.
+        workers: Number of processes that draw.
     """
     for name in ("images", "masks", "splits"):
         (output / name).mkdir()
@@ -51,14 +51,14 @@ def draw_item(job: Job, *, output: Path, config: DemoConfig) -> Label:
     """Draws one image and its mask.
 
     Args:
-        job: Which one.
-        output: Where images/ and masks/ are.
+        job: The image.
+        output: Folder of images/ and masks/.
         config: Seed and size.
 
     Returns:
-        uint8 [K], its image-level label.
+        uint8 [K]: the image-level label.
     """
-    cv2.setNumThreads(1)  # the worker processes share the cores already
+    cv2.setNumThreads(1)  # the worker processes already use all cores
     split, number = job
     rng = np.random.default_rng([config.seed, int(split == "val"), number])
     class_id = 1 + number % len(CLASSES)  # in turn, so that even a small set shows all of them
@@ -70,6 +70,6 @@ def draw_item(job: Job, *, output: Path, config: DemoConfig) -> Label:
 
 
 def image_id(job: Job) -> str:
-    """Names an image, such as train_0007."""
+    """Returns the id of an image, such as train_0007."""
     split, number = job
     return f"{split}_{number:04d}"

@@ -1,4 +1,4 @@
-"""Painting one textured form with relief and shadow onto a canvas."""
+"""Paints a textured form with relief and shadow onto a canvas."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wsss_core.prepare.demo.shapes import Outline
 from wsss_core.prepare.demo.textures import Material, Texture, draw_texture
 
 SUPERSAMPLING = 4  # samples per pixel side: edges get 16 levels of coverage
-SUBPIXEL_BITS = 4  # OpenCV takes corners in 1/16 of a sample
+SUBPIXEL_BITS = 4  # OpenCV gets corners in units of 1/16 sample
 
 
 @dataclass
 class Canvas:
-    """A picture in the making.
+    """A picture that is being painted.
 
     Attributes:
         image: float32 [H, W, 3] RGB in [0, 1].
         instances: int32 [H, W]: number of the topmost object, 0 for background and clutter.
         light: Unit vector (x, y) towards the light.
-        shadow: Darkness of shadows in [0, 1].
+        shadow: Darkness of shadows in [0, 1]; 0: no shadow.
     """
 
     image: Texture
@@ -33,7 +33,7 @@ class Canvas:
 
     @property
     def unit(self) -> float:
-        """The shorter side, which all lengths scale with."""
+        """The shorter side in pixels; all lengths scale with it."""
         return float(min(self.instances.shape))
 
 
@@ -42,8 +42,8 @@ def coverage(outline: Outline, *, height: int, width: int) -> NDArray[np.float32
 
     Args:
         outline: Contours in pixels.
-        height: Of the result.
-        width: Of the result.
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
 
     Returns:
         float32 [height, width] in [0, 1]: the covered share of each pixel.
@@ -63,17 +63,17 @@ def paint(
     instance: int,
     material: Material | None = None,
 ) -> int:
-    """Paints a form over what is there.
+    """Paints a form over the present content of the canvas.
 
     Args:
-        canvas: Changed in place.
+        canvas: The canvas, which is changed in place.
         rng: Draws the texture and the depth of the relief.
         outline: Contours in pixels.
         instance: Number of the object, 0 for clutter.
-        material: What it is made of; None: anything.
+        material: Material of the form; None: any pattern in any colours.
 
     Returns:
-        How many pixels the form covers.
+        The number of pixels that the form covers.
     """
     rows, columns = _bounding_box(canvas, outline)
     view = canvas.image[rows, columns]
@@ -92,7 +92,7 @@ def paint(
 
 
 def _bounding_box(canvas: Canvas, outline: Outline) -> tuple[slice, slice]:
-    """The part of the canvas that the form and its shadow can change."""
+    """Returns the part of the canvas that the form and its shadow can change."""
     points = np.concatenate(outline)
     margin = 0.15 * canvas.unit
     size = np.array(canvas.instances.shape[::-1])
@@ -102,7 +102,7 @@ def _bounding_box(canvas: Canvas, outline: Outline) -> tuple[slice, slice]:
 
 
 def _cast_shadow(canvas: Canvas, view: Texture, alpha: NDArray[np.float32]) -> None:
-    """Darkens what lies behind the form, away from the light."""
+    """Darkens the area behind the form, on the side away from the light."""
     length = 0.04 * canvas.unit
     shift = np.array([[1, 0, -length * canvas.light[0]], [0, 1, -length * canvas.light[1]]])
     shadow = cv2.warpAffine(alpha, shift, alpha.shape[::-1])
@@ -117,7 +117,7 @@ def _contrasting_texture(
     alpha: NDArray[np.float32],
     material: Material | None,
 ) -> Texture:
-    """Draws a fill whose mean colour differs from that around the form, if a few tries find one."""
+    """Draws a fill; tries three times to get a mean colour that differs from the surroundings."""
     height, width = alpha.shape
     around = view[alpha < 0.5].mean(axis=0) if (alpha < 0.5).any() else view.mean(axis=(0, 1))
     for _ in range(3):
@@ -130,7 +130,7 @@ def _contrasting_texture(
 def _relief(
     canvas: Canvas, rng: np.random.Generator, alpha: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Factor by which each pixel is lit if the form bulges towards the viewer."""
+    """Returns each pixel's factor of brightness for a form that bulges towards the viewer."""
     bulge = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.01, 0.04) * canvas.unit)
     slope_x, slope_y = cv2.Sobel(bulge, cv2.CV_32F, 1, 0), cv2.Sobel(bulge, cv2.CV_32F, 0, 1)
     lit = -(slope_x * canvas.light[0] + slope_y * canvas.light[1])

@@ -1,4 +1,4 @@
-"""Composing one picture of the demo dataset, with its mask and labels."""
+"""Composes a picture of the demo dataset, with its mask and labels."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from wsss_core.prepare.demo.painting import Canvas, paint
 from wsss_core.prepare.demo.shapes import CLUTTER, pose
 from wsss_core.prepare.demo.textures import draw_texture
 
-MIN_VISIBLE_SHARE = 0.3  # of an object; what is left of a more hidden one becomes void
-MIN_VISIBLE_AREA = 0.005  # of the image
+MIN_VISIBLE_SHARE = 0.3  # of an object; if less is visible, its pixels become void (255)
+MIN_VISIBLE_AREA = 0.005  # of the image, for an object that counts as visible
 THINGS = tuple(CLASSES.values())
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with its truth.
+    """A picture with its ground truth.
 
     Attributes:
         image: uint8 [H, W, 3] RGB.
         mask: uint8 [H, W]: 0 background, k the k-th class, 255 void.
-        label: uint8 [K]: which classes the mask has.
+        label: uint8 [K]: 1 for each class in the mask, else 0.
     """
 
     image: NDArray[np.uint8]
@@ -35,7 +35,7 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, *, size: int, class_id: int) -> Scene:
-    """Draws pictures until one shows a class.
+    """Draws pictures until one shows the given class.
 
     Args:
         rng: Draws everything.
@@ -74,7 +74,7 @@ def _blank(rng: np.random.Generator, *, size: int) -> Canvas:
 
 
 def _draw_class_ids(rng: np.random.Generator, *, first: int) -> list[int]:
-    """Draws the class of each object: one to three classes, up to three objects of each."""
+    """Draws the class of each object: one to three classes, with up to three objects of each."""
     others = rng.permutation([k for k in range(1, len(THINGS) + 1) if k != first])
     classes = [first, *others][: rng.choice([1, 2, 3], p=[0.6, 0.32, 0.08])]
     counts = rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05], size=len(classes))
@@ -82,7 +82,7 @@ def _draw_class_ids(rng: np.random.Generator, *, first: int) -> list[int]:
 
 
 def _paint_objects(canvas: Canvas, rng: np.random.Generator, class_ids: list[int]) -> list[int]:
-    """Paints the objects in painter's order and returns the area of each, hidden parts too."""
+    """Paints the objects back to front; returns the full area of each, hidden parts included."""
     crowd = len(class_ids) ** 0.35
     placed: list[tuple[NDArray[np.float64], float]] = []
     areas = []
@@ -102,7 +102,7 @@ def _draw_place(
     radius: float,
     placed: list[tuple[NDArray[np.float64], float]],
 ) -> NDArray[np.float64]:
-    """Draws a centre that hides no other object for the most part, if a few tries find one."""
+    """Draws a centre; tries 12 times to find one where the object hides little of the others."""
     size = np.array(canvas.instances.shape[::-1])
     margin = min(0.75 * radius, 0.4 * canvas.unit)
     for _ in range(12):
@@ -122,15 +122,15 @@ def _paint_clutter(canvas: Canvas, rng: np.random.Generator, *, largest: float) 
 def scene_mask(
     instances: NDArray[np.int32], class_ids: list[int], areas: list[int]
 ) -> NDArray[np.uint8]:
-    """Turns numbers of objects into classes, with a void outline as in PASCAL VOC.
+    """Converts object numbers to class indices, with void outlines as in PASCAL VOC.
 
     Args:
-        instances: int32 [H, W]: number of the topmost object, 1.., or 0.
+        instances: int32 [H, W]: number of the topmost object, from 1; 0 for no object.
         class_ids: Class of each object.
-        areas: Pixels of each object if nothing hid it.
+        areas: Number of pixels of each object, hidden parts included.
 
     Returns:
-        uint8 [H, W]: class indices; 255 at outlines and for what is left of hidden objects.
+        uint8 [H, W] class indices; 255 at outlines and on objects that are mostly hidden.
     """
     lookup = np.zeros(len(class_ids) + 1, dtype=np.uint8)
     for instance, (class_id, area) in enumerate(zip(class_ids, areas, strict=True), start=1):
@@ -146,7 +146,7 @@ def scene_mask(
 
 
 def _develop(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.uint8]:
-    """Gives the picture a camera's look: soft focus, exposure, darker corners, noise."""
+    """Makes the picture look like a photograph: soft focus, exposure, darker corners, noise."""
     image = cv2.GaussianBlur(canvas.image, (0, 0), rng.uniform(0.3, 0.8) * canvas.unit / 150)
     height, width = canvas.instances.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

@@ -1,7 +1,7 @@
-"""Outlines of the demo dataset: those of its six classes, and of clutter.
+"""Outlines of the demo dataset's six classes and of its clutter.
 
-An outline is a list of closed contours, float [N, 2], in a unit disc around the origin; a point is
-inside where it is inside of an odd number of contours, so that a second one is a hole.
+An outline is a list of closed contours, float [N, 2], in a unit disc around the origin. A point is
+inside the outline if it is inside an odd number of contours. A second contour can thus be a hole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Shape = Callable[[np.random.Generator], Outline]
 
 
 def arrow(rng: np.random.Generator) -> Outline:
-    """An arrow with a straight shaft."""
+    """Draws an arrow with a straight shaft."""
     shaft, neck = rng.uniform(0.26, 0.34), rng.uniform(-0.15, 0.05)
     head = rng.uniform(0.7, 0.85)
     upper = [(-1.0, shaft), (neck, shaft), (neck, head), (1.0, 0.0)]
@@ -26,7 +26,7 @@ def arrow(rng: np.random.Generator) -> Outline:
 
 
 def crescent(rng: np.random.Generator) -> Outline:
-    """A disc less a smaller one that is shifted aside."""
+    """Draws a crescent: a disc minus a smaller, shifted disc."""
     shift, radius = rng.uniform(0.6, 0.75), rng.uniform(0.66, 0.76)
     x = (shift**2 + 1 - radius**2) / (2 * shift)
     y = np.sqrt(1 - x**2)
@@ -38,7 +38,7 @@ def crescent(rng: np.random.Generator) -> Outline:
 
 
 def cross(rng: np.random.Generator) -> Outline:
-    """A cross of two equal bars."""
+    """Draws a cross of two equal bars."""
     arm = rng.uniform(0.34, 0.42)
     quarter = np.array([(1.0, -arm), (1.0, arm), (arm, arm)])
     turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
@@ -47,7 +47,7 @@ def cross(rng: np.random.Generator) -> Outline:
 
 
 def heart(rng: np.random.Generator) -> Outline:
-    """A heart, by its usual trigonometric curve."""
+    """Draws a heart, by the usual trigonometric curve."""
     t = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
@@ -55,35 +55,35 @@ def heart(rng: np.random.Generator) -> Outline:
 
 
 def ring(rng: np.random.Generator) -> Outline:
-    """A disc with a round hole."""
+    """Draws a ring: a disc with a round hole."""
     hole = rng.uniform(0.3, 0.42)
     return [_arc(0, 2 * np.pi, radius=radius) for radius in (1.0, hole)]
 
 
 def star(rng: np.random.Generator) -> Outline:
-    """A star of five points."""
+    """Draws a star with five points."""
     return [_spikes(5, inner=rng.uniform(0.5, 0.6))]
 
 
 def regular_polygon(rng: np.random.Generator, *, corners: int) -> Outline:
-    """A triangle, a square and so on, with corners moved a little."""
+    """Draws a regular polygon with slightly moved corners."""
     angles = (np.arange(corners) + rng.uniform(-0.2, 0.2, corners)) * 2 * np.pi / corners
     return [_polygon(np.stack([np.cos(angles), np.sin(angles)], axis=1))]
 
 
 def ellipse(rng: np.random.Generator) -> Outline:
-    """A disc, more or less flat."""
+    """Draws an ellipse, more or less flat."""
     return [_arc(0, 2 * np.pi, radius=1.0) * [1.0, rng.uniform(0.4, 1.0)]]
 
 
 def half_disc(rng: np.random.Generator) -> Outline:
-    """A part of a disc, cut off straight."""
+    """Draws the part of a disc on one side of a straight cut."""
     half_angle = rng.uniform(0.35, 0.65) * np.pi
     return [_arc(-half_angle, half_angle, radius=1.0)]
 
 
 def blob(rng: np.random.Generator) -> Outline:
-    """A round form with a few soft bulges."""
+    """Draws a round form with a few soft bulges."""
     t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     radius = 0.75 * np.ones_like(t)
     for waves in (2, 3, 4):
@@ -92,7 +92,7 @@ def blob(rng: np.random.Generator) -> Outline:
 
 
 def bar(rng: np.random.Generator) -> Outline:
-    """A long thin stripe, straight or bent."""
+    """Draws a long thin stripe, straight or bent."""
     x = np.linspace(-1.0, 1.0, 24)
     half_width = rng.uniform(0.03, 0.09)
     middle = rng.uniform(-0.4, 0.4) * x**2
@@ -115,13 +115,13 @@ CLUTTER: tuple[Shape, ...] = (
 def pose(
     rng: np.random.Generator, outline: Outline, *, centre: tuple[float, float], radius: float
 ) -> Outline:
-    """Places an outline in the image: bent a little, tilted in depth, sheared, turned, scaled.
+    """Places an outline in the image after bending, tilting, shearing, turning and scaling it.
 
     Args:
-        rng: Draws how.
-        outline: In the unit disc.
-        centre: Where to (x, y), in pixels.
-        radius: How large, in pixels.
+        rng: Draws the parameters.
+        outline: Contours in the unit disc.
+        centre: Position (x, y) in pixels.
+        radius: Size in pixels.
 
     Returns:
         The contours in pixels.
@@ -151,7 +151,7 @@ def _spikes(points: int, *, inner: float) -> Contour:
 
 
 def _polygon(corners: NDArray[np.float64] | list[tuple[float, float]]) -> Contour:
-    """Adds points along the edges, so that they can be bent."""
+    """Returns a polygon with extra points along its edges, so that the edges can be bent."""
     starts = np.asarray(corners, dtype=np.float64)
     ends = np.roll(starts, -1, axis=0)
     steps = np.linspace(0, 1, 8, endpoint=False)[None, :, None]

@@ -1,4 +1,4 @@
-"""Textures: of a material, as things are, or of any pattern in any colours, as grounds are."""
+"""Textures of materials (for things), and of any pattern in any colours (for backgrounds)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HUE_SPREAD = 12.0  # standard deviation of a material's hue, in degrees
 
 
 class Material(NamedTuple):
-    """A pattern in colours of about one hue.
+    """A pattern with colours of similar hue.
 
     Attributes:
-        pattern: That it has.
-        hue: In degrees.
+        pattern: The pattern.
+        hue: Mean hue in degrees.
     """
 
     pattern: Pattern
@@ -40,10 +40,10 @@ def draw_texture(
 
     Args:
         rng: Draws everything.
-        height: In pixels.
-        width: In pixels.
-        unit: Length that patterns are scaled with, in pixels (the shorter side of the image).
-        material: What it shows; None: any pattern in any colours.
+        height: Height in pixels.
+        width: Width in pixels.
+        unit: Length in pixels by which patterns scale: the shorter side of the image.
+        material: The material to show; None: any pattern in any colours.
 
     Returns:
         float32 [height, width, 3] RGB in [0, 1].
@@ -64,9 +64,9 @@ def colour(rng: np.random.Generator, field: Field, *, hue: float | None = None) 
     """Colours a field with a ramp of two or three colours.
 
     Args:
-        rng: Draws them.
-        field: What to colour.
-        hue: That they are about, in degrees; None: of kindred or contrasting hues.
+        rng: Draws the colours.
+        field: The field to colour.
+        hue: Mean hue of the colours in degrees; None: random similar or contrasting hues.
     """
     if hue is None:
         hue, kinship = rng.uniform(0, 360), rng.choice([12.0, 40.0, 120.0], p=[0.5, 0.3, 0.2])
@@ -87,7 +87,7 @@ def colour(rng: np.random.Generator, field: Field, *, hue: float | None = None) 
 
 
 def fractal_noise(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """Clouds: smooth noise of several scales, from `unit` down."""
+    """Draws clouds: smooth noise at several scales, from `unit` downwards."""
     noise = np.zeros((height, width), dtype=np.float32)
     for octave in range(4):
         cell = max(unit / 2 / 2**octave, 1.0)
@@ -98,13 +98,13 @@ def fractal_noise(rng: np.random.Generator, height: int, width: int, unit: float
 
 
 def gradient(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """A straight ramp with a trace of clouds."""
+    """Draws a straight ramp with some clouds."""
     clouds = fractal_noise(rng, height, width, unit)
     return _stretch(_along(rng, height, width) / unit + rng.uniform(0.05, 0.4) * clouds)
 
 
 def stripes(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """Parallel stripes, wavy to some degree, hard or soft."""
+    """Draws parallel stripes, more or less wavy, with hard or soft edges."""
     wave = rng.uniform(0, 0.25) * unit * fractal_noise(rng, height, width, unit)
     period = unit * rng.uniform(0.05, 0.22)
     position = (_along(rng, height, width) + wave) / period
@@ -112,7 +112,7 @@ def stripes(rng: np.random.Generator, height: int, width: int, unit: float) -> F
 
 
 def checker(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """A chequerboard, turned by some angle, on uneven ground."""
+    """Draws a chequerboard at a random angle, slightly deformed."""
     wave = rng.uniform(0, 0.12) * unit * fractal_noise(rng, height, width, unit)
     angle, period = rng.uniform(0, np.pi), unit * rng.uniform(0.08, 0.25)
     first = (_along(rng, height, width, angle) + wave) / period
@@ -121,13 +121,13 @@ def checker(rng: np.random.Generator, height: int, width: int, unit: float) -> F
 
 
 def marble(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """Veins: level lines of clouds."""
+    """Draws veins: level lines of clouds."""
     clouds = fractal_noise(rng, height, width, unit * rng.uniform(0.5, 1.2))
     return _harden(np.sin(2 * np.pi * rng.uniform(1.5, 4.0) * clouds), rng)
 
 
 def speckles(rng: np.random.Generator, height: int, width: int, unit: float) -> Field:
-    """Fine irregular dots, as of sand or fur."""
+    """Draws fine irregular dots, like sand or fur."""
     cell = unit * rng.uniform(0.02, 0.06)
     return _stretch(fractal_noise(rng, height, width, cell * 2) ** rng.uniform(0.7, 2.0))
 
@@ -144,7 +144,7 @@ PATTERN_WEIGHTS = (0.16, 0.24, 0.18, 0.12, 0.18, 0.12)
 
 
 def _along(rng: np.random.Generator, height: int, width: int, angle: float | None = None) -> Field:
-    """Distance in pixels along a direction, a random one by default."""
+    """Returns the distance in pixels along a direction, by default a random one."""
     angle = rng.uniform(0, 2 * np.pi) if angle is None else angle
     y, x = np.mgrid[:height, :width].astype(np.float32)
     distance: Field = (x * np.cos(angle) + y * np.sin(angle)).astype(np.float32)
@@ -152,7 +152,7 @@ def _along(rng: np.random.Generator, height: int, width: int, angle: float | Non
 
 
 def _harden(wave: NDArray[np.floating], rng: np.random.Generator) -> Field:
-    """Turns a wave in [-1, 1] to [0, 1], with edges from soft to sharp."""
+    """Maps a wave in [-1, 1] to [0, 1], with edges between soft and sharp."""
     edges: Field = (0.5 + 0.5 * np.tanh(wave * rng.uniform(0.6, 4.0))).astype(np.float32)
     return edges
 

@@ -1,4 +1,4 @@
-"""Folders named by what their pictures show: `cats/*.jpg`, `dogs/*.jpg`."""
+"""Labels given by folders that are named after classes: `cats/*.jpg`, `dogs/*.jpg`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "test", "testi
 
 
 def class_folders(root: Path) -> dict[str, list[Path]]:
-    """The pictures of each folder that has some, in `root` or its `images`."""
+    """Lists the pictures of each class's folder, in `root` or else in its `images`."""
     for place in (root, root / "images"):
         folders = {
             path.name: [file for file in all_files(path) if is_picture(file)]
@@ -30,23 +30,23 @@ def class_folders(root: Path) -> dict[str, list[Path]]:
 
 
 def read_class_folders(root: Path, findings: Findings) -> Labelling:
-    """Reads the tags of pictures that lie in folders by class.
+    """Reads the tags of pictures that are sorted into one folder per class.
 
-    The same picture in two folders, by its content, has both tags. Different pictures of one name
-    get the names of their folders before their own.
+    A picture that lies in two folders, with the same content, gets both tags. If different pictures
+    have the same name, the name of the folder is added before the names.
 
     Args:
-        root: The folder with the folders.
-        findings: Gets the mistakes.
+        root: The folder that contains the folders of the classes.
+        findings: Receives the mistakes.
 
     Raises:
-        UserError: There are splits in place of classes.
+        UserError: The folders are named after splits instead of classes.
     """
     folders = class_folders(root)
     if splits := [name for name in folders if name.casefold() in SPLIT_NAMES]:
         raise findings.fail(
-            f"{root} has the folder {splits[0]!r}, which is a split and no class; expected a "
-            f"folder for each class, as there may be in {root / splits[0]}"
+            f"{root} has the folder {splits[0]!r}, which names a split, not a class; expected a "
+            f"folder for each class; perhaps you mean {root / splits[0]}"
         )
     tags: dict[Path, set[str]] = {}
     first_of: dict[str, Path] = {}
@@ -69,12 +69,12 @@ def read_class_folders(root: Path, findings: Findings) -> Labelling:
     labelling.images = {images[str(path)]: path for path in tags if str(path) in images}
     loose = [path for path in sorted(root.iterdir()) if path.is_file() and is_picture(path)]
     if loose:
-        labelling.left_out.append(f"in no class's folder: {printable(loose)}")
+        labelling.left_out.append(f"pictures outside the classes' folders: {printable(loose)}")
     return labelling
 
 
 def _digests_of_copies(paths: Iterable[Path]) -> dict[Path, str]:
-    """sha256 of the files that have the size of another one."""
+    """Computes sha256 of the files that have the same size as another file."""
     by_size = defaultdict(list)
     for path in paths:
         by_size[path.stat().st_size].append(path)

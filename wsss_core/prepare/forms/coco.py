@@ -1,6 +1,7 @@
-"""COCO's JSON, as COCO 2014, CVAT and others have it: tags, and masks as polygons or run lengths.
+"""Reads COCO's JSON, as COCO 2014, CVAT and others write it.
 
-One file, or several of which each is a split: `instances_train2014.json`, `instances_val2014.json`.
+It gives tags, and masks as polygons or run lengths. There is one file, or one file per split:
+`instances_train2014.json`, `instances_val2014.json`.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ SPLITS = ("train", "val", "test")
 
 
 def is_coco(content: object) -> bool:
-    """Whether a JSON file is COCO's, with annotations of images."""
+    """Tells whether a JSON file is in COCO's format, with annotations of images."""
     return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
 
 
 def read_coco(contents: Mapping[Path, dict[str, Any]], findings: Findings) -> Labelling:
-    """Reads the tags, and the masks where annotations have shapes.
+    """Reads the tags, and also the masks if annotations have shapes.
 
     Args:
-        contents: The files of one dataset, read; each has all categories.
-        findings: Gets the mistakes.
+        contents: The parsed files of one dataset; each lists all categories.
+        findings: Receives the mistakes.
 
     Raises:
-        UserError: A file is not what COCO describes.
+        UserError: A file is not in COCO's format.
     """
     rows: list[Row] = []
     masks: dict[str, ShapeMask] = {}
@@ -71,7 +72,7 @@ def read_coco(contents: Mapping[Path, dict[str, Any]], findings: Findings) -> La
 
 
 def _categories(path: Path, categories: Any, findings: Findings) -> dict[int, str]:
-    """Class name by id, in the order of ids, which is that of indices in masks."""
+    """Returns class names by category id, in the order of ids; mask indices have this order."""
     names = {}
     for category in sorted(categories, key=lambda category: category["id"]):
         try:
@@ -101,12 +102,12 @@ def _rows(
 
 
 def _has_masks(annotations: Sequence[Any]) -> bool:
-    """Whether there are shapes at all: a picture without annotations is then all background."""
+    """Tells whether the file has shapes. If so, a picture without annotations is all background."""
     return any(a.get("segmentation") for a in annotations[:100])
 
 
 def _splits(ids_of: Mapping[Path, list[str]], findings: Findings) -> dict[str, list[str]]:
-    """Splits by what the names of the files begin with, after `instances_`."""
+    """Finds the split of each file by the start of its name, after `instances_`."""
     splits = {}
     for path, image_ids in ids_of.items():
         name = re.sub(r"^(instances_|person_keypoints_)", "", path.stem)
@@ -124,12 +125,12 @@ def _splits(ids_of: Mapping[Path, list[str]], findings: Findings) -> dict[str, l
 
 @dataclass(frozen=True)
 class ShapeMask:
-    """A mask as COCO keeps it.
+    """A mask as COCO stores it.
 
     Attributes:
-        shapes: Class index and `segmentation` of each object: polygons, or run lengths.
-        height: Of the image, in pixels.
-        width: The same.
+        shapes: Class index and `segmentation` of each object, as polygons or run lengths.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
     """
 
     shapes: tuple[tuple[int, Any], ...]
@@ -137,11 +138,11 @@ class ShapeMask:
     width: int
 
     def draw(self) -> NDArray[np.uint8]:
-        """Class indices [H, W]; of overlapping objects the smaller one is on top."""
+        """Draws uint8 [H, W] class indices; where objects overlap, the smaller one is on top."""
         mask = np.zeros((self.height, self.width), dtype=np.uint8)
         try:
             areas = [(index, self._area(shape)) for index, shape in self.shapes]
-        except Exception as error:  # pycocotools reports damage by whatever it runs into
+        except Exception as error:  # pycocotools raises any kind of error for damaged shapes
             raise ValueError(f"has a shape that cannot be drawn ({error})") from None
         for index, area in sorted(areas, key=lambda pair: -int(pair[1].sum())):
             mask[area] = index
@@ -156,5 +157,5 @@ class ShapeMask:
             runs = shape
         area = coco_mask.decode(runs).astype(bool)
         if area.shape != (self.height, self.width):
-            raise ValueError(f"{area.shape[1]}x{area.shape[0]} of {self.width}x{self.height}")
+            raise ValueError(f"{area.shape[1]}x{area.shape[0]}, not {self.width}x{self.height}")
         return area

@@ -1,4 +1,4 @@
-"""Label Studio's JSON exports: choices, or the labels of regions, are tags. Its CSV is a table."""
+"""Reads Label Studio's JSON exports; choices or labels of regions are tags. CSV is in table.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wsss_core.data.pictures import SUFFIXES
 from wsss_core.prepare.findings import Findings
 from wsss_core.prepare.labelling import Labelling, Row, collect
 
-UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio adds it to the name of an upload
+UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio adds this to an upload's name
 
 
 def is_label_studio(content: object) -> bool:
-    """Whether a JSON file is a list of tasks, or of Label Studio's short form of them."""
+    """Tells whether a JSON file is a list of Label Studio's tasks, in its full or short form."""
     return isinstance(content, list) and all(
         isinstance(task, dict) and ("annotations" in task or "choice" in task) for task in content
     )
@@ -29,9 +29,9 @@ def read_label_studio(
 
     Args:
         path: The file.
-        content: Its content.
-        names: Names of the picture files that are there.
-        findings: Gets the mistakes.
+        content: Its parsed content.
+        names: Names of the existing picture files.
+        findings: Receives the mistakes.
     """
     rows = []
     for number, task in enumerate(content, start=1):
@@ -50,19 +50,20 @@ def read_label_studio(
 
 
 def _picture(data: Any) -> str | None:
-    """The value of the key `image`, or of the first that looks like a picture."""
+    """Returns the value of the key `image`, or else the first value that looks like a picture."""
     values = [data["image"]] if "image" in data else list(data.values())
     pictures = [v for v in values if isinstance(v, str) and file_name(v).lower().endswith(SUFFIXES)]
     return pictures[0] if pictures else None
 
 
 def file_name(address: str, names: frozenset[str] = frozenset()) -> str:
-    """The name of the file that an address of Label Studio's means.
+    """Returns the name of the file that an address in Label Studio refers to.
 
     Args:
         address: `/data/upload/1/0a1b2c3d-cat.jpg`, `/data/local-files/?d=pets/cat.jpg`, a URL, or
             a path.
-        names: Of the files that are there; where the name is none of them, it may be an upload's.
+        names: Names of the existing files. If the name is not among them, the prefix of an uploaded
+            file is removed, provided that such a file exists.
     """
     parts = urlsplit(address)
     path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]

@@ -1,4 +1,4 @@
-"""A table: `image,tags`, or a column of 0 and 1 for each class, as spreadsheets write it."""
+"""Reads a table `image,tags`, or a table with a column of 0 and 1 per class, from spreadsheets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from wsss_core.runtime.errors import name_some
 
 NAMES = ("labels.csv", "labels.tsv", "labels.txt")
 CELL_SEPARATORS = (",", ";", "\t")
-TAG_SEPARATORS = (";", "|", ",")  # the first that is in a cell parts the tags of the whole table
-LABEL_STUDIO = "choice"  # its column of tags
+TAG_SEPARATORS = (";", "|", ",")  # the first one in any cell separates tags in the whole table
+LABEL_STUDIO = "choice"  # name of Label Studio's column of tags
 TAG_COLUMNS = ("tags", LABEL_STUDIO)
 VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
@@ -32,12 +32,12 @@ def read_table(
     """Reads the tags of a table.
 
     Args:
-        path: In UTF-8, UTF-16 or cp1252; with commas, semicolons or tabs between the cells.
-        findings: Gets the mistakes.
-        file_names: Of the pictures that are there, for the addresses that Label Studio writes.
+        path: A file in UTF-8, UTF-16 or cp1252, with commas, semicolons or tabs between the cells.
+        findings: Receives the mistakes.
+        file_names: Names of the existing pictures, to resolve Label Studio's addresses.
 
     Raises:
-        UserError: It is no table.
+        UserError: The file is not such a table.
     """
     table, first_line = _read_cells(path, findings)
     header = [str(cell).strip() for cell in table.iloc[0]]
@@ -53,10 +53,10 @@ def read_table(
     tags = next((name for name in TAG_COLUMNS if name in named), None)
     if tags:
         column = named.index(tags)
-        # Label Studio writes who labelled what, and when, beside it.
+        # Label Studio also writes columns about who labelled what and when.
         if others := [n for n in header if n.casefold() not in ("image", tags) and tags == "tags"]:
             findings.warn(
-                f"{path} has the column {name_some(others)} beside tags, which is not read"
+                f"{path}: the column {name_some(others)} is not read, as there is a column 'tags'"
             )
         lists = _split_tags(path, cells.iloc[:, column], findings)
         if tags == LABEL_STUDIO:
@@ -67,10 +67,10 @@ def read_table(
 
 
 def _read_cells(path: Path, findings: Findings) -> tuple[pd.DataFrame, int]:
-    """All cells as text, without rows and columns that are empty at all; and the first's line."""
+    """Reads all cells as text, without empty rows and columns, and the number of the first line."""
     text = read_text(path)
     first_line = 1
-    if match := re.match(r'"?sep=(.)"?\n', text):  # Excel's word about what follows
+    if match := re.match(r'"?sep=(.)"?\n', text):  # Excel's note about the separator
         text, first_line = text[match.end() :], 2
     if not text.strip():
         raise findings.fail(f"{path} is empty; expected the header 'image,tags'")
@@ -101,14 +101,14 @@ def _read_cells(path: Path, findings: Findings) -> tuple[pd.DataFrame, int]:
     for k in unnamed:
         line = first_line + table.index[table.iloc[:, k].str.strip() != ""][0]
         findings.error(
-            f"{path} line {line} has a cell more than the header (column {table.columns[k] + 1} "
-            "has no name); expected quotes around a cell that holds the separator"
+            f"{path} line {line} has more cells than the header (column {table.columns[k] + 1} "
+            "has no name); expected quotes around a cell that contains the separator"
         )
     return table.drop(columns=table.columns[unnamed]), first_line
 
 
 def _split_tags(path: Path, cells: Sequence[str], findings: Findings) -> list[tuple[str, ...]]:
-    """The tags of each cell."""
+    """Splits each cell into its tags."""
     lists = [_json_tags(cell) for cell in cells]
     plain = [cell for cell, tags in zip(cells, lists, strict=True) if tags is None]
     used = [s for s in TAG_SEPARATORS if any(s in cell for cell in plain)]
@@ -118,9 +118,9 @@ def _split_tags(path: Path, cells: Sequence[str], findings: Findings) -> list[tu
         for cell, tags in zip(cells, lists, strict=True)
     ]
     if separator == ",":
-        findings.warn(f"{path}: cells with commas in them are read as several tags")
+        findings.warn(f"{path}: commas in cells are read as separators of tags")
     if len(plain) < len(lists):
-        findings.warn(f"{path}: cells with JSON in them are read as several tags")
+        findings.warn(f"{path}: cells with JSON are read as lists of tags")
     odd = dict.fromkeys(tag for tags in read for tag in tags if set(',;|{}[]"').intersection(tag))
     if odd:
         findings.warn(
@@ -131,7 +131,7 @@ def _split_tags(path: Path, cells: Sequence[str], findings: Findings) -> list[tu
 
 
 def _json_tags(cell: str) -> tuple[str, ...] | None:
-    """Tags that are a list in JSON, or Label Studio's choices; None: it is none of these."""
+    """Reads tags from a JSON list or from Label Studio's choices; None if a cell is neither."""
     if not cell.strip().startswith(("[", "{")):
         return None
     try:
@@ -169,7 +169,7 @@ def _read_columns(
                     told.add(name)
                     findings.error(
                         f"{where}: image {shown(cell.iloc[image])} has {shown(cell.iloc[k])} for "
-                        f"{name}; expected 0 or 1 in a column of a class, or tags in one 'tags'"
+                        f"{name}; expected 0 or 1 in a class's column, or one column 'tags'"
                     )
                 tags += [name] if value else []
             yield Row(cell.iloc[image].strip(), tuple(tags), where)

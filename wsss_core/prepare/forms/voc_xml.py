@@ -1,4 +1,4 @@
-"""VOC's XML of own classes, as LabelImg and CVAT write it: objects are tags."""
+"""Reads VOC's XML with a user's own classes, from LabelImg or CVAT; names of objects are tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDERS = ("Annotations", "annotations", "images", ".")
 
 
 def find_xml(root: Path) -> list[Path]:
-    """The annotations, in the first of the usual folders that has some."""
+    """Lists the annotations in the first of the usual folders that has some."""
     for folder in FOLDERS:
         if found := sorted((root / folder).glob("*.xml")):
             return [path for path in found if not path.name.startswith(".")]
@@ -21,11 +21,11 @@ def find_xml(root: Path) -> list[Path]:
 
 
 def read_voc_xml(paths: Sequence[Path], findings: Findings) -> Labelling:
-    """Reads the tags of pictures that have an annotation of the same name.
+    """Reads the tags; each annotation belongs to the picture with the same name.
 
     Args:
-        paths: The annotations.
-        findings: Gets the mistakes.
+        paths: The annotation files.
+        findings: Receives the mistakes.
     """
     rows = []
     for path in paths:

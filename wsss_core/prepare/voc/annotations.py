@@ -12,7 +12,7 @@ from wsss_core.runtime.progress import progress
 
 
 class AnnotationError(Exception):
-    """An annotation that cannot be used: what is wrong with it, without its name."""
+    """Reports what is wrong with an annotation; the message does not name the file."""
 
 
 def read_annotations(
@@ -21,15 +21,15 @@ def read_annotations(
     """Reads the image-level labels of some images.
 
     Args:
-        directory: Annotations of a devkit: <id>.xml.
-        image_ids: Which images; all must have a file.
+        directory: Folder of a devkit with the annotations <id>.xml.
+        image_ids: The images; each must have an annotation.
         class_names: The classes, in order.
 
     Returns:
-        0 or 1 per class, by id.
+        By image id: 0 or 1 per class.
 
     Raises:
-        UserError: Any file is not an annotation.
+        UserError: A file is not a valid annotation.
     """
     labels: dict[str, tuple[int, ...]] = {}
     problems: list[str] = []
@@ -49,13 +49,13 @@ def read_annotations(
 
 
 def image_label(xml: bytes, *, class_names: Sequence[str]) -> tuple[int, ...]:
-    """Says which classes an annotation has an object of, difficult objects included.
+    """Finds the classes of which an annotation has an object, difficult objects included.
 
-    As in the published labels: a difficult object is there all the same, and is in the masks.
-    Parts of a person have names as well, but are no objects of the image.
+    The published labels also include difficult objects, and so do the masks. Parts of a person have
+    names too, but they are not objects.
 
     Args:
-        xml: Content of the file.
+        xml: Content of the annotation file.
         class_names: The classes, in order.
 
     Returns:
@@ -68,24 +68,24 @@ def image_label(xml: bytes, *, class_names: Sequence[str]) -> tuple[int, ...]:
 
 
 def object_names(xml: bytes) -> set[str]:
-    """The names of all objects of an annotation.
+    """Returns the names of all objects of an annotation.
 
     Raises:
-        AnnotationError: It is none.
+        AnnotationError: The content is not an annotation.
     """
     try:
         root = ET.fromstring(xml, parser=ET.XMLParser(target=_NoDoctype()))
     except ET.ParseError as error:
         raise AnnotationError(f"cannot be read ({error})") from None
-    except (LookupError, ValueError) as error:  # an encoding that no one knows, or none that fits
+    except (LookupError, ValueError) as error:  # unknown or wrong encoding
         raise AnnotationError(f"cannot be read ({error})") from None
     if root.tag != "annotation":
-        raise AnnotationError(f"is of <{root.tag}>")
+        raise AnnotationError(f"starts with <{root.tag}>, not <annotation>")
     return {(item.findtext("name") or "").strip() for item in root.iter("object")}
 
 
 class _NoDoctype(ET.TreeBuilder):
-    """Refuses a document type before its entities are read, which could be files or grow huge."""
+    """Refuses a document type before its entities are read: they could read files or grow huge."""
 
     def doctype(self, name: str, public: str | None, system: str | None) -> NoReturn:
         raise AnnotationError("has a document type")

@@ -1,10 +1,10 @@
-"""Where things are in PASCAL VOC 2012 and in SBD, once their archives are unpacked.
+"""Layout of the unpacked archives of PASCAL VOC 2012 and SBD.
 
     VOCdevkit/VOC2012/        ImageSets/Segmentation/<split>.txt  JPEGImages/<id>.jpg
                               Annotations/<id>.xml  SegmentationClass/<id>.png
     benchmark_RELEASE/dataset/  train.txt  val.txt  cls/<id>.mat
 
-The archive of the test images has the first two of VOC2012 only that matter here.
+Of these, the archive of VOC's test images has only ImageSets and JPEGImages.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SBD_PARTS = (SBD_MASKS, "train.txt", "val.txt")
 
 
 def devkit_places(path: Path) -> tuple[Path, ...]:
-    """Where VOC2012 can be, seen from a path that a user names: itself, or one or two levels up."""
+    """Lists where VOC2012 may be: the user's path, or one or two levels below it."""
     return path, path / "VOC2012", path / "VOCdevkit" / "VOC2012"
 
 
 def sbd_places(path: Path) -> tuple[Path, ...]:
-    """Where the dataset of SBD can be, seen from a path that a user names."""
+    """Lists where SBD's dataset may be: the user's path, or one or two levels below it."""
     return path, path / "dataset", path / "benchmark_RELEASE" / "dataset"
 
 
@@ -49,7 +49,7 @@ def find_sbd(path: Path) -> Path:
 
 
 def _find(places: tuple[Path, ...], parts: tuple[str, ...], *, what: str) -> Path:
-    """Takes the first place that has all parts; the closest one tells what is missing."""
+    """Returns the first place that has all parts; the error names what the best place lacks."""
     missing = {place: [p for p in parts if not (place / p).exists()] for place in places}
     best = min(places, key=lambda place: len(missing[place]))
     if not missing[best]:

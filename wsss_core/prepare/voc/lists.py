@@ -1,7 +1,7 @@
-"""The classes of PASCAL VOC 2012, and which images its splits have.
+"""The classes of PASCAL VOC 2012, and the image ids of its splits.
 
-classes.txt (in the order of the masks' indices) and train_aug.txt are facts that never change; a
-test pins them, since a stage's digest of code does not see them.
+classes.txt (in the order of mask indices) and train_aug.txt never change. A test checks their
+content, because the code digests do not include them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ TRAIN_AUG = Path(__file__).with_name("train_aug.txt")
 
 
 def class_names() -> tuple[str, ...]:
-    """The 20 foreground classes: name k has index k + 1 in masks."""
+    """Returns the 20 foreground classes; the name at position k has index k + 1 in masks."""
     return tuple(CLASSES.read_text(encoding="utf-8").split())
 
 
 def augmented_training_ids(
     *, train: Iterable[str], sbd_train: Iterable[str], sbd_val: Iterable[str], val: Iterable[str]
 ) -> list[str]:
-    """The images that this literature trains on: 10,582 of the official lists, sorted.
+    """Computes the ids of train_aug, the usual training set of this field: 10,582 ids, sorted.
 
-    Those of VOC's segmentation task and those that SBD adds, but none that is scored.
+    It joins the training images of VOC's segmentation task and all images of SBD, and removes VOC's
+    validation images.
 
     Args:
-        train: VOC's segmentation split train.
-        sbd_train: SBD's split train.
-        sbd_val: SBD's split val, which is not VOC's.
-        val: VOC's segmentation split val.
+        train: Split train of VOC's segmentation task.
+        sbd_train: Split train of SBD.
+        sbd_val: Split val of SBD, which differs from VOC's.
+        val: Split val of VOC's segmentation task.
     """
     return sorted({*train, *sbd_train, *sbd_val} - {*val})
 
@@ -44,12 +45,13 @@ def official_splits(
     """Reads the lists of an unpacked VOC.
 
     Args:
-        devkit: VOC2012 of trainval.
-        test: VOC2012 of the test images.
-        sbd: SBD's dataset, whose lists make train_aug; without it, the list kept here does.
+        devkit: Folder VOC2012 of the trainval archive.
+        test: Folder VOC2012 of the test archive.
+        sbd: Folder of SBD's dataset, whose lists define train_aug. Without it, the list in this
+            package does.
 
     Raises:
-        UserError: A list is missing, or not one of ids.
+        UserError: A list is missing or is not a list of ids.
     """
     train, val = (read_ids(devkit / SPLITS / f"{split}.txt") for split in ("train", "val"))
     if sbd is None:

@@ -1,4 +1,4 @@
-"""Masks of the Semantic Boundaries Dataset, which come as MATLAB files."""
+"""Reads masks of the Semantic Boundaries Dataset (SBD), which are MATLAB files."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 HEADER = 128  # bytes of a MAT file before its first element
-COMPRESSED = 15  # kind of an element that is zlib's
-LARGEST = 2**27  # bytes; of SBD's own files the largest have one megabyte
+COMPRESSED = 15  # type of an element that is compressed by zlib
+LARGEST = 2**27  # bytes; the largest of SBD's own files have one megabyte
 
 
 def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
-    """Reads the mask of cls/<id>.mat, the matrix GTcls.Segmentation.
+    """Reads the mask of cls/<id>.mat: the matrix GTcls.Segmentation.
 
     Args:
         path: The file.
 
     Returns:
-        uint8 [H, W]: 0 background, k the k-th class of VOC; SBD ignores no pixel.
+        uint8 [H, W]: 0 background, k the k-th class of VOC. SBD has no ignored pixels.
 
     Raises:
-        ValueError: It is another or a damaged file; without its name.
+        ValueError: The file is damaged or has other content. The message does not name the file.
     """
     if _unpacked_size(path) > LARGEST:
         raise ValueError(f"has more than {LARGEST >> 20} MiB unpacked")
     try:
         content = loadmat(path, variable_names=["GTcls"])
-    except Exception as error:  # scipy reports damage by whatever it runs into
+    except Exception as error:  # scipy raises any kind of error for a damaged file
         raise ValueError(f"cannot be read ({error})") from None
     found = content.get("GTcls")
     if found is None or "Segmentation" not in (found.dtype.names or ()) or found.size != 1:
@@ -44,9 +44,9 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def _unpacked_size(path: Path) -> int:
-    """Bytes of a MAT file's elements, unpacked, or a number above `LARGEST`.
+    """Computes the unpacked size of a MAT file's elements in bytes, or a number above `LARGEST`.
 
-    A few kilobytes of zlib's can become gigabytes of memory before scipy has looked at them.
+    A few compressed kilobytes can unpack to gigabytes of memory before scipy has checked them.
     """
     try:
         data = path.read_bytes()
@@ -59,7 +59,7 @@ def _unpacked_size(path: Path) -> int:
         part = data[start + 8 : start + 8 + length]
         if kind != COMPRESSED:
             total += len(part)
-            start += 8 + length + -length % 8  # such elements begin at multiples of 8 bytes
+            start += 8 + length + -length % 8  # uncompressed elements start at multiples of 8 bytes
             continue
         try:
             total += len(zlib.decompressobj().decompress(part, LARGEST + 1))

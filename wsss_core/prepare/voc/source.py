@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 as a source of a dataset, from its unpacked archives."""
+"""Reads PASCAL VOC 2012, from its unpacked archives, as the source of a dataset."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def read_voc(
     sbd: Path | None = None,
     id_lists: Path | None = None,
 ) -> Source:
-    """Reads the lists and annotations of VOC 2012 and finds its files; no image is opened.
+    """Reads the lists and annotations of VOC 2012 and finds its files; opens no image.
 
     Args:
-        devkit: The unpacked trainval archive: VOC2012, or a directory above it.
+        devkit: The unpacked trainval archive: the folder VOC2012, or a folder above it.
         scored_splits: Splits whose images need a mask.
         test: The unpacked archive of the test images.
-        sbd: Unpacked SBD, whose masks are taken for images that have none in VOC.
-        id_lists: Directory of <split>.txt in place of the official lists.
+        sbd: The unpacked SBD. Its masks are used for images without a mask in VOC.
+        id_lists: Folder of lists <split>.txt that replace the official lists.
 
     Raises:
-        UserError: Anything is missing or contradicts something else.
+        UserError: Something is missing or contradictory.
     """
     findings = Findings()
     devkit = find_trainval(devkit)
@@ -94,16 +94,16 @@ def read_voc(
 def find_listed_images(
     splits: Mapping[str, Sequence[str]], *, devkit: Path, test: Path | None, findings: Findings
 ) -> dict[str, Path]:
-    """Finds the photographs of all splits, of the test split perhaps in another devkit.
+    """Finds the photographs of all splits; those of the test split may be in another devkit.
 
     Args:
         splits: Image ids by split.
-        devkit: VOC2012 of trainval.
-        test: VOC2012 of the test images.
-        findings: Gets images that have no file.
+        devkit: Folder VOC2012 of the trainval archive.
+        test: Folder VOC2012 of the test archive.
+        findings: Receives an error for images without a file.
 
     Returns:
-        Image file by id.
+        The image file of each id.
     """
     directories = [place / IMAGES for place in (devkit, test) if place]
     listed = {image_id for image_ids in splits.values() for image_id in image_ids}
@@ -119,15 +119,15 @@ def find_listed_images(
 
 
 def find_masks(image_ids: Iterable[str], *, devkit: Path, sbd: Path | None) -> dict[str, Path]:
-    """Finds masks, VOC's own rather than SBD's, which ignore no pixel at the edges of objects.
+    """Finds masks. VOC's are preferred; SBD's do not mark the edges of objects as ignored.
 
     Args:
-        image_ids: Of which images.
-        devkit: VOC2012 of trainval.
-        sbd: SBD's dataset.
+        image_ids: The images.
+        devkit: Folder VOC2012 of the trainval archive.
+        sbd: Folder of SBD's dataset.
 
     Returns:
-        PNG or MAT file by id, of those that have one.
+        The PNG or MAT file of each id that has a mask.
     """
     masks = {image_id: devkit / MASKS / f"{image_id}.png" for image_id in image_ids}
     if sbd:
