@@ -60,6 +60,13 @@ def test_tags_without_shapes(pictures):
     assert source.masks == {}
 
 
+def test_the_only_shape_may_be_that_of_a_late_annotation(pictures):
+    without = [(0, 3, {"bbox": [1, 2, 3, 4]})] * 200
+    write_coco(pictures, [*without, (1, 7, {"segmentation": [SQUARE]})])
+    source, _ = read(pictures)
+    assert set(source.masks) == {"b", "c"}  # c has no annotation, so it is all background
+
+
 @pytest.mark.parametrize("encode", [runs, plain_runs])
 def test_masks_are_drawn_from_polygons_and_runs(pictures, encode):
     large, small = np.zeros((16, 24), bool), np.zeros((16, 24), bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,21 +89,18 @@ def _rows(
     for annotation in content["annotations"]:
         annotations[annotation["image_id"]].append(annotation)
     index = {category: k for k, category in enumerate(names, start=1)}
+    # If the file has shapes, a picture without annotations is all background.
+    has_masks = any(a.get("segmentation") for a in content["annotations"])
     rows = []
     for image in content["images"]:
         own = annotations[image["id"]]
         where = f"{path}, image {image['id']}"
         tags = dict.fromkeys(names[a["category_id"]] for a in own)
         rows.append(Row(str(image["file_name"]), tuple(tags), where))
-        if all(a.get("segmentation") for a in own) and _has_masks(content["annotations"]):
+        if has_masks and all(a.get("segmentation") for a in own):
             shapes = [(index[a["category_id"]], a["segmentation"]) for a in own]
             masks[where] = ShapeMask(tuple(shapes), int(image["height"]), int(image["width"]))
     return rows
-
-
-def _has_masks(annotations: Sequence[Any]) -> bool:
-    """Tells whether the file has shapes. If so, a picture without annotations is all background."""
-    return any(a.get("segmentation") for a in annotations[:100])
 
 
 def _splits(ids_of: Mapping[Path, list[str]], findings: Findings) -> dict[str, list[str]]:
