@@ -52,6 +52,7 @@ from wsss_core.stages.random_walk import load_affinity_net, pseudo_label
 from wsss_core.stages.segment_crf import refine_mask
 
 HALVED = "train"  # the split that is divided into folds
+EXCLUDED = -1e4  # logit of a class that cannot win; an infinite one becomes NaN when it is resized
 HELD_OUT = "val"  # name of the other half in a fold's dataset
 
 Masks = Iterator[tuple[str, NDArray[np.uint8]]]
@@ -127,14 +128,19 @@ def told_labels(run: Run, *, crf: bool) -> Masks:
     )
     for pyramid in pyramids:
         label = run.dataset.labels[pyramid.image_id]
-        logits = segment.average_logits(network, pyramid)
-        logits[1:][torch.from_numpy(label == 0)] = -torch.inf
+        logits = exclude_absent(segment.average_logits(network, pyramid), label)
         if config.crf is None or not crf:
             yield pyramid.image_id, segment.best_class(logits, pyramid.size)
             continue
         image = run.dataset.read_image(pyramid.image_id)
         prob = logits.softmax(dim=0).numpy()
         yield pyramid.image_id, refine_mask(image, prob, config=config.crf)
+
+
+def exclude_absent(logits: torch.Tensor, label: NDArray[np.uint8]) -> torch.Tensor:
+    """Logits [C, h, w] and a label [K] of 0 and 1 -> logits with which no absent class can win."""
+    absent = torch.from_numpy(np.concatenate([[False], label == 0]))
+    return logits.masked_fill(absent[:, None, None], EXCLUDED)
 
 
 def folds(run: Run, *, masks: bool) -> Masks:
@@ -155,8 +161,8 @@ def fold_dataset(dataset: Dataset, folder: Path, *, learnt: list[str], held_out:
     for name in ("images", "masks"):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to((dataset.root / name).resolve())
-    for name in ("classes.txt", "labels.csv"):
-        (folder / name).write_bytes((dataset.root / name).read_bytes())
+    for path in [dataset.root / "classes.txt", *dataset.root.glob("*.csv")]:
+        (folder / path.name).write_bytes(path.read_bytes())
     for name, image_ids in ((TRAIN_SPLIT, learnt), (HELD_OUT, held_out)):
         (folder / "splits" / f"{name}.txt").write_text("".join(f"{i}\n" for i in image_ids))
     return folder

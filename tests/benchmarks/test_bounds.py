@@ -1,10 +1,12 @@
 """Tests of the parts of the upper bounds."""
 
 import numpy as np
+import torch
 
-from benchmarks.bounds import fold_dataset, scores_of_mask
+from benchmarks.bounds import exclude_absent, fold_dataset, scores_of_mask
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import IGNORE_INDEX
+from wsss_core.stages.segment import best_class
 
 
 def test_ignored_pixels_take_the_class_of_the_nearest_other_pixel():
@@ -19,6 +21,12 @@ def test_scores_of_masks_without_a_class():
         class_ids, scores = scores_of_mask(np.full((2, 3), value, dtype=np.uint8))
         assert class_ids == ()
         assert scores.shape == (0, 2, 3)
+
+
+def test_absent_classes_win_nowhere_even_between_cells():
+    logits = torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(0))
+    mask = best_class(exclude_absent(logits, np.array([1, 0, 1], dtype=np.uint8)), (12, 12))
+    assert set(np.unique(mask)) <= {0, 1, 3}
 
 
 def test_a_fold_has_other_splits_and_the_same_pictures(tmp_path):
