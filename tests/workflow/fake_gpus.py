@@ -46,18 +46,22 @@ def device(gpus: int) -> torch.device:
 
 
 def _note(script: str, gpus: int, *, pause: float, requeue: bool) -> None:
-    """Has a file written at the end of this process, and slows its training down."""
+    """Has a file written after each step and at the end; slows the training down."""
     names = [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
     note = {"script": script, "asked": gpus, "names": names, "started": time.time(), "steps": 0}
     path = Path("gpus", f"{os.environ['SLURM_JOB_ID']}-{os.getpid()}.json").absolute()
     path.parent.mkdir(exist_ok=True)
 
+    def write() -> None:
+        path.write_text(json.dumps({**note, "ended": time.time()}))
+
     def count(*_: object) -> None:
         note["steps"] += 1
+        write()  # not only at the end: a training that gives up a slow step exits at once
         time.sleep(pause)
         if requeue and note["steps"] == STEPS_BEFORE_REQUEUE:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
             time.sleep(SECONDS_UNTIL_SIGNAL)
 
     register_optimizer_step_post_hook(count)
-    atexit.register(lambda: path.write_text(json.dumps({**note, "ended": time.time()})))
+    atexit.register(write)
