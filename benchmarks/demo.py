@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 import tempfile
@@ -84,9 +83,8 @@ def cam_precision(directory: Path, device: torch.device) -> tuple[float, float]:
 
 def run(device: torch.device) -> list[Row]:
     """Runs the demo in an empty folder like `make demo`, without the installation."""
-    threads = (len(os.sched_getaffinity(0)) + 1) // 2
     config = ["--configfile", str(ROOT / "configs/demo.yaml")]
-    arguments = [*config, "--cores", "all", "--max-threads", str(threads), "--prioritize"]
+    arguments = [*config, "--cores", "all", "--prioritize"]
     with tempfile.TemporaryDirectory() as name:
         results = Path(name, "results", "demo")
         last = "results/demo/sb/seed0/scores/segmentation_crf.csv"

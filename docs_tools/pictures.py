@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 
 from wsss_core.cli.predict import main as predict
 
@@ -80,8 +80,8 @@ def shot(page: Page, *parts: Locator, below: int = 0) -> Image.Image:
     left, upper = (max(0, min(box[key] for box in found) - GAP) for key in ("x", "y"))
     right = max(box["x"] + box["width"] for box in found) + GAP
     lower = max(box["y"] + box["height"] for box in found) + GAP + below
-    clip = {"x": left, "y": upper, "width": right - left, "height": lower - upper}
-    return Image.open(io.BytesIO(page.screenshot(clip=clip)))  # type: ignore[arg-type]
+    clip = FloatRect(x=left, y=upper, width=right - left, height=lower - upper)
+    return Image.open(io.BytesIO(page.screenshot(clip=clip)))
 
 
 def masks(results: Path) -> Image.Image:

@@ -17,7 +17,7 @@ rule evaluate_cam:
         f"{RUN}/benchmarks/evaluate/cam.tsv"
     conda:
         "../envs/figures.yaml"
-    threads: 1  # 3,000 images take half a minute. Other jobs can use the other cores.
+    threads: 1  # It is short. Other jobs can use the other cores.
     resources:
         mem_mb=times_attempt(4000),
         runtime=times_attempt(60),
@@ -48,7 +48,7 @@ rule evaluate_masks:
         f"{RUN}/benchmarks/evaluate/{{stage}}.tsv"
     conda:
         "../envs/figures.yaml"
-    threads: 1  # 3,000 images take half a minute. Other jobs can use the other cores.
+    threads: 1  # It is short. Other jobs can use the other cores.
     resources:
         mem_mb=times_attempt(4000),
         runtime=times_attempt(60),
