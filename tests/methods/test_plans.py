@@ -71,6 +71,15 @@ def in_a_new_process(folder, check="pass", **method):
     return len(list((folder / "memory").glob("*.json")))
 
 
+def test_a_section_that_plans_do_not_depend_on_is_not_asked_about_again(tmp_path, monkeypatch):
+    config = yaml.safe_load((PROJECT / "config.yaml").read_text())
+    first = plan_methods(load_experiment(config), folders=[], memory=tmp_path)
+    monkeypatch.setattr("wsss_core.methods.plans.subprocess", None)  # no program can be started
+    config |= {"name": "other", "runs": [{"method": "sb", "seeds": [5]}], "shards": {"eval": 2}}
+    config["dataset"]["name"] = "pets"
+    assert plan_methods(load_experiment(config), folders=[], memory=tmp_path) == first
+
+
 def test_what_was_found_is_remembered_until_the_code_or_the_config_changes(folder):
     mine = {"kind": "plans_ideas.mine"}
     assert [in_a_new_process(folder, **mine) for _ in range(2)] == [1, 1]

@@ -7,7 +7,7 @@ imports the model of that section and never this module.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -192,13 +192,28 @@ def _laid_over(base: Any, changes: Any) -> Any:
     return {**base, **{key: _laid_over(base.get(key), value) for key, value in changes.items()}}
 
 
-def training_sections(experiment: Experiment, method: str) -> dict[str, Any]:
+class TrainingSections(Protocol):
+    """A config with all sections that the training of a method reads."""
+
+    @property
+    def methods(self) -> Mapping[str, MethodEntry]:
+        """All methods, by name."""
+
+    @property
+    def classifier(self) -> ClassifierConfig:
+        """What all methods share."""
+
+    @property
+    def canny(self) -> CannyConfig:
+        """Edges for the boundary losses."""
+
+
+def training_sections(config: TrainingSections, method: str) -> dict[str, Any]:
     """Returns the sections that the training of a method reads, as plain JSON values."""
-    entry = experiment.methods[method]
     return {
-        "classifier": experiment.classifier.model_dump(mode="json"),
-        "method": entry.model_dump(mode="json", exclude={"extends"}),
-        "canny": experiment.canny.model_dump(mode="json"),
+        "classifier": config.classifier.model_dump(mode="json"),
+        "method": config.methods[method].model_dump(mode="json", exclude={"extends"}),
+        "canny": config.canny.model_dump(mode="json"),
     }
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from wsss_core.config.backbone import BackboneConfig
-from wsss_core.config.experiment import Experiment, training_sections
+from wsss_core.config.classifier import ClassifierConfig
+from wsss_core.config.experiment import training_sections
 from wsss_core.config.methods import IMAGENET, MethodEntry, MethodPlan, references
 from wsss_core.config.mistakes import Key, problems_of, unknown
+from wsss_core.config.segment import SegmentConfig
 from wsss_core.methods.kinds import find_kind, training_config
 from wsss_core.methods.plans import Findings, Problem, Question, own_kinds
 from wsss_core.models.backbone import num_stages
@@ -24,41 +26,40 @@ from wsss_core.runtime.errors import UserError, run_command
 def main() -> None:
     """Reads a `Question` from stdin and writes `Findings` to stdout."""
     question = Question.model_validate_json(sys.stdin.read())
-    experiment, modules = question.experiment, question.modules
-    problems = tuple(_check(experiment, modules))
+    problems = tuple(_check(question))
     plans = {}
     if not problems:
-        plans = {name: _plan(name, experiment, str(modules[name])) for name in modules}
-        problems = (*_wrong_references(plans), *_no_crf(plans, experiment))
+        plans = {name: _plan(name, question) for name in question.methods}
+        problems = (*_wrong_references(plans), *_no_crf(plans, question.segment))
     findings = Findings(plans=plans, problems=problems)
     sys.stdout.write(findings.model_dump_json() + "\n")
 
 
-def _check(experiment: Experiment, modules: Mapping[str, str | None]) -> Iterator[Problem]:
+def _check(question: Question) -> Iterator[Problem]:
     """Finds mistakes in the keys of methods, and feature stages that a backbone does not have."""
     stages = _Stages()
     told: set[tuple[str, Key, str]] = set()
-    for name, entry in experiment.methods.items():
-        for key, text in _check_method(entry, modules[name], experiment, stages):
+    for name, entry in question.methods.items():
+        module = question.modules[name]
+        for key, text in _check_method(entry, module, question.classifier, stages):
             told.add((name, key, text))
             if (entry.extends, key, text) not in told:  # report an inherited mistake only once
                 yield ("methods", name, *key), text
-    affinity = experiment.affinity
+    affinity = question.affinity
     yield from stages.lacking(("affinity", "features"), affinity.features, affinity.backbone)
     for section in ("classifier", "affinity", "segmenter"):
-        backbone = getattr(experiment, section).backbone
+        backbone = getattr(question, section).backbone
         key = (section, "backbone", "frozen_stages")
         yield from stages.lacking(key, range(1, backbone.frozen_stages + 1), backbone)
 
 
 def _check_method(
-    entry: MethodEntry, module: str | None, experiment: Experiment, stages: _Stages
+    entry: MethodEntry, module: str | None, shared: ClassifierConfig, stages: _Stages
 ) -> Iterator[Problem]:
     """Finds the mistakes in one method. Keys are relative to the method."""
     if module is None:
         yield ("kind",), _unknown_kind(entry.kind)
         return
-    shared = experiment.classifier
     try:
         kind = find_kind(entry.kind)
     except UserError as error:
@@ -109,13 +110,13 @@ def _unknown_kind(kind: str) -> str:
     return unknown("kind", kind, own_kinds())
 
 
-def _plan(name: str, experiment: Experiment, module: str) -> MethodPlan:
-    method = training_config(training_sections(experiment, name)).method
+def _plan(name: str, question: Question) -> MethodPlan:
+    method = training_config(training_sections(question, name)).method
     return MethodPlan(
         config=method.model_dump(mode="json"),
         init=method.init,
         boundaries=method.boundary_inputs(),
-        module=module,
+        module=str(question.modules[name]),
     )
 
 
@@ -141,11 +142,11 @@ def _wrong_references(plans: Mapping[str, MethodPlan]) -> Iterator[Problem]:
             yield from visit(name, (name,))
 
 
-def _no_crf(plans: Mapping[str, MethodPlan], experiment: Experiment) -> Iterator[Problem]:
+def _no_crf(plans: Mapping[str, MethodPlan], segment: SegmentConfig) -> Iterator[Problem]:
     """Finds methods that use masks after the CRF although segment.crf is null."""
     for name, plan in plans.items():
         if plan.boundaries and plan.boundaries.stage == "segmentation_crf":
-            if experiment.segment.crf is None:
+            if segment.crf is None:
                 key: Key = ("methods", name, *plan.boundaries.key.split(".")[:-1])
                 text = "got 'segmentation_crf', but segment.crf is null; expected 'segmentation'"
                 yield (*key, "boundaries_stage"), text

@@ -2,13 +2,13 @@
 
 The check imports the kinds with torch, and timm to know the stages of backbones. This takes seconds
 and a gigabyte of memory at each start of Snakemake. So a separate program does it (check.py), and
-its result is cached until the config, the code or one of these libraries changes.
+its result is cached until a section that it reads, the code or one of these libraries
+changes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -19,10 +19,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.base import ConfigModel
+from wsss_core.config.canny import CannyConfig
+from wsss_core.config.classifier import ClassifierConfig
 from wsss_core.config.experiment import Experiment
-from wsss_core.config.methods import MethodPlan
+from wsss_core.config.methods import MethodEntry, MethodPlan
 from wsss_core.config.mistakes import Key, mistakes
+from wsss_core.config.segment import SegmentConfig
+from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.runtime.atomic import atomic_file
 from wsss_core.runtime.errors import UserError
 from wsss_core.workflow.code_digest import PROJECT, code_digest
@@ -36,9 +41,20 @@ Problem = tuple[Key, str]
 
 
 class Question(ConfigModel):
-    """Input of the program: an experiment, and the file of the kind of each method."""
+    """Input of the program: the sections of the config that it reads, and files of kinds.
 
-    experiment: Experiment
+    It has no other sections, so a cached result stays valid when one of those changes.
+
+    Attributes:
+        modules: The file of the kind of each method.
+    """
+
+    methods: dict[str, MethodEntry]
+    canny: CannyConfig
+    classifier: ClassifierConfig
+    affinity: AffinityConfig
+    segmenter: SegmenterConfig
+    segment: SegmentConfig
     modules: dict[str, str | None]
 
 
@@ -70,11 +86,11 @@ def plan_methods(
     Raises:
         UserError: There are mistakes. Each has a line with the file, the key and what was expected.
     """
-    modules = {name: kind_file(method.kind, folders) for name, method in experiment.methods.items()}
-    remembered = memory / f"{_key(experiment, modules)}.json"
+    question = _question(experiment, folders)
+    remembered = memory / f"{_key(question)}.json"
     if remembered.is_file():
         return PLANS.validate_json(remembered.read_bytes())
-    findings = _find(experiment, modules, folders)
+    findings = _find(question, folders)
     if findings.problems:
         raise UserError(mistakes(findings.problems, sources))
     try:
@@ -85,12 +101,21 @@ def plan_methods(
     return findings.plans
 
 
-def _find(
-    experiment: Experiment, modules: Mapping[str, Path | None], folders: Sequence[Path]
-) -> Findings:
+def _question(experiment: Experiment, folders: Sequence[Path]) -> Question:
+    modules = {name: kind_file(method.kind, folders) for name, method in experiment.methods.items()}
+    return Question(
+        methods=experiment.methods,
+        canny=experiment.canny,
+        classifier=experiment.classifier,
+        affinity=experiment.affinity,
+        segmenter=experiment.segmenter,
+        segment=experiment.segment,
+        modules={name: path and str(path) for name, path in modules.items()},
+    )
+
+
+def _find(question: Question, folders: Sequence[Path]) -> Findings:
     """Runs the program. Its memory is free again when it ends."""
-    files = {name: path and str(path) for name, path in modules.items()}
-    question = Question(experiment=experiment, modules=files)
     path = [str(PROJECT), os.environ.get("PYTHONPATH", ""), *map(str, folders)]
     run = subprocess.run(
         [sys.executable, "-m", PROGRAM],
@@ -132,13 +157,12 @@ def own_kinds() -> list[str]:
     )
 
 
-def _key(experiment: Experiment, modules: Mapping[str, Path | None]) -> str:
+def _key(question: Question) -> str:
     """Computes the cache key: a digest of everything that plans depend on."""
-    files = sorted({str(path) for path in modules.values() if path is not None})
+    files = sorted({path for path in question.modules.values() if path is not None})
     parts = [
-        experiment.model_dump_json(),
+        question.model_dump_json(),
         code_digest(PROGRAM_FILE, modules=tuple(files)),
         *(f"{name} {metadata.version(name)}" for name in LIBRARIES),
-        json.dumps({name: str(path) for name, path in modules.items()}),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
