@@ -1,9 +1,11 @@
 """Fixtures: a finished run of the workflow."""
 
 import os
+import subprocess
 from hashlib import sha256
 
 import pytest
+from filelock import FileLock
 
 from tests.workflow.running import PROJECT, snakemake
 
@@ -50,11 +52,23 @@ def result_digests(directory):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A directory in which the workflow has run to its end; tests leave it finished."""
-    directory = tmp_path_factory.mktemp("run")
-    run = tiny(directory=directory)
-    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
-    return directory
+    """A directory in which the workflow has run to its end; tests leave it finished.
+
+    Each process of pytest-xdist gets a copy of one run.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    original = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if not original.is_dir():
+            directory = tmp_path_factory.mktemp("run")
+            run = tiny(directory=directory)
+            assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+            directory.rename(original)
+    copy = tmp_path_factory.mktemp("copy") / "run"
+    subprocess.run(["cp", "--archive", original, copy], check=True)  # with hard links and times
+    return copy
 
 
 @pytest.fixture
