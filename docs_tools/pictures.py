@@ -1,6 +1,7 @@
-"""Makes the pictures of the tutorials, in docs/images, from a finished demo. It needs Chromium.
+"""Makes the pictures of README and tutorials from a finished demo. It needs Chromium.
 
-`python -m docs_tools.pictures results/demo` shows parts of the report, and masks of `wsss predict`.
+`python -m docs_tools.pictures results/demo` shows the stages of some images, parts of the report,
+and masks of `wsss predict`.
 With `--curves`, after the run of docs/your-method.md, it shows the loss curves of that run.
 """
 
@@ -17,10 +18,16 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 
 from wsss_core.cli.predict import main as predict
+from wsss_core.data.dataset import open_dataset
+from wsss_core.data.mask_files import find_masks
+from wsss_core.data.score_maps import ScoreReader
+from wsss_core.figures.qualitative_results import write_qualitative_results
 
 IMAGES = Path(__file__).parents[1] / "docs/images"
+STAGES = IMAGES.parent / "demo-qualitative-results.jpg"
 CHROMIUM = "/usr/bin/chromium"
 SHOWN = "val_0029"  # the image whose row of the report is shown, or else the first of the page
+EXAMPLES = ("val_0066", "val_0017", "val_0034")  # images whose stages are shown
 SEGMENTED = ("val_0017", "val_0029", "val_0066")
 KINDS = (("masks", "png"), ("overlays", "jpg"))  # folders of `wsss predict`, and their files
 HEIGHT, GAP = 230, 14  # of pictures of masks, in pixels
@@ -47,6 +54,7 @@ def main() -> None:
         parts = row.locator("figure, table img, th").all()
         save(shot(page, row.locator("h3"), *parts), "report-image")
     save(masks(args.results), "predicted-masks")
+    draw_stages(args.results)
 
 
 @contextmanager
@@ -82,6 +90,21 @@ def shot(page: Page, *parts: Locator, below: int = 0) -> Image.Image:
     lower = max(box["y"] + box["height"] for box in found) + GAP + below
     clip = FloatRect(x=left, y=upper, width=right - left, height=lower - upper)
     return Image.open(io.BytesIO(page.screenshot(clip=clip)))
+
+
+def draw_stages(results: Path) -> None:
+    """Writes a figure of images in rows and stages in columns."""
+    dataset, run = open_dataset(results / "data"), results / "sb/seed0"
+    cams = ScoreReader(sorted((run / "cam").iterdir()), kind="cam", class_names=dataset.class_names)
+    folders = {"pseudo label": "random_walk", "segmentation": "segmentation_crf"}
+    found = {title: find_masks([run / folder / "eval-0"]) for title, folder in folders.items()}
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "stages.png")
+        write_qualitative_results(path, dataset, EXAMPLES, cams=cams, masks=found, title="")
+        with Image.open(path) as picture:
+            smaller = picture.convert("RGB")
+            smaller.thumbnail((1000, 1000), Image.Resampling.LANCZOS)
+            smaller.save(STAGES, quality=85)
 
 
 def masks(results: Path) -> Image.Image:
