@@ -100,17 +100,23 @@ def walk_from_masks(run: Run) -> Masks:
         yield pyramid.image_id, walked
 
 
+def fill_ignored(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gives each ignored pixel the class of the nearest other one, or background without any."""
+    ignored = mask == IGNORE_INDEX
+    if ignored.all():
+        return np.zeros_like(mask)
+    _, nearest = cv2.distanceTransformWithLabels(
+        ignored.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    classes = np.zeros(nearest.max() + 1, dtype=np.uint8)
+    classes[nearest[~ignored]] = mask[~ignored]
+    return classes[nearest]
+
+
 def scores_of_mask(mask: NDArray[np.uint8]) -> ScoreRecord:
     """Converts a mask to score maps of 0 and 1; ignored pixels take the nearest pixel's class."""
-    ignored = mask == IGNORE_INDEX
-    if ignored.any() and not ignored.all():
-        _, nearest = cv2.distanceTransformWithLabels(
-            ignored.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        classes = np.zeros(nearest.max() + 1, dtype=np.uint8)
-        classes[nearest[~ignored]] = mask[~ignored]
-        mask = classes[nearest]
-    class_ids = tuple(int(k) for k in np.unique(mask) if k not in (0, IGNORE_INDEX))
+    mask = fill_ignored(mask)
+    class_ids = tuple(int(k) for k in np.unique(mask) if k)
     maps = [(mask == k).astype(np.float32) for k in class_ids]
     return ScoreRecord(class_ids, np.array(maps, dtype=np.float32).reshape(-1, *mask.shape))
 
@@ -175,7 +181,7 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
     config = run.config
     given = ["--dataset", str(dataset), "--threads", threads]
     if not weights.is_file():
-        _program(
+        run_program(
             *("train_segmenter", *given, "--seed", str(run.seed)),
             *("--init", str(run.folder / "classifier/weights.pt")),
             *("--pseudo-labels", *map(str, labels)),
@@ -183,7 +189,7 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
             *("--config", config.segmenter.model_dump_json()),
         )
     if not probs.is_file():
-        _program(
+        run_program(
             *("segment", *given, "--weights", str(weights), "--part", "eval"),
             *("--scored-splits", HELD_OUT, "--output", str(folder / "before_crf")),
             *("--probs", str(probs), "--config", config.segment.model_dump_json(exclude={"crf"})),
@@ -192,14 +198,19 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
         return folder / "before_crf"
     if not masks.is_dir():
         crf = config.segment.crf.model_dump_json()
-        _program(
+        run_program(
             *("segment_crf", *given, "--probs", str(probs), "--output", str(masks)),
             *("--config", crf),
         )
     return masks
 
 
-def _program(name: str, *arguments: str) -> None:
+def run_program(name: str, *arguments: str) -> None:
+    """Runs the program of a stage.
+
+    Raises:
+        UserError: It failed.
+    """
     command = [sys.executable, "-m", f"workflow_scripts.{name}", *arguments]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"{name} failed; its message is above")
@@ -239,18 +250,28 @@ def measure(run: Run, name: str) -> None:
     )
 
 
-def main() -> None:
-    """Measures the named bounds, or all."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that name a run."""
     parser.add_argument("results", type=Path, help="results/<name> of a finished run")
     parser.add_argument("--method", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--configfile", type=Path, nargs="+", required=True, help="config files of that run"
     )
+
+
+def given_run(args: argparse.Namespace) -> Run:
+    """Returns the run that the arguments name."""
+    return Run(args.results, args.method, args.seed, read_experiment(args.configfile))
+
+
+def main() -> None:
+    """Measures the named bounds, or all."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    add_run_arguments(parser)
     parser.add_argument("--bounds", nargs="+", choices=BOUNDS, default=list(BOUNDS))
     args = parser.parse_args()
-    run = Run(args.results, args.method, args.seed, read_experiment(args.configfile))
+    run = given_run(args)
     for name in args.bounds:
         measure(run, name)
         sys.stdout.write((run.bounds / f"{name}.csv").read_text())
