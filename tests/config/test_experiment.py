@@ -20,6 +20,7 @@ from wsss_core.config.experiment import (
     with_extended,
 )
 from wsss_core.config.methods import MethodPlan
+from wsss_core.methods import check, plans
 from wsss_core.methods.kinds import find_kind
 from wsss_core.methods.plans import plan_methods
 from wsss_core.runtime.errors import UserError
@@ -35,6 +36,12 @@ def merged(base: Any, changes: Any) -> Any:
     if not isinstance(changes, dict) or not isinstance(base, dict):
         return copy.deepcopy(changes)
     return base | {key: merged(base.get(key), value) for key, value in changes.items()}
+
+
+@pytest.fixture(autouse=True)
+def _check_in_this_process(monkeypatch):
+    """A program of its own for each config would load torch each time."""
+    monkeypatch.setattr(plans, "_find", lambda question, folders: check.find(question))
 
 
 def errors(changes: dict[str, Any]) -> list[str]:

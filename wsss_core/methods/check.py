@@ -26,13 +26,17 @@ from wsss_core.runtime.errors import UserError, run_command
 def main() -> None:
     """Reads a `Question` from stdin and writes `Findings` to stdout."""
     question = Question.model_validate_json(sys.stdin.read())
+    sys.stdout.write(find(question).model_dump_json() + "\n")
+
+
+def find(question: Question) -> Findings:
+    """Makes the plan of each method, or finds the mistakes of the config."""
     problems = tuple(_check(question))
     plans = {}
     if not problems:
         plans = {name: _plan(name, question) for name in question.methods}
         problems = (*_wrong_references(plans), *_no_crf(plans, question.segment))
-    findings = Findings(plans=plans, problems=problems)
-    sys.stdout.write(findings.model_dump_json() + "\n")
+    return Findings(plans=plans, problems=problems)
 
 
 def _check(question: Question) -> Iterator[Problem]:
