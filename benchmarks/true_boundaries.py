@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.bounds import Run, add_run_arguments, fill_ignored, given_run, run_program
 from wsss_core.config.experiment import training_sections
-from wsss_core.config.methods import MethodPlan
+from wsss_core.config.methods import IMAGENET, MethodPlan
 from wsss_core.data.dataset import TRAIN_SPLIT, Dataset
 from wsss_core.data.images import write_mask
 from wsss_core.data.mask_files import find_masks
@@ -48,10 +48,11 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
     """Trains the method on such boundaries, and scores its CAM.
 
     Raises:
-        UserError: The method has no smoothing branch, or it does not start from another method.
+        UserError: The method has no smoothing branch on label maps, or does not start from another method.
     """
     inputs = plan.boundaries
-    if inputs is None or inputs.map_radius is not None or not isinstance(plan.init, str):
+    starts_from_method = isinstance(plan.init, str) and plan.init != IMAGENET
+    if inputs is None or inputs.map_radius is not None or not starts_from_method:
         raise UserError(
             f"{run.method}: expected a method with a smoothing branch that starts from another "
             "method, and boundary_resize: labels"
@@ -72,7 +73,7 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
     if not weights.is_file():
         run_program(
             *("train_classifier", *given, "--method", run.method, "--seed", str(run.seed)),
-            *("--init", str(results / plan.init / seed / "classifier/weights.pt")),
+            *("--init", str(results / str(plan.init) / seed / "classifier/weights.pt")),
             *("--boundaries", str(boundaries), "--canny", str(results / "canny")),
             *("--output", str(weights), "--history", str(folder / "history.csv")),
             *("--config", json.dumps(training_sections(run.config, run.method))),

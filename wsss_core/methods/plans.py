@@ -2,8 +2,7 @@
 
 The check imports the kinds with torch, and timm to know the stages of backbones. This takes seconds
 and a gigabyte of memory at each start of Snakemake. So a separate program does it (check.py), and
-its result is cached until a section that it reads, the code or one of these libraries
-changes.
+its result is cached until a section that it reads, the code or one of these libraries changes.
 """
 
 from __future__ import annotations
