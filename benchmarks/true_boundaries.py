@@ -48,7 +48,8 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
     """Trains the method on such boundaries, and scores its CAM.
 
     Raises:
-        UserError: The method has no smoothing branch on label maps, or does not start from another method.
+        UserError: The method has no smoothing branch on label maps, or it does not start from
+            another method.
     """
     inputs = plan.boundaries
     starts_from_method = isinstance(plan.init, str) and plan.init != IMAGENET

@@ -1,7 +1,8 @@
 """Makes the pictures of README and tutorials from a finished demo. It needs Chromium.
 
 `python -m docs_tools.pictures results/demo` shows the stages of some images, parts of the report,
-and masks of `wsss predict`. With `--curves`, after the run of docs/your-method.md, it shows the loss curves of that run.
+and masks of `wsss predict`. With `--curves`, after the run of docs/your-method.md, it shows the
+loss curves of that run.
 """
 
 from __future__ import annotations
