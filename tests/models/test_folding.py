@@ -14,6 +14,7 @@ from wsss_core.models.folding import (
     SubGridSequential,
     batch_to_space,
     fold_batch_norms,
+    remove_after,
     space_to_batch,
     unroll_dilation,
 )
@@ -104,6 +105,32 @@ def test_folding_keeps_outputs_of_rarer_networks(name, folds_all):
     fold_batch_norms(network)
     assert has_batch_norms(network) != folds_all
     torch.testing.assert_close(network(image()), theirs)
+
+
+@pytest.mark.parametrize("stride", [8, 32])
+@pytest.mark.parametrize(
+    ("name", "number", "removes"),
+    [
+        ("hrnet_w18_small", 3, False),  # its maps come at once
+        ("mobilenetv3_small_100", 3, True),
+        ("resnet18", 4, True),
+        ("tf_efficientnet_lite0", 1, True),
+        ("tf_efficientnet_lite0", 4, True),
+        ("tf_efficientnet_lite0", 5, False),
+    ],
+)
+@torch.no_grad()
+def test_removed_layers_do_not_change_the_maps_before(name, number, removes, stride):
+    if name.startswith("hrnet") and stride == 8:
+        return  # timm cannot dilate it
+    network = network_of(name, stride)
+    theirs = network(image())
+    fold_batch_norms(network)
+    unroll_dilation(network)
+    remove_after(network, number)
+    ours = network(image())
+    torch.testing.assert_close(ours[:number], theirs[:number])
+    assert len(ours) == (number if removes else len(theirs))
 
 
 @pytest.mark.parametrize("bias", [False, True])

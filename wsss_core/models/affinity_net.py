@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsss_core.config.affinity import AffinityConfig
-from wsss_core.models.backbone import Backbone, Loader, build_backbone, freeze_unread
+from wsss_core.models.backbone import Backbone, Loader, build_backbone, drop_unread
 from wsss_core.ops.grid import Grid, Size, pool, resample, spaced
 
 
@@ -110,6 +110,5 @@ def build_affinity_net(config: AffinityConfig, *, load: Loader | None = None) ->
     net = AffinityNet(
         backbone, stages=config.features, channels=config.channels, radius=config.radius
     )
-    if max(config.features) < len(backbone.channels):
-        freeze_unread(backbone, max(config.features))
+    drop_unread(backbone, config.features)
     return net

@@ -1,7 +1,7 @@
 """Backbones: one interface to the feature maps of timm models and ResNet38d."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import timm
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wsss_core.config.backbone import BackboneConfig
 from wsss_core.models.cell_positions import Cells, locate_cells
-from wsss_core.models.folding import fold_batch_norms, unroll_dilation
+from wsss_core.models.folding import fold_batch_norms, remove_after, unroll_dilation
 from wsss_core.models.geometry import FeatureGeometry
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.runtime.errors import UserError
@@ -93,8 +93,8 @@ class Backbone(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """Image [B, 3, H, W] in [0, 1] -> [F_1, ..., F_n], with ceil(H / stride) rows each.
 
-        The image gets a margin at the top and left, and is padded to `multiple` at the bottom and
-        right. Cells in the margin are cut off.
+        After `drop_unread`, the last maps may be missing. The image gets a margin at the top and
+        left, and is padded to `multiple` at the bottom and right. Cells in the margin are cut off.
         """
         height, width = image.shape[-2:]
         margin = self.geometry.margin
@@ -102,7 +102,7 @@ class Backbone(nn.Module):
         normalized = F.pad(self.normalize(image), (margin, right, margin, below))
         features = self.network(normalized.contiguous(memory_format=torch.channels_last))
         cut = []
-        for feature, stride in zip(features, self.geometry.strides, strict=True):
+        for feature, stride in zip(features, self.geometry.strides, strict=False):
             first = margin // stride
             rows, columns = (math.ceil(side / stride) for side in (height, width))
             cut.append(feature[..., first : first + rows, first : first + columns])
@@ -123,8 +123,9 @@ def build_backbone(config: BackboneConfig, *, load: Loader | None = None) -> Bac
     build = _build_resnet38d if config.name == "resnet38d" else _build_timm
     backbone = build(config, load=load)
     if config.frozen_stages:
-        backbone.channels_of(range(1, config.frozen_stages + 1), key="backbone.frozen_stages")
-        learning, _ = _split_params(backbone, config.frozen_stages)
+        frozen = range(1, config.frozen_stages + 1)
+        backbone.channels_of(frozen, key="backbone.frozen_stages")
+        learning, _ = _split_params(backbone, frozen)
         for param in learning:
             param.requires_grad_(False)  # noqa: FBT003
     return backbone
@@ -142,24 +143,26 @@ def num_stages(config: BackboneConfig) -> int:
         return len(_create_timm(config).feature_info.channels())
 
 
-def freeze_unread(backbone: Backbone, last_stage: int) -> None:
-    """Freezes all weights that have no influence on the feature maps up to F_`last_stage`.
+def drop_unread(backbone: Backbone, stages: Collection[int]) -> None:
+    """Removes layers that have no influence on the feature maps of some stages.
 
-    Otherwise DDP would wait for their gradients.
+    Of networks in which such layers are not known, the weights are frozen. Otherwise DDP would wait
+    for their gradients.
     """
-    _, unread = _split_params(backbone, last_stage)
+    remove_after(backbone.network, max(stages))
+    _, unread = _split_params(backbone, stages)
     for param in unread:
         param.requires_grad_(False)  # noqa: FBT003
 
 
 def _split_params(
-    backbone: Backbone, num_stages: int
+    backbone: Backbone, stages: Collection[int]
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Splits the trainable parameters into those that influence F_1..F_n, and the others."""
+    """Splits the trainable parameters into those that influence some stages, and the others."""
     params = [p for p in backbone.parameters() if p.requires_grad]
     with torch.enable_grad():
-        features = backbone(torch.zeros(1, 3, 64, 64))[:num_stages]
-        total = torch.stack([feature.sum() for feature in features]).sum()
+        features = backbone(torch.zeros(1, 3, 64, 64))
+        total = torch.stack([features[stage - 1].sum() for stage in stages]).sum()
     if not total.requires_grad:
         return [], params
     grads = torch.autograd.grad(total, params, allow_unused=True)

@@ -13,7 +13,6 @@ from operator import itemgetter
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from timm.layers import (
     BatchNormAct2d,
     Conv2dSame,
@@ -39,6 +38,8 @@ from timm.models.resnest import ResNestBottleneck
 from timm.models.resnet import BasicBlock, Bottleneck
 from timm.models.xception_aligned import SeparableConv2d
 from torch import Tensor, nn
+
+from wsss_core.ops.depthwise import conv2d
 
 # Modules in which a BatchNorm directly after a convolution is applied to its output.
 IN_ORDER = (
@@ -98,9 +99,7 @@ class FoldedConv2d(nn.Module):
         if isinstance(conv, Conv2dSame):
             x = pad_same(x, list(conv.kernel_size), list(conv.stride), list(conv.dilation))
         weight = conv.weight * self.scale[:, None, None, None]
-        return F.conv2d(
-            x, weight, self.shift, conv.stride, conv.padding, conv.dilation, conv.groups
-        )
+        return conv2d(x, weight, self.shift, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
 def fold_batch_norms(network: nn.Module) -> None:
@@ -120,6 +119,21 @@ def fold_batch_norms(network: nn.Module) -> None:
                 parent.set_submodule(before, FoldedConv2d(conv, norm))
                 act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
                 parent.set_submodule(name, act)
+
+
+def remove_after(network: nn.Module, number: int) -> None:
+    """Removes the layers after the feature map F_`number`, in place, from known types of networks.
+
+    Their output then has fewer maps.
+    """
+    if isinstance(network, (EfficientNetFeatures, MobileNetV3Features)):
+        read = [stage for stage, index in network._stage_out_idx.items() if index < number]
+        del network.blocks[max(read) :]
+    elif isinstance(network, FeatureListNet):
+        names = list(network)
+        last = names.index(list(network.return_layers)[number - 1])
+        for name in names[last + 1 :]:
+            del network[name]
 
 
 def space_to_batch(x: Tensor, factor: int) -> Tensor:

@@ -1,0 +1,89 @@
+"""Tests of depthwise convolutions: the gradients are those of torch's own convolution."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from wsss_core.ops.depthwise import conv2d
+
+
+def draw(*shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
+
+
+@given(
+    sides=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    kernel=st.tuples(st.integers(1, 7), st.integers(4, 8)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+def test_gradients_are_those_of_torch(sides, kernel, stride, padding):
+    if any(n + 2 * p < k for n, p, k in zip(sides, padding, kernel, strict=True)):
+        return  # the kernel does not fit
+    x, weight, bias = draw(2, 3, *sides), draw(3, 1, *kernel), draw(3).detach()
+    ours = conv2d(x, weight, bias, stride, padding, (1, 1), 3)
+    plain = F.conv2d(x, weight, bias, stride, padding, (1, 1), 3)
+    torch.testing.assert_close(ours, plain)
+    direction = draw(*plain.shape)
+    for mine, expected in zip(
+        torch.autograd.grad(ours, (x, weight), direction),
+        torch.autograd.grad(plain, (x, weight), direction),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, expected)
+
+
+def test_gradcheck():
+    x, weight, bias = draw(2, 2, 4, 6), draw(2, 1, 5, 5), draw(2).detach()
+    assert torch.autograd.gradcheck(
+        lambda x, weight: conv2d(x, weight, bias, (1, 1), (2, 2), (1, 1), 2), (x, weight)
+    )
+
+
+def test_the_gradient_of_an_image_is_not_computed():
+    x, weight, bias = draw(2, 2, 4, 6).detach(), draw(2, 1, 5, 5), draw(2).detach()
+    y = conv2d(x, weight, bias, (1, 1), (2, 2), (1, 1), 2)
+    (gradient,) = torch.autograd.grad(y.sum(), weight)
+    (expected,) = torch.autograd.grad(F.conv2d(x, weight, padding=2, groups=2).sum(), weight)
+    torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_float32_of_many_channels(memory_format, side):
+    """These sizes use the fast kernels of oneDNN."""
+    x = draw(4, 32, side, side).float().contiguous(memory_format=memory_format).detach()
+    weight, bias = draw(32, 1, 5, 5).float().detach(), draw(32).float().detach()
+    weight.requires_grad_(True)
+    ours = conv2d(x, weight, bias, (1, 1), (2, 2), (1, 1), 32)
+    plain = F.conv2d(x.double(), weight.double(), bias.double(), padding=2, groups=32)
+    (gradient,) = torch.autograd.grad(ours.square().mean(), weight)
+    (expected,) = torch.autograd.grad(plain.square().mean(), weight)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weight": draw(4, 1, 3, 3)},  # not wide
+        {"weight": draw(4, 2, 5, 5), "groups": 2},  # not depthwise
+        {"dilation": (2, 2), "padding": (4, 4)},
+        {"padding": "same"},
+        {"weight": draw(4, 1, 5, 5).detach()},  # not trained
+    ],
+)
+def test_other_convolutions_are_left_to_torch(change):
+    usual = {"weight": draw(4, 1, 5, 5), "stride": (1, 1), "padding": (2, 2), "dilation": (1, 1)}
+    arguments = {**usual, "bias": draw(4).detach(), "groups": 4, **change}
+    y = conv2d(draw(2, 4, 9, 9), **arguments)
+    assert type(y.grad_fn).__name__ == "ConvolutionBackward0"
+
+
+def test_inference_is_left_to_torch():
+    with torch.inference_mode():
+        y = conv2d(draw(2, 4, 9, 9), draw(4, 1, 5, 5), draw(4), (1, 1), (2, 2), (1, 1), 4)
+    assert y.shape == (2, 4, 9, 9)

@@ -1,0 +1,118 @@
+"""Depthwise convolution whose gradient of the weights is fast on CPUs, for kernels wider than 3.
+
+For these gradients, oneDNN 3.12 (in torch 2.14) has a fast kernel only up to a width of 3 ("bad
+param: kw > 3" in its log of dispatches) and for maps at least as high as the kernel. For a width of
+5 it is 3 to 25 times slower. But the gradient of a part of the columns is that of a narrower
+convolution.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+FAST_WIDTH = 3
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    stride: Sequence[int],
+    padding: str | Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Computes `torch.nn.functional.conv2d`; `bias` gets no gradient.
+
+    Args:
+        x: [B, C, H, W].
+        weight: [C', C / groups, kh, kw].
+        bias: [C'].
+        stride: Of rows and columns.
+        padding: Rows and columns of zeros on each side, or `same`.
+        dilation: Of rows and columns.
+        groups: C for a depthwise convolution.
+    """
+    has_slow_gradient = (
+        groups == x.shape[1] == len(weight)
+        and weight.shape[-1] > FAST_WIDTH
+        and tuple(dilation) == (1, 1)
+        and not isinstance(padding, str)
+        and x.device.type == "cpu"
+        and weight.requires_grad
+        and torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+    )
+    if not has_slow_gradient:
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    return cast(Tensor, _Depthwise.apply(x, weight, bias, tuple(stride), tuple(padding)))
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return F.conv2d(x, weight, bias, stride, padding, groups=len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None, None]:
+        x, weight = ctx.saved_tensors
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = _backward(gradient, x, weight, ctx.stride, ctx.padding, which="x")
+        of_weight = _weight_gradient(gradient, x, weight, ctx.stride, ctx.padding)
+        return of_x, of_weight, None, None, None
+
+
+def _weight_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """Computes the gradient [C, 1, kh, kw] for `FAST_WIDTH` columns of the kernel at a time."""
+    kernel_height, kernel_width = weight.shape[-2:]
+    width = (gradient.shape[-1] - 1) * stride[1] + FAST_WIDTH  # what a part of the kernel reads
+    rows, above = padding[0], 0
+    if x.shape[-2] < kernel_height + stride[0]:  # too low for the fast kernel, so padded here
+        rows, above = 0, padding[0]
+    result = torch.empty_like(weight)
+    for first in range(0, kernel_width, FAST_WIDTH):
+        column = min(first, kernel_width - FAST_WIDTH)  # the last part may overlap with the others
+        left = padding[1] - column
+        part = F.pad(x, (left, width - x.shape[-1] - left, above, above))  # negative: crops
+        columns = slice(column, column + FAST_WIDTH)
+        narrow = weight[..., columns]
+        result[..., columns] = _backward(gradient, part, narrow, stride, (rows, 0), which="weight")
+    return result
+
+
+def _backward(
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    *,
+    which: str,
+) -> Tensor:
+    """Returns torch's own gradient of a depthwise convolution, of `x` or of `weight`."""
+    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight,
+        bias_sizes=None,
+        stride=stride,
+        padding=padding,
+        dilation=(1, 1),
+        transposed=False,
+        output_padding=(0, 0),
+        groups=len(weight),
+        output_mask=(which == "x", which == "weight", False),
+    )
+    return cast(Tensor, of_x if which == "x" else of_weight)
