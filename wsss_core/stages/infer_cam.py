@@ -14,6 +14,7 @@ from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids
 from wsss_core.methods.kinds import ClassifierNet
 from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.cam import normalize_cam
+from wsss_core.runtime.overlapped_map import overlapped_map
 
 
 class ImageCam(NamedTuple):
@@ -42,13 +43,17 @@ def infer_cams(
         precision: The precision in which the network computes.
     """
     device = next(net.parameters()).device
-    for pyramid in image_pyramids(
+    pyramids = image_pyramids(
         dataset, image_ids, device=device, scales=config.scales, flip=config.flip
-    ):
+    )
+
+    def infer(pyramid: ImagePyramid) -> ImageCam:
         class_ids = tuple(int(k) + 1 for k in np.flatnonzero(dataset.labels[pyramid.image_id]))
         channels = [k - 1 for k in class_ids]
         cam = merge_scales(net, pyramid, channels, refined=config.refined, precision=precision)
-        yield ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
+        return ImageCam(pyramid.image_id, class_ids, normalize_cam(cam).cpu().numpy())
+
+    return overlapped_map(infer, pyramids, device)
 
 
 @torch.inference_mode()

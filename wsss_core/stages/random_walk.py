@@ -14,7 +14,7 @@ from torch import Tensor
 from wsss_core.config.affinity import AffinityConfig
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.data.dataset import Dataset
-from wsss_core.data.image_pyramid import first_argmax, image_pyramids
+from wsss_core.data.image_pyramid import ImagePyramid, first_argmax, image_pyramids
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
@@ -28,6 +28,7 @@ from wsss_core.ops.affinity import (
 from wsss_core.ops.grid import pixels, pool, resample
 from wsss_core.ops.random_walk import random_walk
 from wsss_core.pretrained.tensor_names import load_checked
+from wsss_core.runtime.overlapped_map import overlapped_map
 
 
 def load_affinity_net(path: Path, class_names: Sequence[str]) -> AffinityNet:
@@ -67,10 +68,17 @@ def pseudo_labels(
     Yields:
         (image id, mask uint8 [H, W] of class ids), in the order of the CAMs.
     """
-    for pyramid in image_pyramids(dataset, cams.image_ids, device=net.backbone.mean.device):
-        cam = cams.read(pyramid.image_id)
+    device = net.backbone.mean.device
+
+    pyramids = image_pyramids(dataset, cams.image_ids, device=device)
+    items = ((pyramid, cams.read(pyramid.image_id)) for pyramid in pyramids)
+
+    def walk(item: tuple[ImagePyramid, ScoreRecord]) -> tuple[str, NDArray[np.uint8]]:
+        pyramid, cam = item
         label = pseudo_label(net, pyramid.scaled[0], cam, config, precision=precision)
-        yield pyramid.image_id, label
+        return pyramid.image_id, label
+
+    return overlapped_map(walk, items, device)
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from wsss_core.models.deeplab import DeepLab, build_deeplab
 from wsss_core.models.precision import Precision, autocast
 from wsss_core.ops.grid import even, pixels, resample
 from wsss_core.pretrained.tensor_names import load_checked
+from wsss_core.runtime.overlapped_map import overlapped_map
 
 # Logits are averaged and probabilities are stored at a quarter of the image's size. This is finer
 # than the network's cells: 8 pixels of an image enlarged by 1.75 are 4.6 pixels of the image. It
@@ -94,10 +96,10 @@ def segment(
         precision: The precision in which the network computes.
     """
     device = network.backbone.mean.device
-    for pyramid in image_pyramids(
+    pyramids = image_pyramids(
         dataset, image_ids, device=device, scales=config.scales, flip=config.flip
-    ):
-        yield segment_pyramid(network, pyramid, precision=precision)
+    )
+    return overlapped_map(partial(segment_pyramid, network, precision=precision), pyramids, device)
 
 
 def segment_pyramid(
