@@ -1,6 +1,7 @@
 """Tests of profiler traces of a few items."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -16,6 +17,17 @@ def test_the_trace_has_the_work_on_some_items(tmp_path):
     number = SKIPPED + WARMED_UP + TRACED + 5
     for _ in profiled(range(number), path):
         torch.ones(4, 4) @ torch.ones(4, 4)
+    events = json.loads(path.read_text())["traceEvents"]
+    assert sum(event["name"] == "aten::matmul" for event in events) == TRACED
+
+
+def test_the_trace_has_the_work_of_other_threads(tmp_path):
+    """On a CPU, inference computes images in threads of its own."""
+    path = tmp_path / "trace.json"
+    number = SKIPPED + WARMED_UP + TRACED + 5
+    with ThreadPoolExecutor(1) as pool:
+        for _ in profiled(range(number), path):
+            pool.submit(torch.matmul, torch.ones(4, 4), torch.ones(4, 4)).result()
     events = json.loads(path.read_text())["traceEvents"]
     assert sum(event["name"] == "aten::matmul" for event in events) == TRACED
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile, schedule
 
 Item = TypeVar("Item")
@@ -28,6 +29,7 @@ def profiled(items: Iterable[Item], path: Path | None) -> Generator[Item]:
         activities.append(ProfilerActivity.CUDA)
     with profile(
         activities=activities,
+        experimental_config=_ExperimentalConfig(profile_all_threads=True),
         schedule=schedule(wait=SKIPPED, warmup=WARMED_UP, active=TRACED, repeat=1),
         on_trace_ready=lambda trace: trace.export_chrome_trace(str(path)),
     ) as profiler:
