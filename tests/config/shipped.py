@@ -7,7 +7,8 @@ PAPER = PROJECT / "config.yaml"
 EXPERIMENTS = tuple(
     PROJECT / "configs" / f"{name}.yaml"
     for name in (
-        *("compact", "demo", "paper-tables", "voc-animals", "voc-objects", "voc12-largefov"),
+        *("compact", "demo", "paper-tables", "smoothing-settings"),
+        *("voc-animals", "voc-objects", "voc12-largefov"),
     )
 )
 PRESETS = tuple(PROJECT / "configs/presets" / f"{name}.yaml" for name in ("released", "text"))
