@@ -1,9 +1,10 @@
 """Time and memory that jobs request; both increase with each attempt."""
 
 # Memory in GB, measured on two CPU cores with configs/compact.yaml and the images of voc-animals:
-# trainings 2 to 3.6, infer_cam 2.2, segment 1.8, random_walk 1.7 (each of the three 0.3 more since two
-# images are computed at a time), each process of a CRF 0.4, other jobs at most 0.2. Networks of the paper's size and more processes need more; the requests of the
-# rules are large enough for these.
+# trainings 2 to 3.6, infer_cam 2.2, segment 1.8, random_walk 1.7, each process of a CRF 0.4, other
+# jobs at most 0.2. Since inference computes two images at a time, segment takes 0.25 more. Networks
+# of the paper's size and more processes need more; the requests of the rules are large enough for
+# these.
 
 
 def times_attempt(first):

@@ -1,9 +1,9 @@
 """Depthwise convolution whose gradient of the weights is fast on CPUs, for kernels wider than 3.
 
 For these gradients, oneDNN 3.12 (in torch 2.14) has a fast kernel only up to a width of 3 ("bad
-param: kw > 3" in its log of dispatches) and for maps at least as high as the kernel. For a width of
-5 it is 3 to 25 times slower. But the gradient of a part of the columns is that of a narrower
-convolution.
+param: kw > 3" in its log of dispatches) and for maps at least as high as the kernel. For wider
+kernels it is several times slower (docs/performance.md). But the gradient of a part of the columns
+is that of a narrower convolution.
 """
 
 from collections.abc import Sequence
