@@ -15,9 +15,9 @@ from benchmarks.experiment import ROOT, merged
 from benchmarks.rows import Row
 from benchmarks.timing import name_of
 from wsss_core.config.experiment import load_experiment
+from wsss_core.config.precision import Precision
 from wsss_core.data.dataset import open_dataset
 from wsss_core.methods.kinds import load_classifier
-from wsss_core.models.precision import Precision
 from wsss_core.ops.metrics import ThresholdSweep
 from wsss_core.stages.infer_cam import infer_cams
 

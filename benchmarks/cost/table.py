@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.cost.stages import StageCost, stage_costs
 from wsss_core.config.experiment import Experiment
-from wsss_core.config.precision import AskedPrecision, PrecisionConfig
-from wsss_core.models.precision import Precision
+from wsss_core.config.precision import AskedPrecision, Precision, PrecisionConfig
 
 
 @dataclass(frozen=True)

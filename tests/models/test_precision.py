@@ -39,7 +39,6 @@ def test_gpus_before_the_a100_would_imitate_bf16(monkeypatch, capability, expect
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert has_bf16(GPU) is expected
     assert choose_precision("auto", GPU) == ("bfloat16" if expected else "float32")
-    assert choose_precision("auto", GPU, pays_on_cpu=False) == choose_precision("auto", GPU)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +55,8 @@ def test_cpus_say_what_they_have(monkeypatch, capabilities, expected):
     assert has_bf16(CPU) is expected
 
 
-def test_auto_is_bfloat16_where_it_pays(with_units):
+def test_auto_is_bfloat16_where_there_are_units(with_units):
     assert choose_precision("auto", CPU) == "bfloat16"
-    assert choose_precision("auto", CPU, pays_on_cpu=False) == "float32"
 
 
 def test_what_is_asked_for_is_done_on_every_machine(without_units):

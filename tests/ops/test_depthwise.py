@@ -66,6 +66,25 @@ def test_float32_of_many_channels(memory_format, side):
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("learns", ["x", "weight"])
+def test_what_learns_is_in_float32_within_autocast(kernel, learns):
+    x, weight, bias = draw(2, 4, 9, 9), draw(4, 1, kernel, kernel), draw(4).detach()
+    of = {"x": x.bfloat16().detach(), "weight": weight.float().detach()}
+    of[learns].requires_grad_(True)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = conv2d(of["x"], of["weight"], bias.float(), (1, 1), (1, 1), (1, 1), 4)
+    assert y.dtype == torch.float32
+    plain = F.conv2d(of["x"].float(), of["weight"], bias.float(), padding=1, groups=4)
+    torch.testing.assert_close(y, plain)
+    for mine, expected in zip(
+        torch.autograd.grad(y.sum(), of[learns]),
+        torch.autograd.grad(plain.sum(), of[learns]),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, expected)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -84,6 +103,9 @@ def test_other_convolutions_are_left_to_torch(change):
 
 
 def test_inference_is_left_to_torch():
+    tensors = [draw(*shape).float() for shape in ((2, 4, 9, 9), (4, 1, 5, 5), (4,))]
+    arguments = *tensors, (1, 1), (2, 2), (1, 1), 4
     with torch.inference_mode():
-        y = conv2d(draw(2, 4, 9, 9), draw(4, 1, 5, 5), draw(4), (1, 1), (2, 2), (1, 1), 4)
-    assert y.shape == (2, 4, 9, 9)
+        assert conv2d(*arguments).shape == (2, 4, 9, 9)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert conv2d(*arguments).dtype == torch.bfloat16

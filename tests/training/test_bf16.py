@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from tests.methods.tiny_trainings import cam_training, seam_net
 from tests.training.loss_curves import resnet38d
-from wsss_core.config.backbone import BackboneConfig
 from wsss_core.config.training import OptimConfig, TrainingConfig
 from wsss_core.methods.seam import Config, Training
-from wsss_core.models.backbone import build_backbone
 from wsss_core.training import loop
 
 NUM_CLASSES, SIZE, BATCH_SIZE = 3, 64, 4
@@ -72,13 +70,6 @@ def test_the_network_trains_in_the_precision_that_is_asked_for(tmp_path, monkeyp
     monkeypatch.setattr(type(model.net), "forward", spy)
     train(model, tmp_path, steps=1, precision=precision)
     assert seen == {getattr(torch, precision)}
-
-
-@pytest.mark.parametrize(
-    ("name", "is_dense"), [("resnet18", True), ("tf_efficientnet_lite0", False)]
-)
-def test_a_network_with_grouped_convolutions_is_not_dense(name, is_dense):
-    assert build_backbone(BackboneConfig(name=name, output_stride=16)).is_dense is is_dense
 
 
 def seam() -> nn.Module:

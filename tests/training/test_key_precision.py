@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.models.precision import has_bf16
+from wsss_core.models.precision import choose_precision, has_bf16
 from wsss_core.training.key_precision import cpu_has_bf16, gpus_have_bf16, precision_here
 
 
@@ -38,6 +38,10 @@ def test_all_gpus_have_to_have_them(tmp_path, monkeypatch, answer, expected):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert gpus_have_bf16() == expected
     assert precision_here("auto", gpus=1) == ("bfloat16" if expected else "float32")
+
+
+def test_auto_is_that_of_torch_on_this_cpu():
+    assert precision_here("auto", gpus=0) == choose_precision("auto", torch.device("cpu"))
 
 
 def test_what_is_asked_for_is_what_it_is():

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from wsss_core.config.base import ConfigModel
 
+Precision = Literal["float32", "bfloat16"]
 AskedPrecision = Literal["auto", "float32", "bfloat16"]
 
 

@@ -37,7 +37,6 @@ class Backbone(nn.Module):
         geometry: Positions of their cells in the image.
         mean: RGB colour in [0, 1] that normalises to zero. Padding should have this colour.
         multiple: Height and width, with the geometry's margin, are padded to multiples of this.
-        is_dense: Whether most of the work is matrix products, so that bf16 units of a CPU help.
     """
 
     mean: Tensor
@@ -52,14 +51,12 @@ class Backbone(nn.Module):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         multiple: int = 1,
-        is_dense: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.channels = channels
         self.geometry = geometry
         self.multiple = multiple
-        self.is_dense = is_dense
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
@@ -185,7 +182,6 @@ def _build_resnet38d(config: BackboneConfig, *, load: Loader | None) -> Backbone
         geometry=FeatureGeometry(tuple(Cells(s, 0) for s in network.strides), is_cornered=True),
         mean=network.mean,
         std=network.std,
-        is_dense=True,
     )
 
 
@@ -239,7 +235,6 @@ def _build_timm(config: BackboneConfig, *, load: Loader | None) -> Backbone:
         mean=mean,
         std=std,
         multiple=32,  # without dilation, these networks halve the image five times
-        is_dense=not any(m.groups > 1 for m in network.modules() if isinstance(m, nn.Conv2d)),
     )
 
 

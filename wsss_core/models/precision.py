@@ -5,29 +5,21 @@ some operations by default. `bfloat16` is torch's autocast: products have 8 sign
 computations on the outputs of a network are in float32.
 """
 
-from typing import Literal
-
 import torch
 
-from wsss_core.config.precision import AskedPrecision
-
-Precision = Literal["float32", "bfloat16"]
+from wsss_core.config.precision import AskedPrecision, Precision
 
 
-def choose_precision(
-    asked: AskedPrecision, device: torch.device, *, pays_on_cpu: bool = True
-) -> Precision:
+def choose_precision(asked: AskedPrecision, device: torch.device) -> Precision:
     """Chooses the precision of a job.
 
     Args:
-        asked: The config value; "auto": bfloat16 if the device gains from it, otherwise float32.
+        asked: The config value; "auto": bfloat16 if the device has units for it, otherwise float32.
         device: The device of the job.
-        pays_on_cpu: Whether this job is faster in bfloat16 on a CPU with bfloat16 units.
     """
     if asked != "auto":
         return asked
-    gains = has_bf16(device) and (device.type == "cuda" or pays_on_cpu)
-    return "bfloat16" if gains else "float32"
+    return "bfloat16" if has_bf16(device) else "float32"
 
 
 def has_bf16(device: torch.device) -> bool:

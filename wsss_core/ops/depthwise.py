@@ -1,9 +1,11 @@
-"""Depthwise convolution whose gradient of the weights is fast on CPUs, for kernels wider than 3.
+"""Depthwise convolution whose gradients are fast on CPUs.
 
-For these gradients, oneDNN 3.12 (in torch 2.14) has a fast kernel only up to a width of 3 ("bad
-param: kw > 3" in its log of dispatches) and for maps at least as high as the kernel. For wider
-kernels it is several times slower (docs/performance.md). But the gradient of a part of the columns
-is that of a narrower convolution.
+The fast kernels for gradients of oneDNN 3.12 (in torch 2.14) do not cover all cases. The others are
+several times slower (docs/performance.md):
+
+- Kernels wider than 3 ("bad param: kw > 3" in its log of dispatches), and maps lower than the
+  kernel. But the gradient of a part of the columns is that of a narrower convolution.
+- bfloat16. A depthwise convolution that learns computes in float32 instead, also within autocast.
 """
 
 from collections.abc import Sequence
@@ -28,6 +30,8 @@ def conv2d(
 ) -> Tensor:
     """Computes `torch.nn.functional.conv2d`; `bias` gets no gradient.
 
+    Within autocast on a CPU, a depthwise convolution that has a gradient returns float32.
+
     Args:
         x: [B, C, H, W].
         weight: [C', C / groups, kh, kw].
@@ -37,19 +41,15 @@ def conv2d(
         dilation: Of rows and columns.
         groups: C for a depthwise convolution.
     """
-    has_slow_gradient = (
-        groups == x.shape[1] == len(weight)
-        and weight.shape[-1] > FAST_WIDTH
-        and tuple(dilation) == (1, 1)
-        and not isinstance(padding, str)
-        and x.device.type == "cpu"
-        and weight.requires_grad
-        and torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-    )
-    if not has_slow_gradient:
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    if not learns or x.device.type != "cpu" or not groups == x.shape[1] == len(weight):
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    return cast(Tensor, _Depthwise.apply(x, weight, bias, tuple(stride), tuple(padding)))
+    with torch.autocast("cpu", enabled=False):
+        x, weight = x.to(bias.dtype), weight.to(bias.dtype)
+        is_narrow = weight.shape[-1] <= FAST_WIDTH or not weight.requires_grad
+        if is_narrow or tuple(dilation) != (1, 1) or isinstance(padding, str):
+            return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        return cast(Tensor, _Depthwise.apply(x, weight, bias, tuple(stride), tuple(padding)))
 
 
 class _Depthwise(torch.autograd.Function):

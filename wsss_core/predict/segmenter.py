@@ -15,14 +15,14 @@ from PIL import Image
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss_core.config.crf import CrfConfig
-from wsss_core.config.precision import AskedPrecision
+from wsss_core.config.precision import AskedPrecision, Precision
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.images import read_image
 from wsss_core.data.pictures import BadPictureError, read_picture
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.models.precision import Precision, start_inference
+from wsss_core.models.precision import start_inference
 from wsss_core.predict.device import choose_device
 from wsss_core.predict.enlarge import enlarged_argmax, shrink
 from wsss_core.predict.pictures import Picture

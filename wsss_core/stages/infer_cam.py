@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsss_core.config.cam import CamConfig
+from wsss_core.config.precision import Precision
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramids
 from wsss_core.methods.kinds import ClassifierNet
-from wsss_core.models.precision import Precision, autocast
+from wsss_core.models.precision import autocast
 from wsss_core.ops.cam import normalize_cam
 from wsss_core.runtime.overlapped_map import overlapped_map
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsss_core.config.affinity import AffinityConfig
+from wsss_core.config.precision import Precision
 from wsss_core.config.random_walk import RandomWalkConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, first_argmax, image_pyramids
 from wsss_core.data.score_maps import ScoreReader, ScoreRecord
 from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.affinity_net import AffinityNet, build_affinity_net
-from wsss_core.models.precision import Precision, autocast
+from wsss_core.models.precision import autocast
 from wsss_core.ops.affinity import (
     fitting_radius,
     pair_offsets,

@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsss_core.config.precision import Precision
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.config.segmenter import SegmenterConfig
 from wsss_core.data.dataset import Dataset
 from wsss_core.data.image_pyramid import ImagePyramid, first_argmax, image_pyramids
 from wsss_core.data.weights import load_network_weights, rebuilding
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.models.precision import Precision, autocast
+from wsss_core.models.precision import autocast
 from wsss_core.ops.grid import even, pixels, resample
 from wsss_core.pretrained.tensor_names import load_checked
 from wsss_core.runtime.overlapped_map import overlapped_map

@@ -10,29 +10,23 @@ import re
 import subprocess
 from pathlib import Path
 
-from wsss_core.config.precision import AskedPrecision
+from wsss_core.config.precision import AskedPrecision, Precision
 
 CPU_UNITS = ("amx_bf16", "avx512_bf16")
-BY_NETWORK = "auto on a CPU with units for bfloat16"  # code and config then decide the precision
 
 
-def precision_here(asked: AskedPrecision, *, gpus: int) -> AskedPrecision:
-    """Determines the precision of a training on this machine.
+def precision_here(asked: AskedPrecision, *, gpus: int) -> Precision:
+    """Determines the precision of a training on this machine, like models.precision.
 
     Args:
         asked: The precision in the config.
         gpus: Number of GPUs of the training. It is not known yet which ones, so that all GPUs of
             the machine must have units for bfloat16.
-
-    Returns:
-        The precision; 'auto' on a CPU with units for bfloat16, where it also depends on the
-        network.
     """
     if asked != "auto":
         return asked
-    if gpus == 0:
-        return "auto" if cpu_has_bf16() else "float32"
-    return "bfloat16" if gpus_have_bf16() else "float32"
+    has_units = gpus_have_bf16() if gpus else cpu_has_bf16()
+    return "bfloat16" if has_units else "float32"
 
 
 def cpu_has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:

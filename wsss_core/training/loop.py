@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from wsss_core.config.precision import Precision
 from wsss_core.config.training import TrainingConfig
-from wsss_core.models.precision import Precision, use_exact_products
+from wsss_core.models.precision import use_exact_products
 from wsss_core.runtime.atomic import atomic_file, writing_errors
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import UserError

@@ -6,9 +6,9 @@ from typing import Any
 import timm
 import torch
 
+from wsss_core.config.precision import Precision
 from wsss_core.data.dataset_digest import dataset_digest
 from wsss_core.models.backbone import Backbone
-from wsss_core.models.precision import Precision
 from wsss_core.runtime.version import code_version, package_version
 
 

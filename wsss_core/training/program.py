@@ -23,7 +23,7 @@ from wsss_core.runtime.errors import UserError
 from wsss_core.runtime.file_digest import file_digest
 from wsss_core.runtime.lock import exclusive
 from wsss_core.training.inputs import is_file, without_places
-from wsss_core.training.key_precision import BY_NETWORK, precision_here
+from wsss_core.training.key_precision import precision_here
 from wsss_core.training.store import keep, take, training_key
 from wsss_core.workflow.gpu_lease import take_gpus
 
@@ -72,7 +72,7 @@ def run_once(
     made_of = {
         "code": args.code,
         "seed": args.seed,
-        "precision": BY_NETWORK if args.precision == "auto" else args.precision,
+        "precision": args.precision,
         "config": without_places(config),
         "reads": {**reads, "start": _start_digest(args, config)},
     }

@@ -12,8 +12,6 @@ from torch import nn
 
 from wsss_core.config.training import TrainingConfig
 from wsss_core.data.weights import save_weights
-from wsss_core.models.backbone import Backbone
-from wsss_core.models.precision import choose_precision
 from wsss_core.training.batches import Samples
 from wsss_core.training.broken_gradients import refuse_broken_gradients
 from wsss_core.training.loop import TrainableModel, train, write_history
@@ -35,7 +33,7 @@ def run_training(
 
     Args:
         args: Options of `training_parser`.
-        key: An unfinished training is resumed if this key and the precision are the same.
+        key: An unfinished training is resumed if this key is the same.
         model: The network with its losses.
         samples: The training samples.
         config: Epochs, effective batch size, optimiser.
@@ -47,7 +45,6 @@ def run_training(
     place = torch.device("cuda" if has_gpu else "cpu")
     if config.epochs:
         refuse_broken_gradients(cast(nn.Module, model), place)
-    precision = choose_precision(args.precision, place, pays_on_cpu=_is_dense(model))
     history = train(
         cast(nn.Module, model),
         samples,
@@ -55,19 +52,19 @@ def run_training(
         loss_weights=model.loss_weights,
         seed=args.seed,
         gpus=args.gpus,
-        precision=precision,
+        precision=args.precision,
         threads=args.threads,
         work_dir=state_dir(args),
         checkpoint_minutes=args.checkpoint_minutes,
         log_every=args.log_every,
-        key=f"{key} {precision}",
+        key=key,
         desc=desc,
         alarms=model.alarms,
         trace=args.trace,
     )
     net = model.net
     write_history(args.history, history)
-    used = precision if config.epochs else None
+    used = args.precision if config.epochs else None
     card = model_card(
         net.backbone,
         seed=args.seed,
@@ -77,13 +74,3 @@ def run_training(
         dataset=args.dataset,
     )
     save_weights(args.output, net.state_dict(), {**metadata, **card})
-
-
-def _is_dense(model: TrainableModel) -> bool:
-    """Tells whether a CPU with units for bfloat16 trains this model faster in bfloat16.
-
-    With AVX512-BF16, a step of ResNet38d takes half the time. A step of EfficientNet-Lite0 takes
-    the same time, because depthwise convolutions are not matrix products.
-    """
-    modules = cast(nn.Module, model).modules()
-    return any(isinstance(module, Backbone) and module.is_dense for module in modules)
