@@ -16,8 +16,8 @@ class PrecisionConfig(ConfigModel):
     training: AskedPrecision = Field(
         "auto",
         description=(
-            "precision of training; 'auto': bfloat16 on GPUs with bfloat16 units, and on CPUs with "
-            "them if the network gains from it, otherwise float32"
+            "precision of training; 'auto': bfloat16 on devices with bfloat16 units, otherwise "
+            "float32"
         ),
     )
     inference: AskedPrecision = Field(
