@@ -1,5 +1,6 @@
 """Builds very small archives in the layouts of the official ones."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -51,11 +52,11 @@ def member(name: str, **attributes) -> tarfile.TarInfo:
     return info
 
 
-def tar_bytes(root: str, names: list[str], *extra: tarfile.TarInfo, mode: str = "w") -> bytes:
+def tar_bytes(root: str, names: list[str], *extra: tarfile.TarInfo) -> bytes:
     """A tar of directories, files, and further members, which come first."""
     buffer = io.BytesIO()
     parents = {parent for name in names for parent in Path(root, name).parents} - {Path()}
-    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for info in extra:
             tar.addfile(info, io.BytesIO(bytes(info.size)))
         for parent in sorted(parents):
@@ -71,7 +72,7 @@ def voc_bytes(*extra: tarfile.TarInfo, names=VOC_NAMES) -> bytes:
 
 
 def sbd_bytes(*extra: tarfile.TarInfo, names=SBD_NAMES) -> bytes:
-    return tar_bytes(SBD, names, *extra, mode="w:gz")
+    return gzip.compress(tar_bytes(SBD, names, *extra), mtime=0)  # the same bytes at any time
 
 
 def archive_of(content: bytes, *urls: str, name="voc_trainval", **changes) -> Archive:

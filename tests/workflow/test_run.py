@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflow.conftest import CONFIG, tiny
 from tests.workflow.running import PROJECT, job_counts, snakemake
+from wsss_core.training.key_precision import cpu_has_bf16
 
 RESULTS = "results/tiny"
 SCORED = [
@@ -31,7 +32,8 @@ def test_summary_has_a_row_for_each_stage_and_split(finished):
     assert found == [(*scored, split) for scored in SCORED for split in ("train", "val")]
     classes = (finished / RESULTS / "data/classes.txt").read_text().split()
     fixed = ["method", "seed", "stage", "split", "threshold", "miou", "background"]
-    assert list(rows[0]) == [*fixed, *classes]
+    trained_in_bf16 = ["precision"] if cpu_has_bf16() else []
+    assert list(rows[0]) == [*fixed, *classes, *trained_in_bf16]
     assert all(0 <= float(row["miou"]) <= 100 for row in rows)
     assert {row["seed"] for row in rows} == {"0"}
 
