@@ -16,7 +16,9 @@ CPU_UNITS = ("amx_bf16", "avx512_bf16")
 
 
 def precision_here(asked: AskedPrecision, *, gpus: int) -> Precision:
-    """Determines the precision of a training on this machine, like models.precision.
+    """Determines the precision of a training on this machine.
+
+    On a CPU it is that of `models.precision.choose_precision`.
 
     Args:
         asked: The precision in the config.
