@@ -1,7 +1,7 @@
 """Depthwise convolution whose gradients are fast on CPUs.
 
 The fast kernels for gradients of oneDNN 3.12 (in torch 2.14) do not cover all cases. The others are
-several times slower (docs/performance.md):
+slower, some several times (docs/performance.md):
 
 - Kernels wider than 3 ("bad param: kw > 3" in its log of dispatches), and maps lower than the
   kernel. But the gradient of a part of the columns is that of a narrower convolution.
