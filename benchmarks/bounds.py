@@ -183,6 +183,7 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
     if not weights.is_file():
         run_program(
             *("train_segmenter", *given, "--seed", str(run.seed)),
+            *("--precision", config.precision.training),
             *("--init", str(run.folder / "classifier/weights.pt")),
             *("--pseudo-labels", *map(str, labels)),
             *("--output", str(weights), "--history", str(folder / "history.csv")),
@@ -191,6 +192,7 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
     if not probs.is_file():
         run_program(
             *("segment", *given, "--weights", str(weights), "--part", "eval"),
+            *("--precision", config.precision.inference),
             *("--scored-splits", HELD_OUT, "--output", str(folder / "before_crf")),
             *("--probs", str(probs), "--config", config.segment.model_dump_json(exclude={"crf"})),
         )

@@ -74,6 +74,7 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
     if not weights.is_file():
         run_program(
             *("train_classifier", *given, "--method", run.method, "--seed", str(run.seed)),
+            *("--precision", run.config.precision.training),
             *("--init", str(results / str(plan.init) / seed / "classifier/weights.pt")),
             *("--boundaries", str(boundaries), "--canny", str(results / "canny")),
             *("--output", str(weights), "--history", str(folder / "history.csv")),
@@ -82,6 +83,7 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
     if not cams.is_file():
         run_program(
             *("infer_cam", *given, "--weights", str(weights), "--kind", plan.config["kind"]),
+            *("--precision", run.config.precision.inference),
             *("--part", "eval", "--shard", "0", "--num-shards", "1", "--scored-splits", *splits),
             *("--output", str(cams), "--config", run.config.cam.model_dump_json()),
         )
