@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wsss_core.ops.depthwise import conv2d
 
@@ -109,3 +110,36 @@ def test_inference_is_left_to_torch():
         assert conv2d(*arguments).shape == (2, 4, 9, 9)
         with torch.autocast("cpu", torch.bfloat16):
             assert conv2d(*arguments).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("groups", "grad", "is_by_cudnn"), [(4, False, False), (4, True, True), (1, False, True)]
+)
+def test_inference_on_a_gpu_uses_the_kernel_for_all_sizes(groups, grad, is_by_cudnn, monkeypatch):
+    """On tensors that have a GPU as their device and no numbers."""
+    found = []
+
+    def watched(*args):
+        found.append(torch.backends.cudnn.enabled)
+        return convolve(*args)
+
+    convolve = F.conv2d
+    monkeypatch.setattr(F, "conv2d", watched)
+    with FakeTensorMode(), torch.set_grad_enabled(grad):
+        x, bias = torch.empty(2, 4, 9, 9, device="cuda"), torch.empty(4, device="cuda")
+        weight = torch.empty(4, 4 // groups, 5, 5, device="cuda", requires_grad=grad)
+        assert conv2d(x, weight, bias, (1, 1), (2, 2), (1, 1), groups).shape == (2, 4, 9, 9)
+    assert found == [is_by_cudnn]
+    assert torch.backends.cudnn.enabled
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_inference_on_a_gpu_finds_what_a_cpu_finds(dilation):
+    arguments = [draw(*shape).float().detach() for shape in ((2, 4, 9, 9), (4, 1, 5, 5), (4,))]
+    rest = (1, 1), (2 * dilation, 2 * dilation), (dilation, dilation), 4
+    with torch.inference_mode():
+        expected = conv2d(*arguments, *rest)
+        last = [x.cuda() for x in arguments]
+        last[0] = last[0].contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(conv2d(*last, *rest).cpu(), expected, rtol=1e-5, atol=1e-5)

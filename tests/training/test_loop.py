@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import logging
 import math
 import os
 import signal
@@ -249,6 +250,12 @@ def test_no_epochs_leave_the_network_as_it_is(tmp_path):
     config = CONFIG.model_copy(update={"epochs": 0})
     assert train_tiny(model, tmp_path / "state", config=config) == []
     assert _same_weights(model, Net())
+
+
+def test_no_advice_of_fabric_is_shown(uninterrupted):
+    logger = logging.getLogger("lightning_fabric.utilities.rank_zero")
+    assert not logger.isEnabledFor(logging.INFO)
+    assert logger.isEnabledFor(logging.WARNING)
 
 
 def test_the_history_has_a_row_now_and_then_and_at_the_end(uninterrupted):

@@ -1,7 +1,12 @@
-"""Depthwise convolution whose gradients are fast on CPUs.
+"""Depthwise convolution with fast gradients on CPUs and fast inference on GPUs.
 
-The fast kernels for gradients of oneDNN 3.12 (in torch 2.14) do not cover all cases. The others are
-slower, some several times (docs/performance.md):
+On GPUs, cuDNN compiles a kernel for each size of a map in channels-last format
+(https://github.com/NVIDIA/cudnn-frontend/issues/1066). That takes 0.25 s, and photographs have many
+sizes. So inference uses torch's own kernel, which is as fast and fits all sizes
+(docs/performance.md). In training, all crops have one size.
+
+On CPUs, the fast kernels for gradients of oneDNN 3.12 (in torch 2.14) do not cover all cases. The
+others are slower, some several times:
 
 - Kernels wider than 3 ("bad param: kw > 3" in its log of dispatches), and maps lower than the
   kernel. But the gradient of a part of the columns is that of a narrower convolution.
@@ -41,8 +46,12 @@ def conv2d(
         dilation: Of rows and columns.
         groups: C for a depthwise convolution.
     """
+    is_depthwise = groups == x.shape[1] == len(weight)
+    if is_depthwise and x.device.type == "cuda" and not torch.is_grad_enabled():
+        with torch.backends.cudnn.flags(enabled=False):
+            return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    if not learns or x.device.type != "cpu" or not groups == x.shape[1] == len(weight):
+    if not is_depthwise or x.device.type != "cpu" or not learns:
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
     with torch.autocast("cpu", enabled=False):
         x, weight = x.to(bias.dtype), weight.to(bias.dtype)

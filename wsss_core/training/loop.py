@@ -7,6 +7,7 @@ needs only model, optimiser and step number, and ends with the weights of an uni
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -222,6 +223,8 @@ def _leave(fabric: lightning_fabric.Fabric, reason: BaseException) -> NoReturn:
 def _fabric(gpus: int, precision: Precision) -> lightning_fabric.Fabric:
     """Starts Fabric with the device, precision and data parallelism."""
     use_exact_products()
+    # On GPUs, Fabric prints the advice to compute products with fewer digits.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = lightning_fabric.Fabric(
         accelerator=device(gpus).type,
         devices=max(gpus, 1),
