@@ -1,7 +1,4 @@
-"""Checks the methods of a config with the code of their kinds. A separate program, see plans.py.
-
-python -m wsss_core.methods.check < question.json
-"""
+"""Checks the methods of a config with the code of their kinds. A separate program, see plans.py."""
 
 from __future__ import annotations
 
@@ -23,8 +20,12 @@ from wsss_core.models.backbone import num_stages
 from wsss_core.runtime.errors import UserError, run_command
 
 
-def main() -> None:
-    """Reads a `Question` from stdin and writes `Findings` to stdout."""
+def run() -> None:
+    """Runs the program: reads a `Question` from stdin and writes `Findings` to stdout."""
+    run_command(_main)
+
+
+def _main() -> None:
     question = Question.model_validate_json(sys.stdin.read())
     sys.stdout.write(find(question).model_dump_json() + "\n")
 
@@ -154,7 +155,3 @@ def _no_crf(plans: Mapping[str, MethodPlan], segment: SegmentConfig) -> Iterator
                 key: Key = ("methods", name, *plan.boundaries.key.split(".")[:-1])
                 text = "got 'segmentation_crf', but segment.crf is null; expected 'segmentation'"
                 yield (*key, "boundaries_stage"), text
-
-
-if __name__ == "__main__":
-    run_command(main)

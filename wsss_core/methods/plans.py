@@ -33,7 +33,8 @@ from wsss_core.workflow.code_digest import PROJECT, code_digest
 
 PLANS = TypeAdapter(dict[str, MethodPlan])
 LIBRARIES = ("pydantic", "timm", "torch")
-PROGRAM = "wsss_core.methods.check"
+# Its imports take half the time without garbage collection, see workflow_scripts/__init__.py.
+PROGRAM = "import gc; gc.disable(); from wsss_core.methods.check import run; run()"
 PROGRAM_FILE = "wsss_core/methods/check.py"
 
 Problem = tuple[Key, str]
@@ -117,7 +118,7 @@ def _find(question: Question, folders: Sequence[Path]) -> Findings:
     """Runs the program. Its memory is free again when it ends."""
     path = [str(PROJECT), os.environ.get("PYTHONPATH", ""), *map(str, folders)]
     run = subprocess.run(
-        [sys.executable, "-m", PROGRAM],
+        [sys.executable, "-c", PROGRAM],
         input=question.model_dump_json(),
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))},
         capture_output=True,

@@ -158,7 +158,7 @@ def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
     """Yields the dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
     # For a user's file, only the name of its folder is known to be part of the dotted name.
     package = (path.parent.name,) if path.is_absolute() else path.with_suffix("").parts[:-1]
-    for node in _executed_nodes(tree):
+    for node in _executed_statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -168,13 +168,15 @@ def _imported_names(path: Path, tree: ast.Module) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yields all nodes except those under `if TYPE_CHECKING:`, which never run."""
+def _executed_statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yields all statements except those under `if TYPE_CHECKING:`, which never run."""
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # it has no statements
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             child = ast.Module(body=child.orelse, type_ignores=[])
         yield child
-        yield from _executed_nodes(child)
+        yield from _executed_statements(child)
 
 
 def _canonical(node: object) -> str:
