@@ -27,14 +27,18 @@ demo: $(READY)
 	@cat results/demo/logs/summarise.log
 	@echo "report: results/demo/report.html"
 
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q -m "not slow" $(PARALLEL)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q --hypothesis-profile=search
 
+# A private Slurm divides all cores among its own jobs, so nothing else runs beside it.
 test-long: $(READY)
-	$(BIN)/python -m pytest -q -rs -m slow
+	$(BIN)/python -m pytest -q -rs -m "slow and not slurm" $(PARALLEL)
+	$(BIN)/python -m pytest -q -rs -m slurm
 
 check: $(READY)
 	$(BIN)/ruff check
