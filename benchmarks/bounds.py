@@ -25,7 +25,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class Run:
     """One method and seed of an experiment, with its folders and its config."""
 
     def __init__(self, results: Path, method: str, seed: int, experiment: Experiment) -> None:
+        self.results = results
         self.folder = results / method / f"seed{seed}"
         self.method, self.seed, self.config = method, seed, experiment
         self.bounds = results / "bounds" / method / f"seed{seed}"
@@ -157,7 +158,8 @@ def folds(run: Run, *, masks: bool) -> Masks:
         folder = run.bounds / ("full" if masks else "weak") / f"fold{number}"
         dataset = fold_dataset(run.dataset, folder / "data", learnt=learnt, held_out=held_out)
         labels = [dataset / "masks"] if masks else sorted((run.folder / "random_walk").iterdir())
-        for image_id, path in find_masks([segment_fold(run, folder, dataset, labels)]).items():
+        segmented = segment_anew(run, folder, dataset, labels, splits=[HELD_OUT])
+        for image_id, path in find_masks([segmented]).items():
             yield image_id, read_mask(path)
 
 
@@ -174,8 +176,22 @@ def fold_dataset(dataset: Dataset, folder: Path, *, learnt: list[str], held_out:
     return folder
 
 
-def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> Path:
-    """Trains on a fold and segments its other half; returns the folder of masks after the CRF."""
+def segment_anew(
+    run: Run, folder: Path, dataset: Path, labels: list[Path], *, splits: Sequence[str]
+) -> Path:
+    """Trains a new segmentation network and segments some splits with it.
+
+    Args:
+        run: Gives the configs, the seed and the initial classifier.
+        folder: Gets weights.pt, history.csv and the masks. Files that exist are not made again.
+        dataset: Root of the dataset.
+        labels: Folders of masks to learn from.
+        splits: Splits to segment.
+
+    Returns:
+        The folder of masks after the CRF, if the config has one. Those before it are in
+        `before_crf`.
+    """
     threads = str(torch.get_num_threads())
     weights, probs, masks = folder / "weights.pt", folder / "probs.npz", folder / "masks"
     config = run.config
@@ -193,7 +209,7 @@ def segment_fold(run: Run, folder: Path, dataset: Path, labels: list[Path]) -> P
         run_program(
             *("segment", *given, "--weights", str(weights), "--part", "eval"),
             *("--precision", config.precision.inference),
-            *("--scored-splits", HELD_OUT, "--output", str(folder / "before_crf")),
+            *("--scored-splits", *splits, "--output", str(folder / "before_crf")),
             *("--probs", str(probs), "--config", config.segment.model_dump_json(exclude={"crf"})),
         )
     if config.segment.crf is None:
@@ -236,18 +252,30 @@ def measure(run: Run, name: str) -> None:
             for image_id, mask in progress(BOUNDS[name](run), total=None, desc=name):
                 write_mask(directory / f"{image_id}.png", mask)
     splits = [HALVED] if name.endswith("_folds") else run.config.evaluation.splits
+    score(run, folder, stage=name, splits=splits)
+
+
+def score(run: Run, masks: Path, *, stage: str, splits: Sequence[str]) -> None:
+    """Writes `<stage>.csv` and `<stage>_images.csv` beside a folder of masks.
+
+    Args:
+        run: Gives the true masks.
+        masks: Folder of masks.
+        stage: Name of the stage in the table of scores.
+        splits: Splits to score.
+    """
     processes = len(os.sched_getaffinity(0))
-    found = find_masks([folder])
+    found = find_masks([masks])
     scores = [evaluate_masks(run.dataset, s, found, processes=processes) for s in splits]
     write_pixel_counts(
-        run.bounds / f"{name}_images.csv", [(score.split, score.images) for score in scores]
+        masks.with_name(f"{stage}_images.csv"), [(score.split, score.images) for score in scores]
     )
     write_scores(
-        run.bounds / f"{name}.csv",
+        masks.with_name(f"{stage}.csv"),
         scores,
         method=run.method,
         seed=run.seed,
-        stage=name,
+        stage=stage,
         class_names=run.dataset.class_names,
     )
 

@@ -58,7 +58,7 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
             f"{run.method}: expected a method with a smoothing branch that starts from another "
             "method, and boundary_resize: labels"
         )
-    results, seed = run.folder.parent.parent, run.folder.name
+    results, seed = run.results, run.folder.name
     stage = inputs.stage or ("segmentation_crf" if run.config.segment.crf else "segmentation")
     taught = sorted((results / inputs.teacher / seed / stage).iterdir())
     weights, boundaries, cams = folder / "weights.pt", folder / "boundaries", folder / "cam.npz"
