@@ -68,6 +68,10 @@ class Run:
         self.bounds = results / "bounds" / method / f"seed{seed}"
         self.dataset = open_dataset(results.parent / experiment.dataset.name / "data")
 
+    def last_stage(self) -> str:
+        """Returns the stage with the final masks."""
+        return "segmentation_crf" if self.config.segment.crf else "segmentation"
+
     def scored_ids(self) -> list[str]:
         """Lists the images of all scored splits."""
         splits = self.config.evaluation.splits

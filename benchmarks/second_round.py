@@ -29,7 +29,6 @@ from wsss_core.data.images import IGNORE_INDEX, read_mask, write_mask
 from wsss_core.data.mask_files import find_masks
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.errors import run_command
-from wsss_core.runtime.progress import progress
 
 Mask = NDArray[np.uint8]
 
@@ -55,18 +54,13 @@ LABELS: dict[str, Callable[[Mask, Mask, NDArray[np.uint8]], Mask]] = {
 
 def write_labels(run: Run, name: str, folder: Path) -> None:
     """Writes the label `<image>.png` of each training image."""
-    own = find_masks(sorted((run.folder / last_stage(run)).iterdir()))
+    own = find_masks(sorted((run.folder / run.last_stage()).iterdir()))
     walks = find_masks(sorted((run.folder / "random_walk").iterdir()))
     with atomic_dir(folder) as directory:
-        for image_id in progress(run.dataset.split(TRAIN_SPLIT), total=None, desc="labels"):
+        for image_id in run.dataset.split(TRAIN_SPLIT):
             masks = read_mask(own[image_id]), read_mask(walks[image_id])
             label = LABELS[name](*masks, run.dataset.labels[image_id])
             write_mask(directory / f"{image_id}.png", label)
-
-
-def last_stage(run: Run) -> str:
-    """Returns the stage with the final masks of a run."""
-    return "segmentation_crf" if run.config.segment.crf else "segmentation"
 
 
 def main() -> None:
@@ -82,7 +76,7 @@ def main() -> None:
         write_labels(run, args.labels, folder / "labels")
     splits = run.config.evaluation.splits
     last = segment_anew(run, folder, run.dataset.root, [folder / "labels"], splits=splits)
-    for masks, stage in {folder / "before_crf": "segmentation", last: last_stage(run)}.items():
+    for masks, stage in {folder / "before_crf": "segmentation", last: run.last_stage()}.items():
         score(run, masks, stage=stage, splits=splits)
         sys.stdout.write((folder / f"{stage}.csv").read_text())
 

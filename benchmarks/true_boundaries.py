@@ -59,7 +59,7 @@ def train(run: Run, plan: MethodPlan, folder: Path) -> None:
             "method, and boundary_resize: labels"
         )
     results, seed = run.results, run.folder.name
-    stage = inputs.stage or ("segmentation_crf" if run.config.segment.crf else "segmentation")
+    stage = inputs.stage or run.last_stage()
     taught = sorted((results / inputs.teacher / seed / stage).iterdir())
     weights, boundaries, cams = folder / "weights.pt", folder / "boundaries", folder / "cam.npz"
     given = ["--dataset", str(run.dataset.root), "--threads", str(len(os.sched_getaffinity(0)))]
