@@ -2,9 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import torch
+from torch import nn
 
 from wsss_core.config.cam import CamConfig
 from wsss_core.config.precision import AskedPrecision
@@ -12,7 +13,7 @@ from wsss_core.data.computed_in import ComputedIn
 from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.data.score_maps import ScoreWriter
 from wsss_core.methods.kinds import load_classifier
-from wsss_core.models.precision import start_inference
+from wsss_core.models.inference import start_inference
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.devices import device
 from wsss_core.runtime.errors import run_command
@@ -46,8 +47,7 @@ def main() -> None:
     ids = shard_ids(ids, args.shard, args.num_shards)
     net = load_classifier(args.weights, dataset.class_names, kind=args.kind)
     place = device(args.gpus)
-    net.to(memory_format=torch.channels_last).to(place)
-    precision = start_inference(args.precision, place)
+    precision = start_inference(cast(nn.Module, net), args.precision, place)
     cams = infer_cams(net, dataset, ids, config=config, precision=precision)
     cams = profiled(cams, args.trace)
     computed_in = ComputedIn(read_metadata(args.weights).get("precision"), precision)

@@ -12,7 +12,7 @@ from wsss_core.data.computed_in import ComputedIn, mask_notes
 from wsss_core.data.dataset import open_dataset
 from wsss_core.data.images import write_mask
 from wsss_core.data.score_maps import ScoreReader
-from wsss_core.models.precision import start_inference
+from wsss_core.models.inference import start_inference
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.devices import device
@@ -42,8 +42,7 @@ def main() -> None:
     cams = ScoreReader([args.cams], kind="cam", class_names=dataset.class_names)
     place = device(args.gpus)
     net = load_affinity_net(args.weights, dataset.class_names)
-    net.to(memory_format=torch.channels_last).to(place)
-    precision = start_inference(args.precision, place)
+    precision = start_inference(net, args.precision, place)
     labels = pseudo_labels(net, dataset, cams, config=config, precision=precision)
     labels = profiled(labels, args.trace)
     notes = mask_notes(ComputedIn(read_metadata(args.weights).get("precision"), precision))

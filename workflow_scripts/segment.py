@@ -13,7 +13,7 @@ from wsss_core.data.computed_in import ComputedIn, mask_notes
 from wsss_core.data.dataset import open_dataset, part_ids, shard_ids
 from wsss_core.data.images import write_mask
 from wsss_core.data.score_maps import ScoreWriter
-from wsss_core.models.precision import start_inference
+from wsss_core.models.inference import start_inference
 from wsss_core.pretrained.files import read_metadata
 from wsss_core.runtime.atomic import atomic_dir
 from wsss_core.runtime.devices import device
@@ -49,8 +49,7 @@ def main() -> None:
     ids = shard_ids(ids, args.shard, args.num_shards)
     place = device(args.gpus)
     network = load_segmenter(args.weights, names).network
-    network.to(memory_format=torch.channels_last).to(place)
-    precision = start_inference(args.precision, place)
+    precision = start_inference(network, args.precision, place)
     results = segment(network, dataset, ids, config=config, precision=precision)
     results = profiled(results, args.trace)
     computed_in = ComputedIn(read_metadata(args.weights).get("precision"), precision)

@@ -10,14 +10,17 @@ from timm.models.resnet import BasicBlock
 from torch import Tensor, nn
 
 from wsss_core.models.folding import (
+    FixedConv2d,
     FoldedConv2d,
     SubGridSequential,
     batch_to_space,
+    fix_weights,
     fold_batch_norms,
     remove_after,
     space_to_batch,
     unroll_dilation,
 )
+from wsss_core.models.precision import autocast
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:
@@ -151,6 +154,23 @@ def test_a_folded_convolution_by_hand(bias):
     assert conv.weight.grad.item() == 4 * 10
     assert [name for name, _ in folded.named_parameters()] == ["conv.weight"]
     assert set(folded.state_dict()) == {"conv.weight", "scale", "shift"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["resnet18", "tf_efficientnet_lite0"])
+@torch.no_grad()
+def test_fixed_weights_change_no_bit(name, precision):
+    network = network_of(name, 8).float().to(memory_format=torch.channels_last)
+    fold_batch_norms(network)
+    unroll_dilation(network)
+    fixed = copy.deepcopy(network)
+    fix_weights(fixed, getattr(torch, precision))
+    kinds = {type(module) for module in fixed.modules()}
+    assert FixedConv2d in kinds
+    assert FoldedConv2d not in kinds
+    with autocast(precision, torch.device("cpu")):
+        ours, theirs = fixed(image().float()), network(image().float())
+    assert all(map(torch.equal, ours, theirs))
 
 
 class _Blocks(nn.Module):

@@ -3,12 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.models.precision import (
-    autocast,
-    choose_precision,
-    has_bf16,
-    start_inference,
-)
+from wsss_core.models.precision import autocast, choose_precision, has_bf16
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -21,14 +16,6 @@ def with_units(monkeypatch):
 @pytest.fixture
 def without_units(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-
-
-@pytest.fixture(autouse=True)
-def _as_before():
-    matmul, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    yield
-    torch.set_float32_matmul_precision(matmul)
-    torch.backends.cudnn.allow_tf32 = convolutions
 
 
 @pytest.mark.parametrize(
@@ -69,13 +56,3 @@ def test_what_is_asked_for_is_done_on_every_machine(without_units):
 def test_networks_compute_in_what_is_asked_for(precision):
     with autocast(precision, CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == getattr(torch, precision)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_float32_is_that_on_gpus_too(precision):
-    """Not TF32, whose products have 10 bits."""
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.allow_tf32 = True
-    assert start_inference(precision, CPU) == precision
-    assert torch.get_float32_matmul_precision() == "highest"
-    assert not torch.backends.cudnn.allow_tf32

@@ -11,7 +11,7 @@ from wsss_core.data.image_pyramid import image_pyramid
 from wsss_core.data.score_maps import ScoreRecord
 from wsss_core.models.affinity_net import AffinityNet
 from wsss_core.models.deeplab import Aspp, DeepLab
-from wsss_core.models.precision import start_inference
+from wsss_core.models.inference import start_inference
 from wsss_core.stages.infer_cam import merge_scales
 from wsss_core.stages.random_walk import pseudo_label
 from wsss_core.stages.segment import segment_pyramid
@@ -26,8 +26,8 @@ def pyramid(**options):
 
 
 def placed(net, device):
-    assert start_inference("float32", device) == "float32"
-    return net.eval().to(memory_format=torch.channels_last).to(device)
+    assert start_inference(net.eval(), "float32", device) == "float32"
+    return net
 
 
 @DEVICES

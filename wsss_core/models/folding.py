@@ -95,11 +95,36 @@ class FoldedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C', H', W'], the same as BatchNorm(conv(x))."""
-        conv = self.conv
-        if isinstance(conv, Conv2dSame):
-            x = pad_same(x, list(conv.kernel_size), list(conv.stride), list(conv.dilation))
-        weight = conv.weight * self.scale[:, None, None, None]
-        return conv2d(x, weight, self.shift, conv.stride, conv.padding, conv.dilation, conv.groups)
+        return _convolve(x, self.conv, self.weight(), self.shift)
+
+    def weight(self) -> Tensor:
+        """Returns the folded weight [C', C / groups, kh, kw]."""
+        return self.conv.weight * self.scale[:, None, None, None]
+
+
+class FixedConv2d(nn.Module):
+    """A folded convolution for inference: its weight is computed once, not for each image."""
+
+    weight: Tensor
+    shift: Tensor
+
+    def __init__(self, folded: FoldedConv2d, dtype: torch.dtype) -> None:
+        """Takes the precision of the inference, so that autocast need not convert the weight."""
+        super().__init__()
+        self.conv = folded.conv
+        self.register_buffer("weight", folded.weight().detach().to(dtype))
+        self.register_buffer("shift", folded.shift.to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C', H', W'], the same as the folded convolution."""
+        return _convolve(x, self.conv, self.weight, self.shift)
+
+
+def _convolve(x: Tensor, conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> Tensor:
+    """Applies `conv` with another weight and bias."""
+    if isinstance(conv, Conv2dSame):
+        x = pad_same(x, list(conv.kernel_size), list(conv.stride), list(conv.dilation))
+    return conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
 def fold_batch_norms(network: nn.Module) -> None:
@@ -119,6 +144,13 @@ def fold_batch_norms(network: nn.Module) -> None:
                 parent.set_submodule(before, FoldedConv2d(conv, norm))
                 act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
                 parent.set_submodule(name, act)
+
+
+def fix_weights(network: nn.Module, dtype: torch.dtype) -> None:
+    """Prepares a network for inference, in place: replaces folded convolutions by fixed ones."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, FoldedConv2d):
+            network.set_submodule(name, FixedConv2d(module, dtype))
 
 
 def remove_after(network: nn.Module, number: int) -> None:

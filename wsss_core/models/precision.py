@@ -45,9 +45,3 @@ def use_exact_products() -> None:
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """Returns a context in which networks compute in the given precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def start_inference(asked: AskedPrecision, device: torch.device) -> Precision:
-    """Chooses the precision of an inference job, and sets up the process for it."""
-    use_exact_products()
-    return choose_precision(asked, device)

@@ -22,7 +22,7 @@ from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid, read_ahead
 from wsss_core.data.images import read_image
 from wsss_core.data.pictures import BadPictureError, read_picture
 from wsss_core.models.deeplab import DeepLab
-from wsss_core.models.precision import start_inference
+from wsss_core.models.inference import start_inference
 from wsss_core.predict.device import choose_device
 from wsss_core.predict.enlarge import enlarged_argmax, shrink
 from wsss_core.predict.pictures import Picture
@@ -141,7 +141,6 @@ class Segmenter:
         """
         network, class_names, trained = load_segmenter(Path(weights))
         place = choose_device(device)
-        network.to(memory_format=torch.channels_last).to(place)
         config = SegmentConfig(
             scales=tuple(scales or (usual_scale(trained),)), flip=flip, crf=CRF if crf else None
         )
@@ -151,7 +150,7 @@ class Segmenter:
             config=config,
             longest_side=longest_side,
             confidence=confidence,
-            precision=start_inference(precision, place),
+            precision=start_inference(network, precision, place),
         )
 
     def __call__(self, picture: str | Path | Image.Image | NDArray[np.uint8]) -> Prediction:
