@@ -11,9 +11,10 @@ from torch import Tensor
 
 from wsss_core.ops.affinity import Offset, pair_slices
 
-# Largest number of values in a transition matrix on a GPU: 1 GiB of float32, enough for an image
-# of 1024 x 1024 pixels at stride 8.
-MAX_TRANSITIONS = 2**28
+# Largest number of values in a transition matrix. On a GPU this is 1 GiB of float32, enough for an
+# image of 1024 x 1024 pixels at stride 8. On a CPU, products with larger matrices are slower than
+# shifts; this is enough for 200 x 200 pixels at stride 8.
+MAX_TRANSITIONS = {"cuda": 2**28, "cpu": 2**19}
 
 
 @torch.no_grad()
@@ -30,8 +31,8 @@ def random_walk(
     T is the symmetric matrix of affinity ** beta with ones on its diagonal, normalised by column.
     One step makes each cell the weighted mean of itself and its neighbours. psa squares T
     repeatedly, which takes cubic time. Here a step is 2P + 1 shifted products, linear in memory and
-    time. On a GPU, many small operations are slow; there a step is one product with T, if T fits
-    into MAX_TRANSITIONS values.
+    time. Many small operations are slow on a GPU, and on small grids. There a step is one product
+    with T, if T fits into MAX_TRANSITIONS values.
 
     Args:
         scores: float [B, C, h, w].
@@ -44,8 +45,9 @@ def random_walk(
         [B, C, h, w].
     """
     edges = affinity.to(scores.dtype) ** beta
-    fits = len(scores) * scores[0, 0].numel() ** 2 <= MAX_TRANSITIONS
-    walk = walk_by_matrix if scores.device.type == "cuda" and fits else walk_by_shifts
+    most = MAX_TRANSITIONS.get(scores.device.type, 0)
+    fits = len(scores) * scores[0, 0].numel() ** 2 <= most
+    walk = walk_by_matrix if fits else walk_by_shifts
     return walk(scores, edges, offsets, num_steps=num_steps)
 
 
