@@ -14,7 +14,7 @@ from benchmarks.training_step import COMPACT
 from wsss_core.config.segment import SegmentConfig
 from wsss_core.data.image_pyramid import ImagePyramid, image_pyramid
 from wsss_core.models.deeplab import DeepLab, build_deeplab
-from wsss_core.models.precision import choose_precision
+from wsss_core.models.inference import start_inference
 from wsss_core.stages.segment import segment_pyramid
 
 
@@ -38,9 +38,8 @@ def run(device: torch.device) -> list[Row]:
     network, plain = (
         build_deeplab(config, num_classes=1 + NUM_CLASSES).eval().to(device) for _ in range(2)
     )
-    network.to(memory_format=torch.channels_last)
     run_channels_first(plain.backbone)
-    precision = choose_precision("auto", device)
+    precision = start_inference(network, "auto", device)
     image = photograph(np.random.default_rng(0))
     inference = SegmentConfig()  # six scales by default; config.yaml has the paper's single one
     pyramid = image_pyramid("i", image, scales=inference.scales, flip=inference.flip)
